@@ -1,0 +1,114 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+
+// Imports only go down. The order below is the order of the layers, lowest first; a test holds every import to it.
+let package = Package(
+    name: "evstore",
+    products: [
+        .library(name: "EventModel", targets: ["EventModel"]),
+        .library(name: "EventStoreClient", targets: ["EventStoreClient"]),
+        .executable(name: "evstored", targets: ["evstored"]),
+        .executable(name: "evctl", targets: ["evctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // 1: the operating system and C libraries
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
+        .systemLibrary(name: "CLuaLibrary", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+        .target(name: "CLua", dependencies: ["CLuaLibrary"]),
+        .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "Disk", swiftSettings: settings),
+
+        // 2: bytes, folds, meaning
+        .target(name: "SegmentLog", dependencies: ["Disk", "CZlib"], swiftSettings: settings),
+        .target(name: "Reducers", dependencies: ["CLua", "CSimdjson"], swiftSettings: settings),
+        .target(name: "EventModel", swiftSettings: settings),
+
+        // 3: threads
+        .target(
+            name: "EventStore",
+            dependencies: ["SegmentLog", "Reducers", "EventModel", "Disk", "CZlib", "CSimdjson"],
+            swiftSettings: settings
+        ),
+
+        // 4: the protocol as a pure value
+        .target(name: "EventWire", dependencies: ["EventModel"], swiftSettings: settings),
+
+        // 5: sockets
+        .target(
+            name: "EventStoreServer",
+            dependencies: ["EventStore", "EventWire", "EventModel", logging, nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "EventStoreClient",
+            dependencies: ["EventWire", "EventModel", nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+
+        // 6: programs
+        .executableTarget(
+            name: "evstored",
+            dependencies: [
+                "EventStoreServer", "EventStore", "EventModel", "Disk", argumentParser, logging, serviceLifecycle,
+                unixSignals, "Yams",
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "evctl",
+            dependencies: ["EventStoreClient", "EventStoreServer", "EventStore", "EventModel", "Disk", argumentParser],
+            swiftSettings: settings
+        ),
+
+        .target(name: "DiskSimulation", dependencies: ["Disk"], path: "Tests/DiskSimulation", swiftSettings: settings),
+        .testTarget(name: "DiskTests", dependencies: ["Disk", "DiskSimulation"], swiftSettings: settings),
+        .testTarget(
+            name: "SegmentLogTests",
+            dependencies: ["SegmentLog", "Disk", "DiskSimulation"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "ReducersTests", dependencies: ["Reducers", "CSimdjson"], swiftSettings: settings),
+        .testTarget(name: "EventModelTests", dependencies: ["EventModel"], swiftSettings: settings),
+        .testTarget(
+            name: "EventStoreTests",
+            dependencies: ["EventStore", "SegmentLog", "EventModel", "Disk", "DiskSimulation"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "EventWireTests", dependencies: ["EventWire", "EventModel"], swiftSettings: settings),
+        .testTarget(
+            name: "EventStoreServerTests",
+            dependencies: ["EventStoreServer", "EventStore", "EventWire", "EventModel", "Disk"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EventStoreClientTests",
+            dependencies: ["EventStoreClient", "EventStoreServer", "EventStore", "EventModel", "Disk"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "evstoredTests", dependencies: ["evstored"], swiftSettings: settings),
+        .testTarget(name: "evctlTests", dependencies: ["evctl", "EventModel"], swiftSettings: settings),
+        .testTarget(name: "HouseRulesTests", swiftSettings: settings),
+    ],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,79 @@
+// Owns: the one encoding of an event as index keys and a payload.
+// Refuses to know: how keys and payload are laid out in a record; that is the log's.
+//
+// A key is a kind byte followed by the name: `c` category, `a` aggregate, `t` type, `i` the 16 bytes of the UUID, `g`
+// a tag. An event has its keys in this order. The payload is
+//
+//     flags   1 byte    bit 0: a version follows; bit 1: metadata follow; the other bits are zero
+//     version 4 bytes   little-endian, only where it is not 1
+//     length  4 bytes   little-endian, of the metadata, only where there are any
+//     metadata, then data: the JSON texts, byte for byte
+
+/// The kind of an index key: the first byte of its bytes.
+package enum KeyKind: UInt8, Sendable, CaseIterable {
+    case category = 0x63  // c
+    case aggregate = 0x61  // a
+    case type = 0x74  // t
+    case uuid = 0x69  // i
+    case tag = 0x67  // g
+
+    /// The whole key of a name.
+    package func key(_ name: String) -> [UInt8] {
+        [rawValue] + name.utf8
+    }
+}
+
+extension EventUUID {
+    /// The index key of this identifier.
+    package var key: [UInt8] {
+        [KeyKind.uuid.rawValue] + bytes
+    }
+}
+
+package enum EventPayload {
+    private static let hasVersion: UInt8 = 1
+    private static let hasMetadata: UInt8 = 2
+    /// The most bytes a head can take: flags, version, length.
+    package static let maximumHeadBytes = 9
+
+    /// The bytes that go before the metadata and the data.
+    package static func head(version: UInt32, metadataBytes: Int?) -> [UInt8] {
+        var head: [UInt8] = [(version == 1 ? 0 : hasVersion) | (metadataBytes == nil ? 0 : hasMetadata)]
+        if version != 1 {
+            withUnsafeBytes(of: version.littleEndian) { head.append(contentsOf: $0) }
+        }
+        if let metadataBytes {
+            withUnsafeBytes(of: UInt32(metadataBytes).littleEndian) { head.append(contentsOf: $0) }
+        }
+        return head
+    }
+
+    /// Where the parts of a payload lie.
+    package struct Layout: Sendable {
+        package let version: UInt32
+        package let metadata: Range<Int>?
+        package let data: Range<Int>
+    }
+
+    /// Reads the head; nil where the payload is not one of ours.
+    package static func layout(of payload: UnsafeRawBufferPointer) -> Layout? {
+        guard let flags = payload.first, flags & ~(hasVersion | hasMetadata) == 0 else { return nil }
+        var offset = 1
+        var version: UInt32 = 1
+        var metadata: Range<Int>?
+        if flags & hasVersion != 0 {
+            guard payload.count >= offset + 4 else { return nil }
+            version = UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+            offset += 4
+        }
+        if flags & hasMetadata != 0 {
+            guard payload.count >= offset + 4 else { return nil }
+            let length = Int(UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+            offset += 4
+            guard payload.count - offset >= length else { return nil }
+            metadata = offset..<offset + length
+            offset += length
+        }
+        return Layout(version: version, metadata: metadata, data: offset..<payload.count)
+    }
+}

@@ -1,0 +1,74 @@
+// Owns: the 16-byte identifier a caller gives an event so that a retry of its append changes nothing.
+
+/// A UUID as 16 bytes; printed in the canonical lower-case form of RFC 9562.
+public struct EventUUID: Hashable, Sendable, CustomStringConvertible {
+    public let high: UInt64
+    public let low: UInt64
+
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// A random (version 4) identifier.
+    public static func random() -> EventUUID {
+        EventUUID(
+            high: UInt64.random(in: .min ... .max) & 0xFFFF_FFFF_FFFF_0FFF | 0x4000,
+            low: UInt64.random(in: .min ... .max) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        )
+    }
+
+    /// Reads the canonical 36-character form, in either case; nil for anything else.
+    public init?(_ text: some StringProtocol) {
+        self.init(utf8: Array(text.utf8))
+    }
+
+    /// Reads the canonical 36-character form from bytes.
+    public init?(utf8 bytes: some RandomAccessCollection<UInt8>) {
+        guard bytes.count == 36 else { return nil }
+        var digits: (UInt64, UInt64) = (0, 0)
+        for (position, byte) in bytes.enumerated() {
+            if position == 8 || position == 13 || position == 18 || position == 23 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+                continue
+            }
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+            default: return nil
+            }
+            digits.0 = digits.0 << 4 | digits.1 >> 60
+            digits.1 = digits.1 << 4 | UInt64(digit)
+        }
+        self.init(high: digits.0, low: digits.1)
+    }
+
+    /// The 16 bytes in network order.
+    package var bytes: [UInt8] {
+        (0..<16).map { index in
+            UInt8(truncatingIfNeeded: (index < 8 ? high : low) >> UInt64(56 - index % 8 * 8))
+        }
+    }
+
+    package init(bytes: some Sequence<UInt8>) {
+        var digits: (UInt64, UInt64) = (0, 0)
+        for byte in bytes {
+            digits.0 = digits.0 << 8 | digits.1 >> 56
+            digits.1 = digits.1 << 8 | UInt64(byte)
+        }
+        self.init(high: digits.0, low: digits.1)
+    }
+
+    public var description: String {
+        let hexadecimal = Array("0123456789abcdef")
+        var text = ""
+        for (index, byte) in bytes.enumerated() {
+            if index == 4 || index == 6 || index == 8 || index == 10 { text.append("-") }
+            text.append(hexadecimal[Int(byte >> 4)])
+            text.append(hexadecimal[Int(byte & 15)])
+        }
+        return text
+    }
+}

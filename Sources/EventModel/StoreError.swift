@@ -1,0 +1,75 @@
+// Owns: the errors a user of the store can meet, with the codes that the wire and the exit codes are made of.
+
+/// An error of the store: a stable code, the ids it is about, and a sentence that says what was wrong and what was
+/// expected.
+public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Code: String, Hashable, Sendable, CaseIterable {
+        /// Bad arguments, not a JSON object, bad UTF-8.
+        case invalid = "INVALID"
+        /// Beyond a configured limit of size.
+        case tooBig = "TOOBIG"
+        /// An append condition did not hold; `ids.first` is the event in the way.
+        case conflict = "CONFLICT"
+        case notFound = "NOTFOUND"
+        case noPermission = "NOPERM"
+        /// The disk is full; reads go on, appends resume by themselves.
+        case noSpace = "NOSPC"
+        /// The store is still recovering.
+        case loading = "LOADING"
+        /// Events `ids.first` to `ids.last` are damaged on disk.
+        case corrupt = "CORRUPT"
+        /// The store takes no more appends until it is restarted; an append in flight has an unknown outcome.
+        case failed = "FAILED"
+        /// A reducer ran past its limit of instructions or memory.
+        case budget = "BUDGET"
+        /// A projection did not catch up in time; `ids.first` is where it stands.
+        case lagging = "LAGGING"
+        /// Anything else, such as an unknown command.
+        case other = "ERR"
+    }
+
+    public let code: Code
+    /// The ids that are part of the error, as its code defines them.
+    public let ids: [EventID]
+    public let message: String
+
+    public init(_ code: Code, ids: [EventID] = [], _ message: String) {
+        self.code = code
+        self.ids = ids
+        self.message = message
+    }
+
+    /// `CODE [ids…] message`, on one line: what the wire carries after the minus sign.
+    public var description: String {
+        ([code.rawValue] + ids.map(\.description) + [message]).joined(separator: " ")
+            .replacing(where: { $0 == "\r\n" || $0 == "\n" || $0 == "\r" }, with: " ")
+    }
+
+    /// Reads the wire's form; a code that this version does not know becomes `.other` with the whole text.
+    public init(wireText text: String) {
+        var words = text.split(separator: " ", omittingEmptySubsequences: false)[...]
+        guard let code = words.first.flatMap({ Code(rawValue: String($0)) }) else {
+            self.init(.other, text)
+            return
+        }
+        words.removeFirst()
+        let expectedIDs =
+            switch code {
+            case .conflict, .lagging: 1
+            case .corrupt: 2
+            default: 0
+            }
+        var ids: [EventID] = []
+        while ids.count < expectedIDs, let id = words.first.flatMap({ EventID(decimal: $0) }) {
+            ids.append(id)
+            words.removeFirst()
+        }
+        self.init(code, ids: ids, words.joined(separator: " "))
+    }
+}
+
+extension String {
+    fileprivate func replacing(where matches: (Character) -> Bool, with replacement: Character) -> String {
+        String(map { matches($0) ? replacement : $0 })
+    }
+}

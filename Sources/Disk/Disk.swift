@@ -1,0 +1,136 @@
+// Owns: the only door to the file system, as a protocol. Everything above reads, writes, renames and syncs through it,
+// so that a test can put a disk beneath it that loses what was not synced.
+// Refuses to know: what the bytes mean.
+//
+// What is assumed of a disk, and of nothing else:
+//
+//   * Bytes are durable once `sync` of their file has returned; a name is durable once `syncDirectory` has.
+//   * What was not synced may be there after a crash, or not, in any order, torn between 512-byte sectors. A sector is
+//     written whole or not at all.
+//   * A write never changes bytes outside its range, save by damage, which checksums find.
+//   * After a failed sync nothing is known about the bytes that were not synced before it.
+
+/// A position in a file, in bytes from its beginning.
+package struct FileOffset: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+    package let rawValue: UInt64
+
+    package init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    package init(_ value: some BinaryInteger) {
+        rawValue = UInt64(value)
+    }
+
+    package static func < (lhs: FileOffset, rhs: FileOffset) -> Bool {
+        lhs.rawValue < rhs.rawValue
+    }
+
+    package static func + (lhs: FileOffset, bytes: Int) -> FileOffset {
+        FileOffset(rawValue: lhs.rawValue + UInt64(bytes))
+    }
+
+    /// The bytes from `rhs` to `lhs`.
+    package static func - (lhs: FileOffset, rhs: FileOffset) -> Int {
+        Int(lhs.rawValue) - Int(rhs.rawValue)
+    }
+
+    package var description: String {
+        String(rawValue)
+    }
+}
+
+/// A file system, or what stands in for one. All paths are absolute; all methods may be called from any thread.
+package protocol Disk: Sendable {
+    /// Creates one directory; succeeds where it already is one. Durable only after the parent's `syncDirectory`.
+    func createDirectory(_ path: String) throws(DiskError)
+    /// The names in a directory, in no order, without `.` and `..`.
+    func names(in directory: String) throws(DiskError) -> [String]
+    func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile
+    /// Replaces `destination` where it exists. Durable only after `syncDirectory`.
+    func rename(_ source: String, to destination: String) throws(DiskError)
+    func remove(_ path: String) throws(DiskError)
+    /// Makes the names in a directory durable: what was created, renamed or removed in it.
+    func syncDirectory(_ path: String) throws(DiskError)
+    /// Creates the file where it is missing and locks it for as long as the returned value lives; nil where another
+    /// process holds the lock.
+    func lock(_ path: String) throws(DiskError) -> (any DiskLock)?
+    /// Bytes that can still be written to the file system that holds `path`.
+    func freeBytes(at path: String) throws(DiskError) -> UInt64
+}
+
+package enum OpenMode: Sendable {
+    case read
+    case readWrite
+    /// Fails with EEXIST where the file exists.
+    case createNew
+    /// Truncates where the file exists.
+    case createOrTruncate
+}
+
+/// An open file, closed when its last reference goes. Reads may run concurrently with each other and with a write to
+/// other bytes.
+package protocol DiskFile: AnyObject, Sendable {
+    var path: String { get }
+    func size() throws(DiskError) -> UInt64
+    /// Fills `buffer` from `offset` on; returns fewer bytes than asked only at the end of the file.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int
+    /// Writes all the pieces, one after the other, from `offset` on. A throw leaves an unknown part of them written.
+    func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError)
+    /// `fdatasync`: on return all bytes written before are durable. A failure is final: it must not be retried.
+    func sync() throws(DiskError)
+}
+
+/// A held lock; released when its last reference goes.
+package protocol DiskLock: AnyObject, Sendable {}
+
+extension DiskFile {
+    /// Reads exactly `count` bytes; nil where the file ends before.
+    package func bytes(at offset: FileOffset, count: Int) throws(DiskError) -> [UInt8]? {
+        var failure: DiskError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            do throws(DiskError) {
+                initialized = try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes.count == count ? bytes : nil
+    }
+
+    package func write(_ bytes: [UInt8], at offset: FileOffset) throws(DiskError) {
+        var failure: DiskError?
+        bytes.withUnsafeBytes { buffer in
+            do throws(DiskError) {
+                try write([buffer], at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+extension Disk {
+    /// All bytes of a file.
+    package func contents(of path: String) throws(DiskError) -> [UInt8] {
+        let file = try open(path, .read)
+        let size = Int(try file.size())
+        guard let bytes = try file.bytes(at: FileOffset(0), count: size) else {
+            throw DiskError(.read, path: path, errno: 0)
+        }
+        return bytes
+    }
+
+    /// Puts a whole file in place so that a crash leaves the old one or the new one, never a mix: temporary name, sync,
+    /// rename, directory sync.
+    package func replaceFile(_ name: String, in directory: String, with bytes: [UInt8]) throws(DiskError) {
+        let temporary = "\(directory)/\(name).tmp"
+        let file = try open(temporary, .createOrTruncate)
+        try file.write(bytes, at: FileOffset(0))
+        try file.sync()
+        try rename(temporary, to: "\(directory)/\(name)")
+        try syncDirectory(directory)
+    }
+}

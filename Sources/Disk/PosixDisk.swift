@@ -1,0 +1,171 @@
+// Owns: the disk of the running machine. System calls, EINTR, short reads and short writes end here.
+
+import Glibc
+
+extension DiskError {
+    static func text(_ errno: Int32) -> String {
+        String(cString: strerror(errno))
+    }
+
+    fileprivate init(_ operation: Operation, _ path: String) {
+        self.init(operation, path: path, errno: Glibc.errno)
+    }
+
+    package var isNoSpace: Bool { errno == ENOSPC || errno == EDQUOT }
+    package var isMissing: Bool { errno == ENOENT }
+}
+
+/// The operating system's file system.
+package struct PosixDisk: Disk {
+    package init() {}
+
+    package func createDirectory(_ path: String) throws(DiskError) {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw DiskError(.createDirectory, path) }
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw DiskError(.status, path) }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw DiskError(.createDirectory, path: path, errno: ENOTDIR)
+        }
+    }
+
+    package func names(in directory: String) throws(DiskError) -> [String] {
+        guard let stream = opendir(directory) else { throw DiskError(.list, directory) }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw DiskError(.list, directory) }
+                return names
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+    }
+
+    package func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
+        let flags =
+            switch mode {
+            case .read: O_RDONLY
+            case .readWrite: O_RDWR
+            case .createNew: O_RDWR | O_CREAT | O_EXCL
+            case .createOrTruncate: O_RDWR | O_CREAT | O_TRUNC
+            }
+        let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw DiskError(.open, path) }
+        return PosixFile(descriptor: descriptor, path: path)
+    }
+
+    package func rename(_ source: String, to destination: String) throws(DiskError) {
+        guard Glibc.rename(source, destination) == 0 else { throw DiskError(.rename, source) }
+    }
+
+    package func remove(_ path: String) throws(DiskError) {
+        guard unlink(path) == 0 else { throw DiskError(.remove, path) }
+    }
+
+    package func syncDirectory(_ path: String) throws(DiskError) {
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw DiskError(.syncDirectory, path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw DiskError(.syncDirectory, path) }
+    }
+
+    package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw DiskError(.lock, path) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let held = errno == EWOULDBLOCK
+            let error = DiskError(.lock, path)
+            close(descriptor)
+            if held { return nil }
+            throw error
+        }
+        return PosixLock(descriptor: descriptor)
+    }
+
+    package func freeBytes(at path: String) throws(DiskError) -> UInt64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw DiskError(.status, path) }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    }
+}
+
+private final class PosixLock: DiskLock {
+    private let descriptor: Int32
+
+    init(descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        close(descriptor)
+    }
+}
+
+private final class PosixFile: DiskFile {
+    private let descriptor: Int32
+    let path: String
+
+    init(descriptor: Int32, path: String) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    func size() throws(DiskError) -> UInt64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw DiskError(.status, path) }
+        return UInt64(status.st_size)
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = pread(descriptor, rest.baseAddress, rest.count, off_t((offset + done).rawValue))
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw DiskError(.read, path)
+            }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) {
+        // The kernel takes at most IOV_MAX (1024) pieces a call, and may write fewer bytes than it was given.
+        var vectors = pieces.filter { !$0.isEmpty }.map {
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+        }[...]
+        var position = offset
+        while !vectors.isEmpty {
+            let batch = Array(vectors.prefix(1024))
+            var written = pwritev(descriptor, batch, Int32(batch.count), off_t(position.rawValue))
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw DiskError(.write, path)
+            }
+            position = position + written
+            while let first = vectors.first, written >= first.iov_len {
+                written -= first.iov_len
+                vectors.removeFirst()
+            }
+            if written > 0, let first = vectors.first {
+                vectors[vectors.startIndex] = iovec(
+                    iov_base: first.iov_base + written, iov_len: first.iov_len - written)
+            }
+        }
+    }
+
+    func sync() throws(DiskError) {
+        // EINTR included: a sync that did not say yes has failed, and a second try may lie.
+        guard fdatasync(descriptor) == 0 else { throw DiskError(.sync, path) }
+    }
+}

@@ -1,0 +1,58 @@
+// Owns: some consecutive records in memory, as readers see them, whether they came from a raw or a sealed segment.
+
+/// A few consecutive records, immutable and shared.
+package final class Block: Sendable {
+    struct Entry: Equatable {
+        let id: RecordID
+        let time: RecordTime
+        let recordedAt: RecordTime
+        /// Where the body lies in the block's bytes.
+        let body: Range<Int>
+    }
+
+    let bytes: [UInt8]
+    let entries: [Entry]
+
+    init(bytes: [UInt8], entries: [Entry]) {
+        self.bytes = bytes
+        self.entries = entries
+    }
+
+    /// What the block costs in memory, for the cache's budget.
+    var memoryBytes: Int {
+        bytes.capacity + entries.capacity * MemoryLayout<Entry>.stride
+    }
+
+    /// The first entry whose id is not below `id`.
+    func firstIndex(from id: RecordID) -> Int {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
+
+/// One record, as a place in a block: cheap to hand about, holding the whole block alive.
+package struct Record: Sendable {
+    private let block: Block
+    private let index: Int
+
+    init(_ block: Block, _ index: Int) {
+        self.block = block
+        self.index = index
+    }
+
+    package var id: RecordID { block.entries[index].id }
+    package var time: RecordTime { block.entries[index].time }
+    package var recordedAt: RecordTime { block.entries[index].recordedAt }
+    package var bodyBytes: Int { block.entries[index].body.count }
+
+    /// The keys and the payload, as `RecordBody` reads them; valid within the call.
+    package func withBody<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        let range = block.entries[index].body
+        return try block.bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+}

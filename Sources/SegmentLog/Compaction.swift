@@ -1,0 +1,89 @@
+// Owns: merging runs of small sealed segments into large ones, recompressed harder, in the background. Ids never change.
+//
+// The merged file takes the name of the first input by one rename, once it is durable and has been read back and
+// compared; until then all inputs stand. The other inputs are removed afterwards; a crash between leaves them inside the
+// range of the merged one, where recovery knows them for leftovers. Readers keep their open files.
+
+internal import Disk
+import Synchronization
+
+package struct CompactionReport: Equatable, Sendable {
+    package var segmentsBefore = 0
+    package var segmentsAfter = 0
+    package var bytesBefore: UInt64 = 0
+    package var bytesAfter: UInt64 = 0
+}
+
+package enum CompactionPolicy: Sendable {
+    /// Merge where there are many small segments: eight in a row, or half of what a merged one may hold.
+    case background
+    /// Merge whatever can be merged.
+    case everything
+
+    private static let runLength = 8
+
+    /// Runs of consecutive segments to merge, given the bytes of records each holds.
+    func runs(_ sizes: [UInt64], limit: UInt64) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        var start = 0
+        while start < sizes.count {
+            var end = start
+            var total: UInt64 = 0
+            while end < sizes.count, total + sizes[end] <= limit {
+                total += sizes[end]
+                end += 1
+            }
+            let isWorthIt =
+                switch self {
+                case .everything: true
+                case .background: end - start >= Self.runLength || total >= limit / 2
+                }
+            if end - start >= 2, isWorthIt { runs.append(start..<end) }
+            start = max(end, start + 1)
+        }
+        return runs
+    }
+}
+
+extension SegmentLog {
+    /// Merges as the policy says. `pace` is called between blocks and may sleep; where it returns false the work stops
+    /// after what has been finished.
+    package func compact(_ policy: CompactionPolicy, pace: () -> Bool = { true }) throws(LogError) -> CompactionReport {
+        try maintenance.withLock { _ throws(LogError) in
+            let sealed = view.segments.map { $0 as? SealedSegment }
+            var report = CompactionReport()
+            report.segmentsBefore = sealed.compactMap(\.self).count
+            report.bytesBefore = sealed.compactMap { $0?.footer.fileBytes }.reduce(0, +)
+            // Runs lie between raw segments, and keep clear of what cannot be read whole.
+            for run in sealed.split(whereSeparator: { $0.map { !$0.hasFooter || isDamaged($0) } ?? true }) {
+                let segments = run.compactMap(\.self)
+                let sizes = segments.map(\.footer.recordBytes)
+                for range in policy.runs(sizes, limit: UInt64(options.compactedBytes)) {
+                    guard try merge(Array(segments[range]), pace: pace) else { break }
+                }
+            }
+            let after = view.segments.compactMap { $0 as? SealedSegment }
+            report.segmentsAfter = after.count
+            report.bytesAfter = after.map(\.footer.fileBytes).reduce(0, +)
+            return report
+        }
+    }
+
+    private func isDamaged(_ segment: SealedSegment) -> Bool {
+        view.damage.contains {
+            $0.upperBound >= segment.footer.firstCovered && $0.lowerBound <= segment.footer.lastCovered
+        }
+    }
+
+    private func merge(_ inputs: [SealedSegment], pace: () -> Bool) throws(LogError) -> Bool {
+        let covering = inputs[0].footer.firstCovered...inputs[inputs.count - 1].footer.lastCovered
+        guard let merged = try writeSealed(inputs, covering: covering, level: options.compactionLevel, pace: pace)
+        else { return false }
+        replace(inputs, with: merged)
+        try onDisk { () throws(DiskError) in
+            for input in inputs.dropFirst() { try disk.remove(input.path) }
+            try disk.syncDirectory(directory.log)
+        }
+        return true
+    }
+}

@@ -1,0 +1,34 @@
+// Owns: the names of files and folders in a data directory.
+
+package struct LogDirectory: Sendable {
+    package let data: String
+
+    package init(_ data: String) {
+        self.data = data
+    }
+
+    package var log: String { "\(data)/log" }
+    package var snapshots: String { "\(data)/snapshots" }
+    package var quarantine: String { "\(data)/quarantine" }
+    package var lock: String { "\(data)/LOCK" }
+
+    static let activeSuffix = ".active"
+    static let sealedSuffix = ".segment"
+    static let spareSuffix = ".spare"
+    static let temporarySuffix = ".tmp"
+
+    func active(_ base: RecordID) -> String { "\(log)/\(Self.digits(base))\(Self.activeSuffix)" }
+    func sealed(_ base: RecordID) -> String { "\(log)/\(Self.digits(base))\(Self.sealedSuffix)" }
+    func spare(_ number: Int) -> String { "\(log)/\(Self.digits(RecordID(UInt64(number))))\(Self.spareSuffix)" }
+
+    /// The base in a file's name; nil where the name has another form.
+    static func base(of name: String, suffix: String) -> RecordID? {
+        guard name.hasSuffix(suffix), name.utf8.count == 20 + suffix.utf8.count else { return nil }
+        return UInt64(name.dropLast(suffix.count)).map { RecordID($0) }
+    }
+
+    private static func digits(_ id: RecordID) -> String {
+        let text = String(id.rawValue)
+        return String(repeating: "0", count: 20 - text.utf8.count) + text
+    }
+}

@@ -1,0 +1,21 @@
+// Owns: what can be set about a log, with the defaults.
+
+package struct LogOptions: Sendable {
+    /// Bytes of a raw segment file, written with zeros ahead of use. 1 MiB to 2 GiB; a larger commit than this is
+    /// refused.
+    package var segmentBytes = 64 << 20
+    /// Raw files kept ready for the next roll.
+    package var spareFiles = 2
+    /// zlib level of a segment that is sealed for the first time, 1 to 9.
+    package var sealingLevel = 6
+    /// zlib level of a segment that compaction writes, 1 to 9.
+    package var compactionLevel = 9
+    /// Compaction merges segments up to this many bytes of records.
+    package var compactedBytes = 512 << 20
+    /// Memory for inflated blocks and index pages.
+    package var cacheBytes = 48 << 20
+    /// Whether a store is made where there is none.
+    package var create = true
+
+    package init() {}
+}

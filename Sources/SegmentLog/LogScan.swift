@@ -1,0 +1,159 @@
+// Owns: answering a query: segments in order, in each the blocks that the index names, in each block the records that
+// match. Reads no block that the index or a summary rules out.
+//
+// Where a scan comes to ids that are damaged it gives out what lies before them and then throws; it never passes over
+// them in silence, since what is lost there might have matched.
+
+/// A scan under way. A value: it can be copied to remember a place.
+package struct LogScan: Sendable {
+    private let view: LogView
+    private let query: LogQuery
+    /// Ids on the near side of it have been dealt with.
+    private var position: RecordID
+    private var segment: Int
+    /// Blocks of the current segment still to be looked at, in the direction of the scan; nil before it is entered.
+    private var candidates: ArraySlice<UInt32>?
+
+    package init(_ view: LogView, _ query: LogQuery) {
+        self.view = view
+        var query = query
+        query.through = min(query.through, view.tail)
+        self.query = query
+        if query.reversed {
+            position = query.through.next
+            segment = min(view.firstSegment(reaching: query.through), view.segments.count - 1)
+        } else {
+            position = query.after
+            segment = view.firstSegment(reaching: query.after.next)
+        }
+    }
+
+    /// The matches of the next block that has any; nil at the end.
+    package mutating func next() throws(LogError) -> [Record]? {
+        while isInSegment {
+            guard let (index, summary) = try nextCandidate() else {
+                leaveSegment()
+                continue
+            }
+            try checkForDamage(upTo: query.reversed ? summary.lastID : summary.firstID)
+            candidates?.removeFirst()
+            let block = try view.segments[segment].block(index)
+            position = query.reversed ? summary.firstID : summary.lastID
+            let matches = matches(in: block)
+            if !matches.isEmpty { return matches }
+        }
+        try checkForDamage(upTo: query.reversed ? query.after : query.through.next)
+        return nil
+    }
+
+    /// How many records match from here on, in ascending order. Reads no block where a summary or the index can count.
+    package mutating func count() throws(LogError) -> Int {
+        var total = 0
+        while isInSegment {
+            if candidates == nil, let key = soleKey, let whole = try wholeSegmentCount(of: key) {
+                total += whole
+                leaveSegment()
+                continue
+            }
+            guard let (index, summary) = try nextCandidate() else {
+                leaveSegment()
+                continue
+            }
+            try checkForDamage(upTo: summary.firstID)
+            candidates?.removeFirst()
+            if query.keys.isEmpty, query.contains(summary) {
+                total += Int(summary.recordCount)
+            } else {
+                total += matches(in: try view.segments[segment].block(index)).count
+            }
+            position = summary.lastID
+        }
+        try checkForDamage(upTo: query.through.next)
+        return total
+    }
+
+    private var isInSegment: Bool {
+        query.after < query.through && view.segments.indices.contains(segment)
+    }
+
+    private mutating func leaveSegment() {
+        candidates = nil
+        segment += query.reversed ? -1 : 1
+    }
+
+    private var soleKey: [UInt8]? {
+        guard query.keys.alternatives.count == 1, query.keys.alternatives[0].count == 1,
+            query.keys.alternatives[0][0].count == 1
+        else { return nil }
+        return query.keys.alternatives[0][0][0]
+    }
+
+    /// The index's own count for the current segment, where the bounds take all of it.
+    private mutating func wholeSegmentCount(of key: [UInt8]) throws(LogError) -> Int? {
+        let source = view.segments[segment]
+        let blocks = try source.blockCount()
+        guard blocks > 0, query.since == .minimum, query.until == .maximum, source.base > query.after,
+            try source.summary(of: blocks - 1).lastID <= query.through, !hasDamage(in: source),
+            let count = try source.recordCount(holding: key),
+            // A raw segment may have grown between the two questions; then its count covers more than was asked.
+            try source.blockCount() == blocks, try source.summary(of: blocks - 1).lastID <= query.through
+        else { return nil }
+        try checkForDamage(upTo: source.base)
+        position = try source.summary(of: blocks - 1).lastID
+        return count
+    }
+
+    private func hasDamage(in source: any Segment) -> Bool {
+        view.damage.contains { $0.upperBound >= source.base && $0.lowerBound <= source.lastID ?? source.base }
+    }
+
+    /// The next block to look at in the current segment, without consuming it.
+    private mutating func nextCandidate() throws(LogError) -> (index: Int, summary: BlockSummary)? {
+        let source = view.segments[segment]
+        if candidates == nil { candidates = try candidateBlocks(of: source)[...] }
+        while let index = candidates?.first {
+            let summary = try source.summary(of: Int(index))
+            if query.admits(summary) { return (Int(index), summary) }
+            candidates?.removeFirst()
+        }
+        return nil
+    }
+
+    private func candidateBlocks(of source: any Segment) throws(LogError) -> [UInt32] {
+        let first = try source.firstBlock(reaching: query.after.next)
+        let count = try source.blockCount()
+        var end = min(count, try source.firstBlock(reaching: query.through) + 1)
+        end = max(end, first)
+        var indices: [UInt32]
+        switch try BlockSelection.blocks(matching: query.keys, in: source) {
+        case .unknown: indices = Array(UInt32(first)..<UInt32(end))
+        case .some(let listed): indices = listed.filter { $0 >= first && $0 < end }
+        }
+        if query.reversed { indices.reverse() }
+        return indices
+    }
+
+    private func matches(in block: Block) -> [Record] {
+        var matches: [Record] = []
+        for (index, entry) in block.entries.enumerated() {
+            guard entry.id > query.after, entry.id <= query.through, entry.time >= query.since,
+                entry.time <= query.until
+            else { continue }
+            let record = Record(block, index)
+            if record.withBody(query.keys.matches) { matches.append(record) }
+        }
+        if query.reversed { matches.reverse() }
+        return matches
+    }
+
+    /// Throws where damaged ids lie between the position and `id`, within the bounds.
+    private func checkForDamage(upTo id: RecordID) throws(LogError) {
+        let hole = view.damage.first { hole in
+            guard hole.upperBound > query.after, hole.lowerBound <= query.through else { return false }
+            return query.reversed
+                ? hole.lowerBound < position && hole.upperBound > id
+                : hole.upperBound > position && hole.lowerBound < id
+        }
+        if let hole { throw .corrupt(hole, reason: "damaged on disk") }
+    }
+}

@@ -1,0 +1,61 @@
+// Owns: the log as it was at one moment: which segments there are, how far it is durable, which ids are known to be
+// damaged. Immutable; a reader takes one and is disturbed by nothing.
+
+/// The log at a moment. Cheap to take and to hold for a short while: a held view keeps replaced files readable.
+package struct LogView: Sendable {
+    /// In the order of their ids, without overlap.
+    let segments: [any Segment]
+    /// Ids below the tail that cannot be read, as far as opening has told; in order.
+    package let damage: [ClosedRange<RecordID>]
+    /// The last durable record.
+    package let tail: RecordID
+
+    /// The id of the first record that the log can hold.
+    package var first: RecordID {
+        segments.first?.base ?? RecordID(1)
+    }
+
+    /// The position in `segments` of the first that can hold `id` or something behind it.
+    func firstSegment(reaching id: RecordID) -> Int {
+        var low = 0
+        var high = segments.count
+        while low < high {
+            let middle = (low + high) / 2
+            if segments[middle].lastID ?? segments[middle].base < id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// The last record that was committed at or before `time`; zero where there is none.
+    package func last(recordedBy time: RecordTime) throws(LogError) -> RecordID {
+        for segment in segments.reversed() {
+            let blocks = try segment.blockCount()
+            guard blocks > 0, try segment.summary(of: 0).firstRecordedAt <= time else { continue }
+            var low = 0
+            var high = blocks
+            while low < high {
+                let middle = (low + high) / 2
+                if try segment.summary(of: middle).firstRecordedAt <= time { low = middle + 1 } else { high = middle }
+            }
+            let block = try segment.block(low - 1)
+            guard let last = block.entries.last(where: { $0.recordedAt <= time }) else { continue }
+            return min(last.id, tail)
+        }
+        return .zero
+    }
+
+    /// The record of an id; nil where there is none.
+    package func record(_ id: RecordID) throws(LogError) -> Record? {
+        guard id > .zero, id <= tail else { return nil }
+        if let hole = damage.first(where: { $0.contains(id) }) {
+            throw .corrupt(hole, reason: "damaged on disk")
+        }
+        let position = firstSegment(reaching: id)
+        guard position < segments.count else { return nil }
+        let index = try segments[position].firstBlock(reaching: id)
+        guard index < (try segments[position].blockCount()) else { return nil }
+        let block = try segments[position].block(index)
+        let entry = block.firstIndex(from: id)
+        return entry < block.entries.count && block.entries[entry].id == id ? Record(block, entry) : nil
+    }
+}

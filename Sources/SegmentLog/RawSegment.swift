@@ -1,0 +1,213 @@
+// Owns: reading a raw segment: the active one, or one that waits to be sealed. Knows only what is durable: the writer
+// publishes a frame here after its sync.
+
+internal import Disk
+import Synchronization
+
+/// A raw segment as readers see it.
+package final class RawSegment: Segment {
+    let file: any DiskFile
+    let header: FileHeader
+    /// Ranges of ids below the durable tail that could not be read when the segment was opened.
+    let damage: [ClosedRange<RecordID>]
+    private let table = Mutex(RawTable())
+    private let index = Mutex(Index())
+    private let onRetire = Mutex<(@Sendable () -> Void)?>(nil)
+
+    private struct Index {
+        var postings = Postings()
+        /// Records below this ordinal are in the postings.
+        var ordinal = 0
+    }
+
+    init(file: any DiskFile, header: FileHeader, table: RawTable = RawTable(), damage: [ClosedRange<RecordID>] = []) {
+        self.file = file
+        self.header = header
+        self.damage = damage
+        self.table.withLock { $0 = table }
+    }
+
+    deinit {
+        onRetire.withLock { $0 }?()
+    }
+
+    /// Has `action` run when the last reader has let go of the segment: its file can be written anew.
+    func retire(_ action: @escaping @Sendable () -> Void) {
+        onRetire.withLock { $0 = action }
+    }
+
+    package var path: String { file.path }
+    package var base: RecordID { header.base }
+
+    package var lastID: RecordID? {
+        let last = table.withLock { $0.blocks.last?.summary.lastID }
+        return [last, damage.last?.upperBound].compactMap(\.self).max()
+    }
+
+    var lastRecordedAt: RecordTime? {
+        table.withLock { $0.blocks.last?.summary.lastRecordedAt }
+    }
+
+    var recordCount: Int {
+        table.withLock { $0.offsets.count }
+    }
+
+    /// Bytes of all records, headers included.
+    var recordBytes: Int {
+        table.withLock { $0.recordBytes }
+    }
+
+    var firstRecordedAt: RecordTime? {
+        table.withLock { $0.blocks.first?.summary.firstRecordedAt }
+    }
+
+    package func blockCount() -> Int {
+        table.withLock { $0.blocks.count }
+    }
+
+    package func summary(of block: Int) -> BlockSummary {
+        table.withLock { $0.blocks[block].summary }
+    }
+
+    package func block(_ index: Int) throws(LogError) -> Block {
+        try records(table.withLock { $0.ordinals(of: index) })
+    }
+
+    package func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {
+        try withIndex { .some(key.withUnsafeBytes($0.postings.blocks)) }
+    }
+
+    package func recordCount(holding key: [UInt8]) throws(LogError) -> Int? {
+        try withIndex { key.withUnsafeBytes($0.postings.recordCount) }
+    }
+
+    /// Makes the records of a durable frame visible. Called by the writer alone.
+    func publish(_ frame: CommitFrame, at bodyOffset: FileOffset) {
+        table.withLock { table in
+            var offset = bodyOffset
+            var id = frame.firstID
+            for piece in frame.pieces {
+                var rest = piece.buffer.bytes(piece.range)
+                while !rest.isEmpty {
+                    let bytes = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
+                    table.add(
+                        at: offset, bytes: bytes, id: id,
+                        time: RecordTime(rest.littleEndian(at: RecordFormat.timeOffset)), recordedAt: frame.recordedAt)
+                    offset = offset + bytes
+                    id = id.next
+                    rest = UnsafeRawBufferPointer(rebasing: rest[bytes...])
+                }
+            }
+        }
+    }
+
+    /// Runs `body` on an index that covers everything published so far. Keys are indexed when somebody first asks, so
+    /// that an append pays nothing for them.
+    private func withIndex<Result>(_ body: (borrowing Index) throws(LogError) -> Result) throws(LogError) -> Result {
+        try index.withLock { index throws(LogError) in
+            while let next = unindexed(from: index.ordinal) {
+                let loaded = try records(next.ordinals)
+                loaded.bytes.withUnsafeBytes { bytes in
+                    for entry in loaded.entries {
+                        RecordBody.forEachKey(of: UnsafeRawBufferPointer(rebasing: bytes[entry.body])) { key in
+                            index.postings.add(key, block: UInt32(next.block))
+                            return true
+                        }
+                    }
+                }
+                index.ordinal = next.ordinals.upperBound
+            }
+            return try body(index)
+        }
+    }
+
+    /// The next records that the index lacks: those of one block.
+    private func unindexed(from ordinal: Int) -> (block: Int, ordinals: Range<Int>)? {
+        table.withLock { table in
+            guard ordinal < table.offsets.count else { return nil }
+            var low = 0
+            var high = table.blocks.count
+            while low < high {
+                let middle = (low + high) / 2
+                if table.ordinals(of: middle).upperBound <= ordinal { low = middle + 1 } else { high = middle }
+            }
+            return (low, ordinal..<table.ordinals(of: low).upperBound)
+        }
+    }
+
+    /// Reads records by ordinal; all must lie in one block. Each record's checksum is verified.
+    private func records(_ ordinals: Range<Int>) throws(LogError) -> Block {
+        let offsets = table.withLock { Array($0.offsets[ordinals]) }
+        let ids = table.withLock { table in
+            // The block of these ordinals has consecutive ids.
+            let block = table.blocks[blockIndex(of: ordinals.lowerBound, in: table)]
+            return block.summary.firstID.advanced(by: ordinals.lowerBound - block.firstOrdinal)
+        }
+        guard let first = offsets.first, let last = offsets.last else { return Block(bytes: [], entries: []) }
+        func damaged(_ reason: String) -> LogError {
+            .corrupt(ids...ids.advanced(by: ordinals.count - 1), reason: reason)
+        }
+        func read(_ offset: UInt32, _ count: Int) throws(LogError) -> [UInt8] {
+            guard
+                let bytes = try onDisk({ () throws(DiskError) in
+                    try file.bytes(at: FileOffset(offset), count: count)
+                })
+            else { throw damaged("\(path) is shorter than its records") }
+            return bytes
+        }
+        let tail = try read(last, RecordFormat.headerBytes)
+        let lastBytes = Int(tail.withUnsafeBytes { $0.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self) })
+        guard (RecordFormat.headerBytes...(1 << 30)).contains(lastBytes) else {
+            throw damaged("a record's length is damaged in \(path)")
+        }
+        let bytes = try read(first, Int(last - first) + lastBytes)
+        var entries: [Block.Entry] = []
+        entries.reserveCapacity(offsets.count)
+        let intact = bytes.withUnsafeBytes { bytes in
+            for (index, offset) in offsets.enumerated() {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[Int(offset - first)...])
+                guard let record = RawRecord(rest), record.id == ids.advanced(by: index) else { return false }
+                let start = Int(offset - first)
+                entries.append(
+                    Block.Entry(
+                        id: record.id, time: record.time, recordedAt: record.recordedAt,
+                        body: start + RecordFormat.headerBytes..<start + record.bytes))
+            }
+            return true
+        }
+        guard intact else { throw damaged("a record's checksum does not match in \(path)") }
+        return Block(bytes: bytes, entries: entries)
+    }
+
+    private func blockIndex(of ordinal: Int, in table: borrowing RawTable) -> Int {
+        var low = 0
+        var high = table.blocks.count - 1
+        while low < high {
+            let middle = (low + high + 1) / 2
+            if table.blocks[middle].firstOrdinal <= ordinal { low = middle } else { high = middle - 1 }
+        }
+        return low
+    }
+}
+
+/// The header of a record that has been found whole: its checksum matches.
+struct RawRecord {
+    let bytes: Int
+    let id: RecordID
+    let time: RecordTime
+    let recordedAt: RecordTime
+    let crc: UInt32
+
+    /// Reads the record that begins `rest`; nil where it is damaged or does not end within.
+    init?(_ rest: UnsafeRawBufferPointer) {
+        guard rest.count > RecordFormat.headerBytes else { return nil }
+        let length = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
+        guard length > RecordFormat.headerBytes, length <= rest.count else { return nil }
+        crc = rest.littleEndian(at: RecordFormat.crcOffset)
+        guard Checksum.crc32(UnsafeRawBufferPointer(rebasing: rest[4..<length])) == crc else { return nil }
+        bytes = length
+        id = RecordID(rest.littleEndian(at: RecordFormat.idOffset))
+        time = RecordTime(rest.littleEndian(at: RecordFormat.timeOffset))
+        recordedAt = RecordTime(rest.littleEndian(at: RecordFormat.recordedAtOffset))
+    }
+}

@@ -1,0 +1,50 @@
+// Owns: where the durable records of a raw segment lie, cut into blocks of about 32 KiB so that readers meet the same
+// shape as in a sealed one.
+
+internal import Disk
+
+/// The records of a raw segment by ordinal, and its blocks. Four bytes a record.
+struct RawTable {
+    static let blockBytes = 32 << 10
+
+    struct RawBlock {
+        var summary: BlockSummary
+        let firstOrdinal: Int
+        let start: UInt32
+        var end: UInt32
+    }
+
+    /// Offsets of the records in the file, by ordinal.
+    private(set) var offsets: [UInt32] = []
+    private(set) var blocks: [RawBlock] = []
+    /// Bytes of the records, headers included.
+    private(set) var recordBytes = 0
+
+    func ordinals(of block: Int) -> Range<Int> {
+        blocks[block].firstOrdinal..<(block + 1 < blocks.count ? blocks[block + 1].firstOrdinal : offsets.count)
+    }
+
+    /// Notes one record. Ids ascend; a gap between two begins a new block, so that no block spans a hole.
+    mutating func add(
+        at offset: FileOffset, bytes: Int, id: RecordID, time: RecordTime, recordedAt: RecordTime
+    ) {
+        let start = UInt32(offset.rawValue)
+        let end = start + UInt32(bytes)
+        recordBytes += bytes
+        defer { offsets.append(start) }
+        if var last = blocks.last, last.summary.lastID.next == id, Int(end - last.start) <= Self.blockBytes {
+            last.summary.lastID = id
+            last.summary.recordCount += 1
+            last.summary.minimumTime = min(last.summary.minimumTime, time)
+            last.summary.maximumTime = max(last.summary.maximumTime, time)
+            last.summary.lastRecordedAt = recordedAt
+            last.end = end
+            blocks[blocks.count - 1] = last
+        } else {
+            let summary = BlockSummary(
+                firstID: id, lastID: id, recordCount: 1, minimumTime: time, maximumTime: time,
+                firstRecordedAt: recordedAt, lastRecordedAt: recordedAt)
+            blocks.append(RawBlock(summary: summary, firstOrdinal: offsets.count, start: start, end: end))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// Owns: records on their way to the log. A caller stages whole records here, with all that it knows; the id, the commit
+// time and the checksum are stamped by the writer in place, so that an event is copied once between socket and disk.
+
+/// Staged records, one behind the other, in the layout of the raw segment.
+///
+/// `@unchecked Sendable` because a buffer is handed over, never shared: the thread that fills it gives it to the writer
+/// and touches it no more.
+package final class RecordBuffer: @unchecked Sendable {
+    private var storage: UnsafeMutableRawPointer
+    private var capacity: Int
+    package private(set) var byteCount = 0
+    package private(set) var recordCount = 0
+
+    package init(capacity: Int = 4096) {
+        self.capacity = max(capacity, 64)
+        storage = .allocate(byteCount: self.capacity, alignment: 16)
+    }
+
+    deinit {
+        storage.deallocate()
+    }
+
+    /// Appends one record with a body of exactly `bodyBytes`, which `fill` writes. A nil time stands for the time of the
+    /// commit.
+    package func append(
+        time: RecordTime?, keyCount: Int, bodyBytes: Int, fill: (inout RecordBodyWriter) -> Void
+    ) {
+        let length = RecordFormat.headerBytes + bodyBytes
+        reserve(byteCount + length)
+        let record = UnsafeMutableRawBufferPointer(start: storage + byteCount, count: length)
+        record.storeLittleEndian(UInt32(length), at: RecordFormat.lengthOffset)
+        record.storeLittleEndian((time ?? Self.commitTime).rawValue, at: RecordFormat.timeOffset)
+        var writer = RecordBodyWriter(
+            UnsafeMutableRawBufferPointer(rebasing: record[RecordFormat.headerBytes...]), keyCount: keyCount)
+        fill(&writer)
+        writer.finish()
+        byteCount += length
+        recordCount += 1
+    }
+
+    /// Drops the records from `byteCount` on: an append that was refused after it had been staged.
+    package func truncate(byteCount: Int, recordCount: Int) {
+        precondition(byteCount <= self.byteCount && recordCount <= self.recordCount, "a buffer truncates, never grows")
+        self.byteCount = byteCount
+        self.recordCount = recordCount
+    }
+
+    /// Marks a record whose time is the commit's. No caller's time: `RecordTime.minimum` is refused before it gets here.
+    private static let commitTime = RecordTime.minimum
+
+    /// Stamps the records in `range` with ids from `firstID` on and the commit time, seals each with its checksum, and
+    /// returns the checksum of all of them, continued from `previous`.
+    func stamp(_ range: Range<Int>, firstID: RecordID, recordedAt: RecordTime, from previous: UInt32) -> UInt32 {
+        var offset = range.lowerBound
+        var id = firstID.rawValue
+        var frameCRC = previous
+        while offset < range.upperBound {
+            let rest = UnsafeMutableRawBufferPointer(start: storage + offset, count: range.upperBound - offset)
+            let length = Int(UnsafeRawBufferPointer(rest).littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
+            let record = UnsafeMutableRawBufferPointer(rebasing: rest[..<length])
+            record.storeLittleEndian(id, at: RecordFormat.idOffset)
+            record.storeLittleEndian(recordedAt.rawValue, at: RecordFormat.recordedAtOffset)
+            let time: Int64 = UnsafeRawBufferPointer(record).littleEndian(at: RecordFormat.timeOffset)
+            if time == Self.commitTime.rawValue {
+                record.storeLittleEndian(recordedAt.rawValue, at: RecordFormat.timeOffset)
+            }
+            let bytes = UnsafeRawBufferPointer(record)
+            record.storeLittleEndian(Checksum.crc32(UnsafeRawBufferPointer(rebasing: bytes[4...])), at: 0)
+            frameCRC = Checksum.crc32(UnsafeRawBufferPointer(rebasing: bytes[..<4]), from: frameCRC)
+            offset += length
+            id += 1
+        }
+        return frameCRC
+    }
+
+    /// The bytes of a range of whole records.
+    package func withBytes<Result>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        body(bytes(range))
+    }
+
+    /// Valid for as long as the buffer lives and is not appended to.
+    func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: storage + range.lowerBound, count: range.count)
+    }
+
+    private func reserve(_ needed: Int) {
+        guard needed > capacity else { return }
+        capacity = max(needed, capacity * 2)
+        let grown = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        grown.copyMemory(from: storage, byteCount: byteCount)
+        storage.deallocate()
+        storage = grown
+    }
+}

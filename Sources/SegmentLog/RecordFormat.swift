@@ -1,0 +1,85 @@
+// Owns: the layout of one record in a raw segment, and of its body, which is the same in raw and sealed segments.
+//
+//      0  4  crc          CRC-32 of all bytes of the record after this field
+//      4  4  length       of the whole record, this header included
+//      8  8  id
+//     16  8  time         the caller's time
+//     24  8  recorded at  the commit's time
+//     32     body:
+//            1  key count
+//               per key: 1 byte length minus one, then the key
+//               the payload, to the end of the record
+
+enum RecordFormat {
+    static let headerBytes = 32
+    static let crcOffset = 0
+    static let lengthOffset = 4
+    static let idOffset = 8
+    static let timeOffset = 16
+    static let recordedAtOffset = 24
+}
+
+/// The body of a record: a list of keys and a payload.
+package enum RecordBody {
+    package static let maximumKeys = 255
+    package static let maximumKeyBytes = 256
+
+    /// The bytes of a body with keys of the given total length.
+    package static func bytes(keyCount: Int, keyBytes: Int, payloadBytes: Int) -> Int {
+        1 + keyCount + keyBytes + payloadBytes
+    }
+
+    /// Calls `visit` with each key, in the order they were given, until it returns false; then returns the payload's
+    /// range, or nil where the visit was cut short or the body is malformed.
+    @discardableResult
+    package static func forEachKey(
+        of body: UnsafeRawBufferPointer, _ visit: (UnsafeRawBufferPointer) -> Bool
+    ) -> Range<Int>? {
+        guard let count = body.first else { return nil }
+        var offset = 1
+        for _ in 0..<count {
+            guard offset < body.count else { return nil }
+            let end = offset + 2 + Int(body[offset])
+            guard end <= body.count else { return nil }
+            guard visit(UnsafeRawBufferPointer(rebasing: body[offset + 1..<end])) else { return nil }
+            offset = end
+        }
+        return offset..<body.count
+    }
+}
+
+/// Fills the bytes of one body, front to back. The bytes must be exactly as many as `RecordBody.bytes` said.
+package struct RecordBodyWriter: ~Copyable {
+    private let bytes: UnsafeMutableRawBufferPointer
+    private var offset: Int
+
+    init(_ bytes: UnsafeMutableRawBufferPointer, keyCount: Int) {
+        precondition(keyCount <= RecordBody.maximumKeys, "a record has at most 255 keys")
+        self.bytes = bytes
+        bytes[0] = UInt8(keyCount)
+        offset = 1
+    }
+
+    /// Writes one key: a kind byte followed by a name.
+    package mutating func key(kind: UInt8, _ name: UnsafeRawBufferPointer) {
+        precondition(name.count < RecordBody.maximumKeyBytes, "a key has at most 256 bytes")
+        bytes[offset] = UInt8(name.count)
+        bytes[offset + 1] = kind
+        offset += 2
+        append(name)
+    }
+
+    /// Writes a piece of the payload; all keys have been written.
+    package mutating func payload(_ piece: UnsafeRawBufferPointer) {
+        append(piece)
+    }
+
+    private mutating func append(_ piece: UnsafeRawBufferPointer) {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]).copyMemory(from: piece)
+        offset += piece.count
+    }
+
+    consuming func finish() {
+        precondition(offset == bytes.count, "a body fills exactly the bytes it was given")
+    }
+}

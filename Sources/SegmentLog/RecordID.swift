@@ -1,0 +1,67 @@
+// Owns: the distinct types of the log's two numbers, so that an id is never taken for a time.
+
+/// The id of a record: 1, 2, 3 … in the order of commit. Zero stands for "before the first".
+package struct RecordID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+    package let rawValue: UInt64
+
+    package init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    package init(_ rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    package static let zero = RecordID(0)
+    package static let maximum = RecordID(.max)
+
+    package static func < (lhs: RecordID, rhs: RecordID) -> Bool {
+        lhs.rawValue < rhs.rawValue
+    }
+
+    package var next: RecordID {
+        RecordID(rawValue + 1)
+    }
+
+    package func advanced(by count: Int) -> RecordID {
+        RecordID(rawValue + UInt64(count))
+    }
+
+    package var description: String {
+        String(rawValue)
+    }
+}
+
+/// A moment in nanoseconds; the log orders and bounds by it and knows nothing of its epoch.
+package struct RecordTime: RawRepresentable, Hashable, Comparable, Sendable {
+    package let rawValue: Int64
+
+    package init(rawValue: Int64) {
+        self.rawValue = rawValue
+    }
+
+    package init(_ rawValue: Int64) {
+        self.rawValue = rawValue
+    }
+
+    package static let minimum = RecordTime(.min)
+    package static let maximum = RecordTime(.max)
+
+    package static func < (lhs: RecordTime, rhs: RecordTime) -> Bool {
+        lhs.rawValue < rhs.rawValue
+    }
+}
+
+/// Sixteen random bytes that tell one store, or one segment, from every other.
+package struct UniqueID: Hashable, Sendable {
+    package let bytes: [UInt8]
+
+    package init(bytes: [UInt8]) {
+        precondition(bytes.count == 16, "a unique id has 16 bytes")
+        self.bytes = bytes
+    }
+
+    package static func random() -> UniqueID {
+        UniqueID(bytes: (0..<16).map { _ in UInt8.random(in: .min ... .max) })
+    }
+}

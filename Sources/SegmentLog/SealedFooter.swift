@@ -1,0 +1,88 @@
+// Owns: the last 160 bytes of a sealed segment: what it covers, and where its index lies.
+//
+//      0  8  magic           "EVFOOTER"
+//      8  4  crc             CRC-32, continued from the segment's identity, of bytes 12 to 159
+//     12  4  zero
+//     16  8  file bytes      of the whole file, this footer included
+//     24  8  record count
+//     32  8  first covered   the ids this segment answers for; within them, an id that is not here does not exist
+//     40  8  last covered
+//     48  8  record bytes    of all bodies
+//     56  8  first recorded at
+//     64  8  last recorded at
+//     72 48  three references to blocks, each offset (8), stream bytes (4), raw bytes (4):
+//            block table, key directory, filter
+//    120 40  zero
+
+internal import Disk
+
+struct SealedFooter: Equatable {
+    struct Reference: Equatable {
+        var offset = FileOffset(0)
+        var streamBytes: UInt32 = 0
+        var rawBytes: UInt32 = 0
+    }
+
+    static let bytes = 160
+    private static let magic = Array("EVFOOTER".utf8)
+
+    var fileBytes: UInt64 = 0
+    var recordCount: UInt64 = 0
+    var firstCovered = RecordID.zero
+    var lastCovered = RecordID.zero
+    var recordBytes: UInt64 = 0
+    var firstRecordedAt = RecordTime.minimum
+    var lastRecordedAt = RecordTime.minimum
+    var table = Reference()
+    var directory = Reference()
+    var filter = Reference()
+
+    func encoded(seed: UInt32) -> [UInt8] {
+        var bytes = Self.magic
+        bytes.appendLittleEndian(UInt64(0))
+        bytes.appendLittleEndian(fileBytes)
+        bytes.appendLittleEndian(recordCount)
+        bytes.appendLittleEndian(firstCovered.rawValue)
+        bytes.appendLittleEndian(lastCovered.rawValue)
+        bytes.appendLittleEndian(recordBytes)
+        bytes.appendLittleEndian(firstRecordedAt.rawValue)
+        bytes.appendLittleEndian(lastRecordedAt.rawValue)
+        for reference in [table, directory, filter] {
+            bytes.appendLittleEndian(reference.offset.rawValue)
+            bytes.appendLittleEndian(reference.streamBytes)
+            bytes.appendLittleEndian(reference.rawBytes)
+        }
+        bytes.append(contentsOf: repeatElement(0, count: Self.bytes - bytes.count))
+        let crc = Checksum.crc32(Array(bytes[12...]), from: seed)
+        bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 8) }
+        return bytes
+    }
+
+    init() {}
+
+    /// Reads a footer; nil where it is damaged or belongs to another segment.
+    init?(_ bytes: [UInt8], seed: UInt32) {
+        guard bytes.count == Self.bytes, Array(bytes[0..<8]) == Self.magic else { return nil }
+        let crc = Checksum.crc32(Array(bytes[12...]), from: seed)
+        let matches = bytes.withUnsafeBytes { buffer in
+            var reader = ByteReader(UnsafeRawBufferPointer(rebasing: buffer[16...]))
+            fileBytes = reader.littleEndian(UInt64.self)
+            recordCount = reader.littleEndian(UInt64.self)
+            firstCovered = RecordID(reader.littleEndian(UInt64.self))
+            lastCovered = RecordID(reader.littleEndian(UInt64.self))
+            recordBytes = reader.littleEndian(UInt64.self)
+            firstRecordedAt = RecordTime(reader.littleEndian(Int64.self))
+            lastRecordedAt = RecordTime(reader.littleEndian(Int64.self))
+            func reference() -> Reference {
+                Reference(
+                    offset: FileOffset(reader.littleEndian(UInt64.self)),
+                    streamBytes: reader.littleEndian(UInt32.self), rawBytes: reader.littleEndian(UInt32.self))
+            }
+            table = reference()
+            directory = reference()
+            filter = reference()
+            return buffer.littleEndian(at: 8, as: UInt32.self) == crc
+        }
+        guard matches else { return nil }
+    }
+}

@@ -1,0 +1,122 @@
+// Owns: writing a sealed segment: records go in, in the order of their ids; blocks, index and footer come out. Sealing
+// and compaction both end here.
+// Refuses to know: where the records come from, and what becomes of their source.
+
+internal import Disk
+
+/// Writes one sealed segment to a file that nobody reads yet. Not durable before `finish` has returned.
+struct SealedWriter {
+    /// Bodies a block gathers before it is compressed.
+    static let blockBytes = 64 << 10
+
+    private let file: any DiskFile
+    private let header: FileHeader
+    private let level: Int
+    private let seed: UInt32
+    private var position = FileOffset(FileHeader.bytes)
+    private var table = BlockTable()
+    private var postings = Postings()
+    private var pending: [Record] = []
+    private var pendingBytes = 0
+    private var footer = SealedFooter()
+
+    /// Begins a segment that answers for all ids of `covering`.
+    init(_ file: any DiskFile, header: FileHeader, covering: ClosedRange<RecordID>, level: Int) throws(LogError) {
+        self.file = file
+        self.header = header
+        self.level = level
+        seed = header.identity.seed
+        footer.firstCovered = covering.lowerBound
+        footer.lastCovered = covering.upperBound
+        try onDisk { () throws(DiskError) in try file.write(header.encoded(), at: FileOffset(0)) }
+    }
+
+    /// Adds the next record; ids ascend.
+    mutating func add(_ record: Record) throws(LogError) {
+        precondition(
+            record.id >= footer.firstCovered && record.id <= footer.lastCovered, "a record lies in what is covered")
+        precondition(pending.last.map { $0.id < record.id } ?? true, "records come in the order of their ids")
+        record.withBody { body in
+            _ = RecordBody.forEachKey(of: body) { key in
+                postings.add(key, block: UInt32(table.entries.count))
+                return true
+            }
+        }
+        if footer.recordCount == 0 { footer.firstRecordedAt = record.recordedAt }
+        footer.lastRecordedAt = record.recordedAt
+        footer.recordCount += 1
+        footer.recordBytes += UInt64(record.bodyBytes)
+        pending.append(record)
+        pendingBytes += record.bodyBytes
+        if pendingBytes >= Self.blockBytes { try cutBlock() }
+    }
+
+    /// Writes index and footer and makes the file durable.
+    mutating func finish() throws(LogError) {
+        if !pending.isEmpty { try cutBlock() }
+        let table = table
+        footer.table = try write(table.encoded(), kind: .table, count: table.entries.count)
+        try writeKeys()
+        footer.fileBytes = (position + SealedFooter.bytes).rawValue
+        let bytes = footer.encoded(seed: seed)
+        try onDisk { () throws(DiskError) in
+            try file.write(bytes, at: position)
+            try file.sync()
+        }
+    }
+
+    private mutating func cutBlock() throws(LogError) {
+        let first = pending[0]
+        let last = pending[pending.count - 1]
+        let summary = BlockSummary(
+            firstID: first.id, lastID: last.id, recordCount: UInt32(pending.count),
+            minimumTime: pending.map(\.time).min() ?? first.time, maximumTime: pending.map(\.time).max() ?? first.time,
+            firstRecordedAt: first.recordedAt, lastRecordedAt: last.recordedAt)
+        let written = try write(
+            RecordColumns.encode(pending), kind: .records, count: pending.count, ids: first.id...last.id)
+        table.entries.append(
+            BlockTable.Entry(
+                offset: written.offset, streamBytes: written.streamBytes,
+                rawBytes: written.rawBytes, summary: summary))
+        pending.removeAll(keepingCapacity: true)
+        pendingBytes = 0
+    }
+
+    private mutating func writeKeys() throws(LogError) {
+        var filter = KeyFilter(keyCount: postings.keyCount)
+        var finished: [KeyPageBuilder] = []
+        var page = KeyPageBuilder()
+        postings.forEachSorted { key, blocks, records in
+            filter.insert(key)
+            page.add(key, blocks: blocks, records: records, blockCount: table.entries.count)
+            if page.isFull {
+                finished.append(page)
+                page = KeyPageBuilder()
+            }
+        }
+        if page.entryCount > 0 { finished.append(page) }
+        var directory = KeyDirectory()
+        for page in finished {
+            let written = try write(page.bytes, kind: .keys, count: page.entryCount)
+            directory.pages.append(KeyDirectory.Page(reference: written, firstKey: page.firstKey))
+        }
+        footer.directory = try write(directory.encoded(), kind: .directory, count: directory.pages.count)
+        footer.filter = try write(filter.encoded(), kind: .filter, count: postings.keyCount)
+    }
+
+    private mutating func write(
+        _ raw: [UInt8], kind: SealedBlockHeader.Kind, count: Int, ids: ClosedRange<RecordID>? = nil
+    ) throws(LogError) -> SealedFooter.Reference {
+        let stream = Compression.deflate(raw, level: level)
+        let block = SealedBlockHeader(
+            offset: position, firstID: ids?.lowerBound ?? .zero, lastID: ids?.upperBound ?? .zero,
+            count: UInt32(count), rawBytes: UInt32(raw.count), streamBytes: UInt32(stream.count),
+            streamCRC: Checksum.crc32(stream), kind: kind)
+        let bytes = block.encoded(seed: seed) + stream
+        try onDisk { () throws(DiskError) in try file.write(bytes, at: position) }
+        let reference = SealedFooter.Reference(
+            offset: position, streamBytes: block.streamBytes, rawBytes: block.rawBytes)
+        position = block.end
+        return reference
+    }
+}

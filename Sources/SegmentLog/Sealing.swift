@@ -1,0 +1,120 @@
+// Owns: turning a closed raw segment into a sealed one, in the background.
+//
+// The sealed file is written under a temporary name, synced, read back and compared with its source record by record,
+// and only then renamed. A crash at any point leaves either the raw segment, or both, of which recovery takes the sealed
+// one. The raw file is used anew when its last reader has gone.
+
+internal import Disk
+import Synchronization
+
+extension SegmentLog {
+    /// Seals the oldest closed raw segment, if there is one. `pace` is called between blocks and may sleep; where it
+    /// returns false the work is abandoned. Returns whether a segment was sealed.
+    package func sealOldest(pace: () -> Bool = { true }) throws(LogError) -> Bool {
+        try maintenance.withLock { _ throws(LogError) in
+            let segments = view.segments
+            // A segment with damage stays raw: its file is the evidence, and may hold more than was read.
+            let position = segments.dropLast().firstIndex { ($0 as? RawSegment)?.damage.isEmpty ?? false }
+            guard let position, let raw = segments[position] as? RawSegment else { return false }
+            let covering = raw.base...RecordID(segments[position + 1].base.rawValue - 1)
+            let sealed = try writeSealed(
+                [raw], covering: covering, level: options.sealingLevel, pace: pace)
+            guard let sealed else { return false }
+            replace([raw], with: sealed)
+            let (spares, path) = (spares, raw.path)
+            raw.retire { spares.retire(path) }
+            return true
+        }
+    }
+
+    /// Writes the records of `sources` into one sealed segment, verifies it, and puts it in place under the name of the
+    /// first. Nil where `pace` said to stop.
+    func writeSealed(
+        _ sources: [any Segment], covering: ClosedRange<RecordID>, level: Int, pace: () -> Bool
+    ) throws(LogError) -> SealedSegment? {
+        let path = directory.sealed(covering.lowerBound)
+        let temporary = path + LogDirectory.temporarySuffix
+        var isComplete = false
+        defer { if !isComplete { try? disk.remove(temporary) } }
+        let file = try onDisk { () throws(DiskError) in try disk.open(temporary, .createOrTruncate) }
+        let header = FileHeader(
+            kind: .sealed, identity: SegmentIdentity(store: store.store, segment: .random()),
+            base: covering.lowerBound)
+        var writer = try SealedWriter(file, header: header, covering: covering, level: level)
+        for source in sources {
+            for index in 0..<(try source.blockCount()) {
+                guard pace() else { return nil }
+                let block = try source.block(index)
+                for entry in block.entries.indices { try writer.add(Record(block, entry)) }
+            }
+        }
+        try writer.finish()
+        guard try isFaithful(file, to: sources, pace: pace) else { return nil }
+        return try onDisk { () throws(DiskError) in
+            try disk.rename(temporary, to: path)
+            isComplete = true
+            try disk.syncDirectory(directory.log)
+            return try disk.open(path, .read)
+        }.asSegment(store: store.store, cache: cache)
+    }
+
+    /// Reads a sealed file back, past the cache, and compares it with its sources. False where `pace` said to stop;
+    /// throws where a single byte differs.
+    private func isFaithful(
+        _ file: any DiskFile, to sources: [any Segment], pace: () -> Bool
+    ) throws(LogError) -> Bool {
+        let copy = try SealedSegment(file, store: store.store, cache: BlockCache(budgetBytes: 1 << 20))
+        var copies = RecordSequence(copy)
+        for source in sources {
+            var originals = RecordSequence(source)
+            while let original = try originals.next() {
+                guard let copied = try copies.next(), copied.isSame(as: original) else {
+                    throw .unreadable(path: file.path, reason: "what was written differs at record \(original.id)")
+                }
+                if original.id.rawValue.isMultiple(of: 256), !pace() { return false }
+            }
+        }
+        guard try copies.next() == nil else {
+            throw .unreadable(path: file.path, reason: "it holds more than was written")
+        }
+        return true
+    }
+}
+
+extension DiskFile {
+    fileprivate func asSegment(store: UniqueID, cache: BlockCache) throws(LogError) -> SealedSegment {
+        try SealedSegment(self, store: store, cache: cache)
+    }
+}
+
+/// All records of one segment, block by block.
+struct RecordSequence {
+    private let segment: any Segment
+    private var nextBlock = 0
+    private var block: Block?
+    private var entry = 0
+
+    init(_ segment: any Segment) {
+        self.segment = segment
+    }
+
+    mutating func next() throws(LogError) -> Record? {
+        while true {
+            if let block, entry < block.entries.count {
+                defer { entry += 1 }
+                return Record(block, entry)
+            }
+            guard nextBlock < (try segment.blockCount()) else { return nil }
+            block = try segment.block(nextBlock)
+            nextBlock += 1
+            entry = 0
+        }
+    }
+}
+
+extension Record {
+    func isSame(as other: Record) -> Bool {
+        id == other.id && time == other.time && recordedAt == other.recordedAt
+            && withBody { body in other.withBody { KeyOrder.equal(body, $0) } }
+    }
+}

@@ -1,0 +1,43 @@
+// Owns: what a reader needs of a segment, raw or sealed: blocks of records with summaries, and an index from keys to
+// blocks. Both kinds answer alike, so that there is one way to read.
+
+/// What is known of a block without reading it.
+package struct BlockSummary: Hashable, Sendable {
+    package internal(set) var firstID: RecordID
+    package internal(set) var lastID: RecordID
+    package internal(set) var recordCount: UInt32
+    package internal(set) var minimumTime: RecordTime
+    package internal(set) var maximumTime: RecordTime
+    package internal(set) var firstRecordedAt: RecordTime
+    package internal(set) var lastRecordedAt: RecordTime
+}
+
+/// A run of the log. May be read from any thread.
+package protocol Segment: AnyObject, Sendable {
+    var path: String { get }
+    /// The id of the first record that can stand here.
+    var base: RecordID { get }
+    /// The last id this segment answers for; nil while it holds nothing.
+    var lastID: RecordID? { get }
+    /// How many blocks there are now; a raw segment gains more.
+    func blockCount() throws(LogError) -> Int
+    func summary(of block: Int) throws(LogError) -> BlockSummary
+    func block(_ index: Int) throws(LogError) -> Block
+    /// The blocks that hold at least one record with the key, in ascending order.
+    func blocks(holding key: [UInt8]) throws(LogError) -> BlockList
+    /// How many records have the key; nil where only a scan can tell.
+    func recordCount(holding key: [UInt8]) throws(LogError) -> Int?
+}
+
+extension Segment {
+    /// The first block whose last id is not below `id`; the block count where there is none.
+    func firstBlock(reaching id: RecordID) throws(LogError) -> Int {
+        var low = 0
+        var high = try blockCount()
+        while low < high {
+            let middle = (low + high) / 2
+            if try summary(of: middle).lastID < id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

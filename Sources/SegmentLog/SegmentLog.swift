@@ -1,0 +1,142 @@
+// Owns: the set of segments that make up the log, and the view of it that readers take. The writer adds to it, sealing
+// and compaction replace in it; all of them by swapping one immutable list for another.
+
+internal import Disk
+import Synchronization
+
+/// The log of one store. May be used from any thread; appends go through its one `LogWriter`.
+package final class SegmentLog: Sendable {
+    package let options: LogOptions
+    package let directory: LogDirectory
+    package let store: StoreFile
+    let disk: any Disk
+    let spares: SpareFiles
+    let cache: BlockCache
+    /// Held for as long as the log is open.
+    private let lock: any DiskLock
+    private let state: Mutex<State>
+    /// Sealing and compaction take turns: each reads the list of segments, works, and replaces what it read.
+    let maintenance = Mutex(())
+
+    private struct State {
+        var view: LogView
+        var lastRecordedAt: RecordTime
+    }
+
+    init(
+        disk: any Disk, directory: LogDirectory, store: StoreFile, options: LogOptions, spares: SpareFiles,
+        cache: BlockCache, lock: any DiskLock, view: LogView, lastRecordedAt: RecordTime
+    ) {
+        self.disk = disk
+        self.directory = directory
+        self.store = store
+        self.options = options
+        self.spares = spares
+        self.cache = cache
+        self.lock = lock
+        state = Mutex(State(view: view, lastRecordedAt: lastRecordedAt))
+    }
+
+    /// The log as it is now.
+    package var view: LogView {
+        state.withLock { $0.view }
+    }
+
+    /// The commit time of the last record; the clock of the next never runs behind it.
+    package var lastRecordedAt: RecordTime {
+        state.withLock { $0.lastRecordedAt }
+    }
+
+    /// Fills new raw files and takes back those of sealed segments. Returns whether anything was done.
+    package func replenishSpares() throws(LogError) -> Bool {
+        try spares.replenish()
+    }
+
+    func publish(tail: RecordID, recordedAt: RecordTime) {
+        state.withLock { state in
+            state.view = LogView(segments: state.view.segments, damage: state.view.damage, tail: tail)
+            state.lastRecordedAt = recordedAt
+        }
+    }
+
+    func append(_ segment: RawSegment) {
+        state.withLock { state in
+            state.view = LogView(
+                segments: state.view.segments + [segment], damage: state.view.damage, tail: state.view.tail)
+        }
+    }
+
+    /// Puts `replacement` in the place of consecutive segments.
+    func replace(_ replaced: [any Segment], with replacement: SealedSegment) {
+        state.withLock { state in
+            var segments = state.view.segments
+            guard let first = segments.firstIndex(where: { $0 === replaced[0] }) else {
+                preconditionFailure("only maintenance replaces segments, one task at a time")
+            }
+            precondition(
+                zip(segments[first...], replaced).allSatisfy { $0 === $1 } && first + replaced.count < segments.count,
+                "what is replaced stands together, before the active segment")
+            segments.replaceSubrange(first..<first + replaced.count, with: [replacement])
+            state.view = LogView(segments: segments, damage: state.view.damage, tail: state.view.tail)
+        }
+    }
+
+    /// Makes a file the active segment from `base` on: durable, name and header, before anything is written to it.
+    func createActive(base: RecordID) throws(LogError) -> RawSegment {
+        try Self.createActive(disk, directory, spares, store: store.store, base: base)
+    }
+
+    static func createActive(
+        _ disk: any Disk, _ directory: LogDirectory, _ spares: SpareFiles, store: UniqueID, base: RecordID
+    ) throws(LogError) -> RawSegment {
+        let header = FileHeader(
+            kind: .raw, identity: SegmentIdentity(store: store, segment: .random()), base: base)
+        let spare = try spares.take()
+        let path = directory.active(base)
+        let file = try onDisk { () throws(DiskError) in
+            let file = try disk.open(spare, .readWrite)
+            try file.write(header.encoded(), at: FileOffset(0))
+            try file.write([UInt8](repeating: 0, count: FrameHeader.bytes), at: FrameHeader.firstOffset)
+            try file.sync()
+            try disk.rename(spare, to: path)
+            try disk.syncDirectory(directory.log)
+            return try disk.open(path, .readWrite)
+        }
+        return RawSegment(file: file, header: header)
+    }
+}
+
+extension SegmentLog {
+    /// Figures of the log at this moment.
+    package struct Statistics: Sendable {
+        package var sealedSegments = 0
+        package var rawSegments = 0
+        /// Bytes of the sealed files.
+        package var sealedBytes: UInt64 = 0
+        /// Bytes of records in raw segments that wait to be sealed; the active one is not among them.
+        package var backlogBytes: UInt64 = 0
+        /// Bytes of all records, uncompressed: keys and payloads.
+        package var recordBytes: UInt64 = 0
+    }
+
+    package var statistics: Statistics {
+        var statistics = Statistics()
+        let segments = view.segments
+        for (position, segment) in segments.enumerated() {
+            switch segment {
+            case let sealed as SealedSegment:
+                statistics.sealedSegments += 1
+                statistics.sealedBytes += sealed.footer.fileBytes
+                statistics.recordBytes += sealed.footer.recordBytes
+            case let raw as RawSegment:
+                statistics.rawSegments += 1
+                let bytes = UInt64(raw.recordBytes - raw.recordCount * RecordFormat.headerBytes)
+                statistics.recordBytes += bytes
+                if position < segments.count - 1 { statistics.backlogBytes += bytes }
+            default:
+                preconditionFailure("a segment is raw or sealed")
+            }
+        }
+        return statistics
+    }
+}

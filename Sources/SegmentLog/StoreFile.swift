@@ -1,0 +1,54 @@
+// Owns: `store.json`, which says that a directory is a store, of which format, and which one. Written once.
+
+internal import Disk
+
+/// What `store.json` holds: `{"format":1,"store_uuid":"<32 hexadecimal digits>","created":<nanoseconds>}`.
+package struct StoreFile: Equatable, Sendable {
+    package static let name = "store.json"
+    static let format = 1
+
+    package let store: UniqueID
+    /// Nanoseconds since the Unix epoch.
+    package let created: RecordTime
+
+    func encoded() -> [UInt8] {
+        let digits = store.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return Array(
+            "{\"format\":\(Self.format),\"store_uuid\":\"\(digits)\",\"created\":\(created.rawValue)}\n".utf8)
+    }
+
+    init(store: UniqueID, created: RecordTime) {
+        self.store = store
+        self.created = created
+    }
+
+    /// Reads the file; nil where there is none.
+    static func read(_ disk: any Disk, _ directory: LogDirectory) throws(LogError) -> StoreFile? {
+        let path = "\(directory.data)/\(name)"
+        let bytes: [UInt8]
+        do {
+            bytes = try disk.contents(of: path)
+        } catch {
+            if error.isMissing { return nil }
+            throw .disk(error)
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let format = Self.value("format", in: text) else {
+            throw .unreadable(path: path, reason: "it names no format")
+        }
+        guard format == String(Self.format) else { throw .unknownFormat(path: path, found: "version \(format)") }
+        guard let digits = Self.value("store_uuid", in: text).map(Array.init), digits.count == 32,
+            let created = Self.value("created", in: text).flatMap({ Int64($0) })
+        else { throw .unreadable(path: path, reason: "it does not name the store") }
+        let pairs = stride(from: 0, to: 32, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+        guard pairs.count == 16 else { throw .unreadable(path: path, reason: "store_uuid is not hexadecimal") }
+        return StoreFile(store: UniqueID(bytes: pairs), created: RecordTime(created))
+    }
+
+    /// The value of a key in a flat object whose strings have no escapes.
+    private static func value(_ key: String, in text: String) -> String? {
+        guard let start = text.firstRange(of: "\"\(key)\":")?.upperBound else { return nil }
+        let value = text[start...].drop { $0 == " " || $0 == "\"" }.prefix { $0 != "," && $0 != "}" && $0 != "\"" }
+        return value.isEmpty ? nil : String(value)
+    }
+}

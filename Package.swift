@@ -35,19 +35,19 @@ let package = Package(
         // 1: the operating system and C libraries
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
         .systemLibrary(name: "CLuaLibrary", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
-        .target(name: "CLua", dependencies: ["CLuaLibrary"]),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CLua", dependencies: ["CLuaLibrary", "CSimdjson"]),
         .target(name: "Disk", swiftSettings: settings),
 
         // 2: bytes, folds, meaning
         .target(name: "SegmentLog", dependencies: ["Disk", "CZlib"], swiftSettings: settings),
-        .target(name: "Reducers", dependencies: ["CLua", "CSimdjson"], swiftSettings: settings),
+        .target(name: "Reducers", dependencies: ["CLua"], swiftSettings: settings),
         .target(name: "EventModel", swiftSettings: settings),
 
         // 3: threads
         .target(
             name: "EventStore",
-            dependencies: ["SegmentLog", "Reducers", "EventModel", "Disk", "CZlib", "CSimdjson"],
+            dependencies: ["SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson"],
             swiftSettings: settings
         ),
 

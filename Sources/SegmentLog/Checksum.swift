@@ -2,15 +2,15 @@
 
 internal import CZlib
 
-enum Checksum {
+package enum Checksum {
     /// The CRC-32 of `bytes`, continued from `previous`.
-    static func crc32(_ bytes: UnsafeRawBufferPointer, from previous: UInt32 = 0) -> UInt32 {
+    package static func crc32(_ bytes: UnsafeRawBufferPointer, from previous: UInt32 = 0) -> UInt32 {
         UInt32(
             truncatingIfNeeded: crc32_z(
                 UInt(previous), bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count))
     }
 
-    static func crc32(_ bytes: [UInt8], from previous: UInt32 = 0) -> UInt32 {
+    package static func crc32(_ bytes: [UInt8], from previous: UInt32 = 0) -> UInt32 {
         bytes.withUnsafeBytes { crc32($0, from: previous) }
     }
 }

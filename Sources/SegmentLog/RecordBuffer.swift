@@ -78,6 +78,17 @@ package final class RecordBuffer: @unchecked Sendable {
         body(bytes(range))
     }
 
+    /// Visits the bodies of a range of whole records, in order.
+    package func forEachBody(in range: Range<Int>, _ visit: (UnsafeRawBufferPointer) -> Void) {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let rest = bytes(offset..<range.upperBound)
+            let length = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
+            visit(UnsafeRawBufferPointer(rebasing: rest[RecordFormat.headerBytes..<length]))
+            offset += length
+        }
+    }
+
     /// Valid for as long as the buffer lives and is not appended to.
     func bytes(_ range: Range<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: storage + range.lowerBound, count: range.count)

@@ -1,0 +1,82 @@
+// Owns the way from JSON to Lua values, straight from simdjson's tape. Whether a text is JSON is CSimdjson's to say.
+
+#include <string.h>
+
+#include "internal.h"
+
+/// A document's tape and strings take about this many bytes for each byte of it, and Lua's allocator does not see them.
+enum { PARSER_BYTES_PER_BYTE = 16 };
+
+typedef struct tape {
+    lua_State *L;
+    const uint64_t *words;
+    const uint8_t *strings;
+} tape;
+
+static char tag_of(uint64_t word) { return (char)(word >> 56); }
+
+/// How many elements a container's word promises; the tape counts no further than 24 bits.
+static int count_of(uint64_t word) { return (int)(word >> 32 & 0xFFFFFF); }
+
+static void push_string(const tape *tape, uint64_t word) {
+    const uint8_t *string = tape->strings + (word & 0x00FFFFFFFFFFFFFF);
+    uint32_t length;
+    memcpy(&length, string, sizeof length);
+    lua_pushlstring(tape->L, (const char *)string + sizeof length, length);
+}
+
+/// Pushes the value at word `at` and returns where the next one is. Recursion is as deep as the JSON, which is bounded.
+static size_t push_value(const tape *tape, size_t at) {
+    lua_State *L = tape->L;
+    const uint64_t word = tape->words[at];
+    switch (tag_of(word)) {
+    case '{':
+        luaL_checkstack(L, 4, "nested too deep");
+        lua_createtable(L, 0, count_of(word));
+        for (++at; tag_of(tape->words[at]) != '}';) {
+            push_string(tape, tape->words[at]);
+            at = push_value(tape, at + 1);
+            lua_rawset(L, -3);
+        }
+        return at + 1;
+    case '[':
+        luaL_checkstack(L, 4, "nested too deep");
+        lua_createtable(L, count_of(word), 0);
+        clua_mark_array(L, -1);
+        ++at;
+        for (lua_Integer index = 1; tag_of(tape->words[at]) != ']'; ++index) {
+            at = push_value(tape, at);
+            lua_rawseti(L, -2, index);
+        }
+        return at + 1;
+    case '"': push_string(tape, word); return at + 1;
+    case 'l': lua_pushinteger(L, (lua_Integer)tape->words[at + 1]); return at + 2;
+    case 'u': lua_pushnumber(L, (lua_Number)tape->words[at + 1]); return at + 2;
+    case 'd': {
+        lua_Number number;
+        memcpy(&number, &tape->words[at + 1], sizeof number);
+        lua_pushnumber(L, number);
+        return at + 2;
+    }
+    case 't': lua_pushboolean(L, true); return at + 1;
+    case 'f': lua_pushboolean(L, false); return at + 1;
+    default: clua_push_null(L); return at + 1;
+    }
+}
+
+/// Pushes the value that the parser has read.
+void clua_push_parsed(lua_State *L, const csj_parser *parser) {
+    const tape tape = {L, csj_tape(parser), csj_strings(parser)};
+    push_value(&tape, 1);
+}
+
+/// Reads the text and pushes its value. `what` names the text in an error.
+void clua_push_json(lua_State *L, clua_text json, const char *what) {
+    clua *lua = clua_of(L);
+    if (json.length > lua->memory_limit / PARSER_BYTES_PER_BYTE) {
+        luaL_error(L, "%s: %I bytes of JSON are too many", what, (LUAI_UACINT)json.length);
+    }
+    const csj_status status = csj_parse(lua->parser, json.bytes, json.length);
+    if (status != CSJ_OK) { luaL_error(L, "%s: %s", what, csj_message(status)); }
+    clua_push_parsed(L, lua->parser);
+}

@@ -1,0 +1,110 @@
+// Owns the folding: the state, and the calls that make it, change it, print it and bring it back. Every function that
+// Swift calls here wraps one body that runs protected (machine.c).
+
+#include <stdio.h>
+
+#include "internal.h"
+
+static char state_key;  // where the registry keeps it
+
+static int set_state(lua_State *L, const char *function) {
+    if (lua_isnil(L, -1)) {
+        return luaL_error(L, "%s: %s returned nothing: it must return the state", clua_of(L)->name, function);
+    }
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
+    return 0;
+}
+
+static int start(lua_State *L) {
+    if (clua_push_initial(L) == LUA_TNIL) {
+        lua_newtable(L);
+    } else {
+        lua_call(L, 0, 1);
+    }
+    return set_state(L, "initial");
+}
+
+static void set_text(lua_State *L, const char *field, clua_text text) {
+    if (text.bytes == NULL) { return; }
+    lua_pushlstring(L, text.bytes, text.length);
+    lua_setfield(L, -2, field);
+}
+
+static void set_json(lua_State *L, const char *field, clua_text json) {
+    if (json.bytes == NULL) { return; }
+    clua_push_json(L, json, field);
+    lua_setfield(L, -2, field);
+}
+
+/// A new table for every event, so that a reducer may keep parts of it in its state.
+static void push_event(lua_State *L, const clua_event *event) {
+    lua_createtable(L, 0, 11);
+    lua_pushinteger(L, event->event_id);
+    lua_setfield(L, -2, "event_id");
+    set_text(L, "category", event->category);
+    set_text(L, "event_type", event->event_type);
+    set_text(L, "aggregate_id", event->aggregate_id);
+    set_json(L, "data", event->data);
+    lua_pushnumber(L, event->timestamp);
+    lua_setfield(L, -2, "timestamp");
+    lua_pushnumber(L, event->recorded_at);
+    lua_setfield(L, -2, "recorded_at");
+    lua_pushinteger(L, event->version);
+    lua_setfield(L, -2, "version");
+    set_text(L, "id", event->id);
+    lua_createtable(L, (int)event->tag_count, 0);
+    clua_mark_array(L, -1);
+    for (size_t i = 0; i < event->tag_count; ++i) {
+        lua_pushlstring(L, event->tags[i].bytes, event->tags[i].length);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "tags");
+    set_json(L, "metadata", event->metadata);
+}
+
+static int reduce(lua_State *L) {
+    const clua_event *event = lua_touserdata(L, 1);
+    clua_push_reduce(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+    push_event(L, event);
+    lua_call(L, 2, 1);
+    return set_state(L, "reduce");
+}
+
+static int restore(lua_State *L) {
+    clua_push_parsed(L, lua_touserdata(L, 1));
+    return set_state(L, "restore");
+}
+
+static int encode(lua_State *L) {
+    clua_of(L)->instructions_left = INT64_MAX;  // our work, not the reducer's
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+    clua_write_json(L, "state");
+    return 0;
+}
+
+clua_status clua_start(clua *lua) { return clua_protect(lua, CLUA_FAULT, start, NULL); }
+
+clua_status clua_reduce(clua *lua, const clua_event *event) {
+    return clua_protect(lua, CLUA_FAULT, reduce, (void *)event);
+}
+
+/// With a parser of its own: a state may be large, and the one for events should stay small.
+clua_status clua_restore(clua *lua, clua_text json) {
+    csj_parser *parser = csj_parser_new();
+    const csj_status parsed = parser == NULL ? CSJ_MEMORY : csj_parse(parser, json.bytes, json.length);
+    clua_status status = CLUA_STATE;
+    if (parsed == CSJ_OK) {
+        status = clua_protect(lua, CLUA_STATE, restore, parser);
+    } else {
+        snprintf(lua->message, sizeof lua->message, "%s: the state to restore is %s", lua->name, csj_message(parsed));
+    }
+    if (parser != NULL) { csj_parser_free(parser); }
+    return status;
+}
+
+clua_status clua_encode(clua *lua, clua_text *json) {
+    const clua_status status = clua_protect(lua, CLUA_STATE, encode, NULL);
+    *json = (clua_text){lua->output.bytes, lua->output.length};
+    return status;
+}

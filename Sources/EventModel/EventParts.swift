@@ -1,0 +1,78 @@
+// Owns: an event whose bytes lie in somebody else's memory: how the hot paths hand events about without copying them
+// into strings.
+
+/// A stored event whose parts are borrowed, from the log's memory for instance; valid as long as that is.
+package struct EventParts {
+    package var id: EventID
+    package var category: UnsafeRawBufferPointer
+    package var aggregateID: UnsafeRawBufferPointer
+    package var eventType: UnsafeRawBufferPointer
+    package var data: UnsafeRawBufferPointer
+    package var timestamp: Timestamp
+    package var recordedAt: Timestamp
+    package var version: UInt32
+    package var uuid: EventUUID?
+    package var tags: [UnsafeRawBufferPointer]
+    package var metadata: UnsafeRawBufferPointer?
+
+    package init(
+        id: EventID,
+        category: UnsafeRawBufferPointer,
+        aggregateID: UnsafeRawBufferPointer,
+        eventType: UnsafeRawBufferPointer,
+        data: UnsafeRawBufferPointer,
+        timestamp: Timestamp,
+        recordedAt: Timestamp,
+        version: UInt32 = 1,
+        uuid: EventUUID? = nil,
+        tags: [UnsafeRawBufferPointer] = [],
+        metadata: UnsafeRawBufferPointer? = nil
+    ) {
+        self.id = id
+        self.category = category
+        self.aggregateID = aggregateID
+        self.eventType = eventType
+        self.data = data
+        self.timestamp = timestamp
+        self.recordedAt = recordedAt
+        self.version = version
+        self.uuid = uuid
+        self.tags = tags
+        self.metadata = metadata
+    }
+}
+
+/// An event to append whose parts are borrowed, from a socket's buffer for instance.
+package struct NewEventParts {
+    package var category: UnsafeRawBufferPointer
+    package var aggregateID: UnsafeRawBufferPointer
+    package var eventType: UnsafeRawBufferPointer
+    package var data: UnsafeRawBufferPointer
+    package var timestamp: Timestamp?
+    package var version: UInt32
+    package var uuid: EventUUID?
+    package var tags: [UnsafeRawBufferPointer]
+    package var metadata: UnsafeRawBufferPointer?
+
+    package init(
+        category: UnsafeRawBufferPointer,
+        aggregateID: UnsafeRawBufferPointer,
+        eventType: UnsafeRawBufferPointer,
+        data: UnsafeRawBufferPointer,
+        timestamp: Timestamp? = nil,
+        version: UInt32 = 1,
+        uuid: EventUUID? = nil,
+        tags: [UnsafeRawBufferPointer] = [],
+        metadata: UnsafeRawBufferPointer? = nil
+    ) {
+        self.category = category
+        self.aggregateID = aggregateID
+        self.eventType = eventType
+        self.data = data
+        self.timestamp = timestamp
+        self.version = version
+        self.uuid = uuid
+        self.tags = tags
+        self.metadata = metadata
+    }
+}

@@ -1,0 +1,160 @@
+// Owns: what one connection hands to the writer at once: staged events, cut into units that succeed or fail each on its
+// own, and, when the writer is done, the outcome of each.
+
+package import EventModel
+import SegmentLog
+
+/// The outcome of one unit.
+package enum AppendOutcome: Sendable {
+    /// The events have consecutive ids from this one on, and are durable.
+    case appended(first: EventID)
+    /// The identifiers were known: the events with these ids stand for the ones given, and nothing was appended.
+    case existing([EventID])
+    case refused(StoreError)
+}
+
+/// Where finished batches go: one object for each event loop, so that a loop is woken once for all its batches.
+package protocol AppendSink: AnyObject, Sendable {
+    /// Called by the writer's thread.
+    func complete(_ batches: [AppendBatch])
+}
+
+/// Appends on their way to the writer and back.
+///
+/// `@unchecked Sendable` because a batch is handed over, never shared: the connection fills it and submits it, the writer
+/// works on it and hands it back.
+package final class AppendBatch: @unchecked Sendable {
+    struct Unit {
+        /// Where the records lie in the buffer.
+        var range: Range<Int>
+        /// Events of one transaction; or, where it is none, so many events that succeed or fail each on its own.
+        var records: Int
+        let isTransaction: Bool
+        let conditions: [AppendCondition]
+        /// One for each record, in order; empty where none has an identifier.
+        let identifiers: [EventUUID?]
+        var outcome: AppendOutcome?
+    }
+
+    package let sink: any AppendSink
+    /// Whatever the sink needs to find the connection again.
+    package let token: AnyObject
+    let buffer: RecordBuffer
+    private(set) var units: [Unit] = []
+
+    package init(sink: any AppendSink, token: AnyObject, capacity: Int = 4096) {
+        self.sink = sink
+        self.token = token
+        buffer = RecordBuffer(capacity: capacity)
+    }
+
+    package var isEmpty: Bool { units.isEmpty }
+    package var byteCount: Int { buffer.byteCount }
+
+    /// Adds one event that stands alone; it has been checked.
+    package func append(_ event: borrowing NewEventParts, unless condition: AppendCondition? = nil) {
+        let start = buffer.byteCount
+        buffer.append(event)
+        let range = start..<buffer.byteCount
+        if condition == nil, event.uuid == nil, let last = units.indices.last, units[last].isPlain {
+            units[last].range = units[last].range.lowerBound..<range.upperBound
+            units[last].records += 1
+            return
+        }
+        units.append(
+            Unit(
+                range: range, records: 1, isTransaction: false,
+                conditions: condition.map { [$0] } ?? [], identifiers: event.uuid.map { [$0] } ?? [], outcome: nil))
+    }
+
+    /// Adds events that are appended together or not at all; they have been checked.
+    package func append(_ transaction: Transaction) {
+        let start = buffer.byteCount
+        for event in transaction.events {
+            event.withParts { buffer.append($0) }
+        }
+        let identifiers = transaction.events.map(\.uuid)
+        units.append(
+            Unit(
+                range: start..<buffer.byteCount, records: transaction.events.count, isTransaction: true,
+                conditions: transaction.conditions,
+                identifiers: identifiers.contains { $0 != nil } ? identifiers : [], outcome: nil))
+    }
+
+    /// Adds the place of an event that was refused before it was staged, so that outcomes keep their order.
+    package func refuse(_ error: StoreError) {
+        units.append(
+            Unit(
+                range: buffer.byteCount..<buffer.byteCount, records: 1, isTransaction: false, conditions: [],
+                identifiers: [], outcome: .refused(error)))
+    }
+
+    /// Visits the outcomes in the order of the appends. Single events that were appended in a row come as one outcome
+    /// with their count.
+    package func forEachOutcome(_ visit: (_ outcome: AppendOutcome, _ records: Int, _ isTransaction: Bool) -> Void) {
+        for unit in units {
+            guard let outcome = unit.outcome else { preconditionFailure("a batch is read after it was completed") }
+            visit(outcome, unit.records, unit.isTransaction)
+        }
+    }
+
+    func settle(_ unit: Int, _ outcome: AppendOutcome) {
+        units[unit].outcome = outcome
+    }
+}
+
+extension AppendBatch.Unit {
+    /// Single events without anything to be asked about them.
+    fileprivate var isPlain: Bool {
+        !isTransaction && conditions.isEmpty && identifiers.isEmpty && outcome == nil
+    }
+}
+
+/// Events between MULTI and EXEC.
+package struct Transaction: Sendable {
+    private(set) var events: [NewEvent] = []
+    private(set) var conditions: [AppendCondition] = []
+    package private(set) var byteCount = 0
+
+    package init() {}
+
+    package var count: Int { events.count }
+
+    /// Adds an event that has been checked.
+    package mutating func append(_ event: borrowing NewEventParts, unless condition: AppendCondition?) {
+        let copy = NewEvent(event)
+        byteCount += copy.data.count + (copy.metadata?.count ?? 0) + 128
+        events.append(copy)
+        if let condition { conditions.append(condition) }
+    }
+}
+
+extension NewEvent {
+    fileprivate init(_ parts: borrowing NewEventParts) {
+        func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
+        self.init(
+            category: text(parts.category), aggregateID: text(parts.aggregateID), eventType: text(parts.eventType),
+            data: Array(parts.data), timestamp: parts.timestamp, version: parts.version, uuid: parts.uuid,
+            tags: parts.tags.map(text), metadata: parts.metadata.map { Array($0) })
+    }
+
+    /// Gives `body` the parts of the event, valid within the call.
+    package func withParts<Result>(_ body: (NewEventParts) -> Result) -> Result {
+        var bytes: [UInt8] = []
+        var ranges: [Range<Int>] = []
+        for part in [Array(category.utf8), Array(aggregateID.utf8), Array(eventType.utf8), data, metadata ?? []]
+            + tags.map({ Array($0.utf8) })
+        {
+            ranges.append(bytes.count..<bytes.count + part.count)
+            bytes += part
+        }
+        return bytes.withUnsafeBytes { buffer in
+            func part(_ index: Int) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer[ranges[index]]) }
+            return body(
+                NewEventParts(
+                    category: part(0), aggregateID: part(1), eventType: part(2), data: part(3), timestamp: timestamp,
+                    version: version, uuid: uuid, tags: tags.indices.map { part(5 + $0) },
+                    metadata: metadata == nil ? nil : part(4)))
+        }
+    }
+}

@@ -1,0 +1,52 @@
+// Owns: the commit seam: where a frame becomes durable. Today that is the local disk; a replicated log publishes the
+// same frame elsewhere first and applies it in stream order.
+
+package import EventModel
+package import SegmentLog
+
+/// Makes frames durable, one after the other. Driven by the writer's thread alone.
+package protocol CommitLog {
+    /// The id that the next event gets.
+    var nextID: RecordID { get }
+    /// The most bytes of records that one frame can hold.
+    var maximumFrameBytes: Int { get }
+    /// The commit time of the oldest event that is not yet in a closed segment.
+    var activeSince: RecordTime? { get }
+    /// On return the frame is durable and visible. A throw of `noSpace` means that nothing happened and a later try may
+    /// succeed; any other is final, and the outcome of the frame is unknown until the store is opened again.
+    func commit(_ frame: CommitFrame) throws(StoreError)
+    /// Has no more to commit for now; may record that the last frame is durable.
+    func idle() throws(StoreError)
+    /// Closes the segment that is being written. Returns the ids it holds; nil where it is empty.
+    func roll() throws(StoreError) -> ClosedRange<RecordID>?
+}
+
+/// The commit log of one machine: write, `fdatasync`.
+struct LocalCommitLog: CommitLog {
+    let writer: LogWriter
+
+    var nextID: RecordID { writer.nextID }
+    var maximumFrameBytes: Int { writer.maximumCommitBytes }
+    var activeSince: RecordTime? { writer.activeSince }
+
+    func commit(_ frame: CommitFrame) throws(StoreError) {
+        if !writer.fits(byteCount: frame.byteCount) { _ = try roll() }
+        do {
+            try writer.commit(frame)
+        } catch {
+            throw StoreError(.failed, "the disk failed during a commit, and its outcome is unknown: \(error)")
+        }
+    }
+
+    func idle() throws(StoreError) {
+        do {
+            try writer.mark()
+        } catch {
+            throw StoreError(.failed, "\(error)")
+        }
+    }
+
+    func roll() throws(StoreError) -> ClosedRange<RecordID>? {
+        try inLog { () throws(LogError) in try writer.roll() }
+    }
+}

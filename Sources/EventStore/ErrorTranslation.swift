@@ -1,0 +1,37 @@
+// Owns: the boundary where errors of the layers below become the store's.
+
+import EventModel
+import Disk
+import Reducers
+import SegmentLog
+
+extension StoreError {
+    init(_ error: LogError) {
+        switch error {
+        case .disk(let cause) where cause.isNoSpace: self.init(.noSpace, "\(error)")
+        case .corrupt(let ids, let reason):
+            self.init(.corrupt, ids: [EventID(ids.lowerBound), EventID(ids.upperBound)], reason)
+        case .tooBig: self.init(.tooBig, "\(error)")
+        default: self.init(.failed, "\(error)")
+        }
+    }
+
+    init(_ error: ReducerError, reducer: String, at id: EventID?) {
+        let place = id.map { " at event \($0)" } ?? ""
+        let code: Code =
+            switch error {
+            case .budget: .budget
+            default: .other
+            }
+        self.init(code, "reducer \(reducer)\(place): \(error)")
+    }
+}
+
+/// Runs an operation of the log and turns its error into the store's.
+func inLog<Value>(_ operation: () throws(LogError) -> Value) throws(StoreError) -> Value {
+    do {
+        return try operation()
+    } catch {
+        throw StoreError(error)
+    }
+}

@@ -1,0 +1,200 @@
+// Owns: a whole store: it opens the log, starts the threads, and is the one thing that servers and programs talk to.
+//
+//   writer     takes batches in, commits frames                      WriterThread, Committer
+//   project    keeps the projections live, takes snapshots           ProjectionEngine
+//   push       brings events to subscribers                          SubscriptionHub
+//   maintain   seals, compacts, prepares files, at low priority      Maintenance
+//
+// Reads have no thread of their own: they run on the caller's, over an immutable view of the log.
+
+package import Disk
+package import EventModel
+import Reducers
+package import SegmentLog
+import Synchronization
+
+/// An open event store. May be used from any thread; calls that read block until they have the answer.
+package final class EventStore: Sendable {
+    package let options: StoreOptions
+    package let recovery: RecoveryReport
+    let log: SegmentLog
+    let reducers: ReducerLibrary
+    let projections: ProjectionEngine
+    private let writer: WriterThread
+    private let hub: SubscriptionHub
+    private let maintenance: Maintenance
+    private let failure: Failure
+
+    /// What a store tells its owner, from its own threads.
+    package struct Events: Sendable {
+        /// Something an operator should read.
+        package var report: @Sendable (String) -> Void
+        /// The store can take no more appends; reads go on. Called once.
+        package var failed: @Sendable (StoreError) -> Void
+
+        package init(
+            report: @escaping @Sendable (String) -> Void = { _ in },
+            failed: @escaping @Sendable (StoreError) -> Void = { _ in }
+        ) {
+            self.report = report
+            self.failed = failed
+        }
+    }
+
+    /// Opens the store, or makes it. Recovery has been done when this returns; projections catch up afterwards.
+    package static func open(
+        _ options: StoreOptions, disk: any Disk = PosixDisk(), clock: StoreClock = .system, events: Events = Events()
+    ) throws(OpenError) -> EventStore {
+        let opened: (log: SegmentLog, writer: LogWriter, report: RecoveryReport)
+        do {
+            opened = try SegmentLog.open(
+                disk, directory: LogDirectory(options.directory), options: options.log, now: RecordTime(clock.now()))
+        } catch {
+            throw .log(error)
+        }
+        for note in opened.report.notes { events.report(note) }
+        do {
+            return try EventStore(options, disk, opened.log, opened.writer, opened.report, clock, events)
+        } catch {
+            throw .configuration(error)
+        }
+    }
+
+    private init(
+        _ options: StoreOptions, _ disk: any Disk, _ log: SegmentLog, _ logWriter: sending LogWriter,
+        _ recovery: RecoveryReport, _ clock: StoreClock, _ events: Events
+    ) throws(StoreError) {
+        self.options = options
+        self.recovery = recovery
+        self.log = log
+        reducers = ReducerLibrary(disk, directory: options.reducersDirectory, limits: options.reducerLimits)
+        try reducers.reload()
+        let projections = ProjectionEngine(
+            log: log, reducers: reducers,
+            snapshots: SnapshotStore(
+                disk, directory: log.directory.snapshots, store: log.store.store, keep: options.snapshots.keep),
+            policy: options.snapshots, clock: clock, report: events.report)
+        try projections.configure(options.projections)
+        let hub = SubscriptionHub(log)
+        let maintenance = Maintenance(log, report: events.report)
+        let failure = Failure()
+        self.projections = projections
+        self.hub = hub
+        self.maintenance = maintenance
+        self.failure = failure
+        writer = WriterThread(
+            Committer(LocalCommitLog(writer: logWriter), log: log, clock: clock), options: options,
+            callbacks: WriterThread.Callbacks(
+                committed: {
+                    projections.wake()
+                    hub.wake()
+                },
+                rolled: { maintenance.wake() },
+                failed: { error in
+                    failure.set(error)
+                    events.failed(error)
+                }))
+        projections.start()
+        hub.start()
+        maintenance.start()
+    }
+
+    /// Finishes and acknowledges what has been submitted, takes last snapshots, and lets go of the directory.
+    package func close() {
+        writer.close()
+        hub.close()
+        maintenance.close()
+        projections.close()
+    }
+
+    /// The last durable event.
+    package var tail: EventID { EventID(log.view.tail) }
+
+    /// Why the store takes no more appends; nil while it does.
+    package var appendFailure: StoreError? { failure.get() }
+
+    // MARK: Appending
+
+    /// Hands a batch to the writer; its sink gets it back when every unit has its outcome. False once the store is
+    /// closed.
+    package func submit(_ batch: AppendBatch) -> Bool {
+        writer.submit(batch)
+    }
+
+    /// Whether so much is staged that connections should wait before they hand in more.
+    package var isCongested: Bool { writer.isCongested }
+
+    /// Closes the active segment. Returns the ids in it; nil where it was empty.
+    package func roll(_ completion: @escaping @Sendable (Result<ClosedRange<EventID>?, StoreError>) -> Void) {
+        writer.roll { result in
+            completion(result.map { $0.map { EventID($0.lowerBound)...EventID($0.upperBound) } })
+        }
+    }
+
+    // MARK: Subscriptions
+
+    /// Brings every event that matches to the sink, from `filter.after` on, then live. Where it is nil, from the
+    /// beginning.
+    package func subscribe(_ filter: Filter, sink: any SubscriptionSink) throws(StoreError) -> Subscription {
+        hub.add(try LogQuery(filter, in: log.view), sink: sink)
+    }
+
+    package var subscriptionCount: Int { hub.count }
+
+    // MARK: Projections
+
+    /// The projections that are kept live.
+    package func projectionStatuses() -> [ProjectionStatus] { projections.statuses() }
+
+    /// Folds a projection again from the first event.
+    package func rebuildProjection(_ name: String) throws(StoreError) { try projections.rebuild(name) }
+
+    /// Reads the reducers' folder anew and makes exactly these projections live.
+    package func reload(projections names: [String]) throws(StoreError) {
+        try reducers.reload()
+        try projections.configure(names)
+    }
+
+    /// Takes a snapshot of every projection that has moved since its last.
+    package func snapshot() throws(StoreError) -> [(projection: String, position: EventID, bytes: Int)] {
+        try projections.snapshotAll().map { ($0.name, $0.position, $0.bytes) }
+    }
+
+    // MARK: Upkeep
+
+    /// Seals what is closed, then merges whatever can be merged.
+    package func compact() throws(StoreError) -> CompactionReport {
+        try inLog { () throws(LogError) in
+            while try log.sealOldest() {}
+            let report = try log.compact(.everything)
+            _ = try log.replenishSpares()
+            return report
+        }
+    }
+
+    /// Checks every byte.
+    package func verify(progress: (Double) -> Bool = { _ in true }) throws(StoreError) -> VerificationReport {
+        try inLog { () throws(LogError) in try log.verify(progress: progress) }
+    }
+}
+
+/// Why a store could not be opened: the log's own reason, or a mistake in the configuration.
+package enum OpenError: Error, Sendable, CustomStringConvertible {
+    case log(LogError)
+    case configuration(StoreError)
+
+    package var description: String {
+        switch self {
+        case .log(let error): "\(error)"
+        case .configuration(let error): error.message
+        }
+    }
+}
+
+/// The failure of a store, once it has one.
+private final class Failure: Sendable {
+    private let error = Mutex<StoreError?>(nil)
+
+    func set(_ error: StoreError) { self.error.withLock { $0 = error } }
+    func get() -> StoreError? { error.withLock { $0 } }
+}

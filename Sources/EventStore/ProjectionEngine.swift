@@ -1,0 +1,159 @@
+// Owns: the thread that keeps the projections live, and their snapshots as the policy wants them.
+
+import EventModel
+import Reducers
+import SegmentLog
+import Synchronization
+
+/// All live projections of a store. May be used from any thread.
+final class ProjectionEngine: Sendable {
+    private static let turnEvents = 4096
+
+    let snapshots: SnapshotStore
+    private let log: SegmentLog
+    private let reducers: ReducerLibrary
+    private let policy: SnapshotPolicy
+    private let clock: StoreClock
+    private let report: @Sendable (String) -> Void
+    private let list = Mutex<[Projection]>([])
+    private let signal = Monitor(Signal())
+    private let thread: Monitor<NamedThread?> = Monitor(nil)
+
+    private struct Signal {
+        var hasNews = true
+        var isClosed = false
+    }
+
+    init(
+        log: SegmentLog, reducers: ReducerLibrary, snapshots: SnapshotStore, policy: SnapshotPolicy, clock: StoreClock,
+        report: @escaping @Sendable (String) -> Void
+    ) {
+        self.log = log
+        self.reducers = reducers
+        self.snapshots = snapshots
+        self.policy = policy
+        self.clock = clock
+        self.report = report
+    }
+
+    /// Makes exactly the named projections live: those whose reducer is unchanged go on, the others begin from a
+    /// snapshot of their new reducer or from the log. Throws where a reducer is missing or faulty, and changes nothing.
+    func configure(_ names: [String]) throws(StoreError) {
+        let current = list.withLock { $0 }
+        var wanted: [Projection] = []
+        for name in names {
+            let source = try reducers.source(name)
+            if let unchanged = current.first(where: { $0.source == source }) {
+                wanted.append(unchanged)
+            } else {
+                wanted.append(try make(source))
+            }
+        }
+        let projections = wanted
+        list.withLock { $0 = projections }
+        signal.update { $0.hasNews = true }
+    }
+
+    /// Folds a projection again from the first event.
+    func rebuild(_ name: String) throws(StoreError) {
+        let old = try projection(name)
+        let fresh = try Projection(
+            old.source, reducers: reducers, snapshot: nil, now: clock.now())
+        list.withLock { list in
+            if let index = list.firstIndex(where: { $0 === old }) { list[index] = fresh }
+        }
+        signal.update { $0.hasNews = true }
+    }
+
+    func projection(_ name: String) throws(StoreError) -> Projection {
+        guard let projection = list.withLock({ $0.first { $0.source.name == name } }) else {
+            let names = list.withLock { $0.map(\.source.name) }.joined(separator: ", ")
+            throw StoreError(.notFound, "no projection '\(name)'; live are: \(names.isEmpty ? "none" : names)")
+        }
+        return projection
+    }
+
+    func statuses() -> [ProjectionStatus] {
+        let tail = EventID(log.view.tail)
+        return list.withLock { $0 }.map { $0.status(tail: tail) }
+    }
+
+    /// Tells the thread that there are new events.
+    func wake() {
+        signal.update { $0.hasNews = true }
+    }
+
+    func start() {
+        let started = NamedThread("ev-project") { self.run() }
+        thread.withLock { $0 = started }
+    }
+
+    /// Ends the thread, then takes a last snapshot of each projection.
+    func close() {
+        signal.update { $0.isClosed = true }
+        let running = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        running?.join()
+        do {
+            _ = try snapshotAll()
+        } catch {
+            report("a snapshot failed at the stop: \(error)")
+        }
+    }
+
+    /// Takes a snapshot of every projection that has moved since its last.
+    func snapshotAll() throws(StoreError) -> [(name: String, position: EventID, bytes: Int)] {
+        var taken: [(String, EventID, Int)] = []
+        for projection in list.withLock({ $0 }) {
+            if let snapshot = try projection.snapshot(snapshots, now: clock.now()) {
+                taken.append((projection.source.name, snapshot.position, snapshot.bytes))
+            }
+        }
+        return taken
+    }
+
+    private func make(_ source: ReducerSource) throws(StoreError) -> Projection {
+        let tail = EventID(log.view.tail)
+        for note in snapshots.load(source, tail: tail) { report(note) }
+        return try Projection(
+            source, reducers: reducers, snapshot: snapshots.latest(of: source, through: tail), now: clock.now())
+    }
+
+    private func run() {
+        while true {
+            let isClosed = signal.wait(timeoutMilliseconds: 1000) { signal -> Bool? in
+                guard signal.hasNews || signal.isClosed else { return nil }
+                signal.hasNews = false
+                return signal.isClosed
+            }
+            if isClosed == true { return }
+            var isBehind = true
+            while isBehind, !signal.withLock(\.isClosed) {
+                isBehind = false
+                for projection in list.withLock({ $0 }) {
+                    let tail = EventID(log.view.tail)
+                    guard projection.isBehind(tail) else { continue }
+                    projection.advance(log, limit: Self.turnEvents)
+                    isBehind = true
+                    if case .faulted(let error) = projection.status(tail: tail).health {
+                        report("projection \(projection.source.name) has stopped: \(error)")
+                    }
+                    takeSnapshotIfDue(projection)
+                }
+            }
+            list.withLock { $0 }.forEach(takeSnapshotIfDue)
+        }
+    }
+
+    private func takeSnapshotIfDue(_ projection: Projection) {
+        let now = clock.now()
+        guard projection.isSnapshotDue(policy, now: now) else { return }
+        do {
+            _ = try projection.snapshot(snapshots, now: now)
+        } catch {
+            report("a snapshot of \(projection.source.name) failed: \(error)")
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// Owns: how a filter in the words of events becomes a query in the words of the log.
+
+import EventModel
+import Reducers
+import SegmentLog
+
+extension KeyExpression {
+    init(_ alternatives: [Criteria]) {
+        self.init(alternatives: alternatives.map(\.clauses))
+    }
+
+    /// The events of this expression that also reach a reducer.
+    func restricted(to selection: ReducerSelection) -> KeyExpression {
+        let clauses = Criteria(
+            categories: selection.categories, aggregates: selection.aggregates, types: selection.types,
+            tags: selection.tags
+        ).clauses
+        guard !clauses.isEmpty else { return self }
+        return KeyExpression(alternatives: alternatives.isEmpty ? [clauses] : alternatives.map { $0 + clauses })
+    }
+}
+
+extension Criteria {
+    fileprivate var clauses: [KeyExpression.Clause] {
+        var clauses: [KeyExpression.Clause] = []
+        if !categories.isEmpty { clauses.append(categories.map(KeyKind.category.key)) }
+        if !aggregates.isEmpty { clauses.append(aggregates.map(KeyKind.aggregate.key)) }
+        if !types.isEmpty { clauses.append(types.map(KeyKind.type.key)) }
+        clauses += tags.map { [KeyKind.tag.key($0)] }
+        return clauses
+    }
+}
+
+extension LogQuery {
+    /// The filter over a view, `ASOF` resolved to the last id that was known by then.
+    init(_ filter: Filter, in view: LogView, reversed: Bool = false) throws(StoreError) {
+        var through = RecordID.maximum
+        if let before = filter.before {
+            through = before == .zero ? .zero : RecordID(before.rawValue - 1)
+        }
+        if let asOf = filter.asOf { through = min(through, try view.last(asOf)) }
+        self.init(
+            keys: KeyExpression(filter.alternatives), after: RecordID(filter.after ?? .zero), through: through,
+            since: filter.since.map { RecordTime($0) } ?? .minimum,
+            until: filter.until.map { RecordTime($0) } ?? .maximum, reversed: reversed)
+    }
+}
+
+extension LogView {
+    func last(_ asOf: AsOf) throws(StoreError) -> RecordID {
+        switch asOf {
+        case .id(let id): min(RecordID(id), tail)
+        case .time(let time): try inLog { () throws(LogError) in try last(recordedBy: RecordTime(time)) }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// Owns: reads of events: by id, by filter, forwards and backwards, bounded in number and bytes.
+
+package import EventModel
+import SegmentLog
+
+extension EventStore {
+    /// The event of an id; nil where there is none.
+    package func event(_ id: EventID) throws(StoreError) -> StoredEvent? {
+        try inLog { () throws(LogError) in try log.view.record(RecordID(id)).map(StoredEvent.init) }
+    }
+
+    /// The first events that match, at most `count` and about `byteLimit` bytes, but at least one; the last ones, newest
+    /// first, where `reversed`. Throws `corrupt` where the next event to give lies in or behind damaged ids.
+    package func read(
+        _ filter: Filter, count: Int, reversed: Bool = false, byteLimit: Int = 8 << 20
+    ) throws(StoreError) -> [StoredEvent] {
+        let view = log.view
+        var scan = LogScan(view, try LogQuery(filter, in: view, reversed: reversed))
+        var events: [StoredEvent] = []
+        var bytes = 0
+        do {
+            while events.count < count, let records = try inLog({ () throws(LogError) in try scan.next() }) {
+                for record in records {
+                    let event = StoredEvent(record)
+                    bytes += event.approximateBytes
+                    if !events.isEmpty, bytes > byteLimit { return events }
+                    events.append(event)
+                    if events.count == count { return events }
+                }
+            }
+        } catch {
+            // What lies before the damage is given out; whoever reads on from there meets the error.
+            guard error.code == .corrupt, !events.isEmpty else { throw error }
+        }
+        return events
+    }
+
+    /// How many events match.
+    package func count(_ filter: Filter) throws(StoreError) -> Int {
+        let view = log.view
+        var scan = LogScan(view, try LogQuery(filter, in: view))
+        return try inLog { () throws(LogError) in try scan.count() }
+    }
+}

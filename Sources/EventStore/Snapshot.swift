@@ -1,0 +1,91 @@
+// Owns: the form of a snapshot file: the state of a projection after a certain event, checksummed and compressed.
+//
+//      0  8  magic             "EVSNAPSH"
+//      8  2  version           1
+//     10  2  features          zero
+//     12  4  crc               CRC-32 of all bytes of the file after this field
+//     16 16  store             the store's unique id
+//     32 16  reducer           the content hash of the reducer, little-endian
+//     48  8  position          the state stands for all events up to this id
+//     56  8  last event        that reached the reducer; zero for none
+//     64  8  events processed
+//     72  8  greatest timestamp of them
+//     80  4  raw bytes         of the state's JSON
+//     84     the state's JSON as one zlib stream
+
+import EventModel
+import Reducers
+import SegmentLog
+
+/// The state of a projection at an event id.
+struct Snapshot: Sendable, Equatable {
+    let hash: ContentHash
+    let position: EventID
+    let state: FoldState
+    let stateJSON: [UInt8]
+
+    static let headerBytes = 84
+    static let version: UInt16 = 1
+    private static let magic = Array("EVSNAPSH".utf8)
+    /// A state is refused beyond this, so that a crafted length costs no memory.
+    private static let maximumRawBytes = 1 << 30
+
+    func encoded(store: UniqueID) -> [UInt8] {
+        var bytes = Self.magic
+        bytes.append(Self.version)
+        bytes.append(UInt16(0))
+        bytes.append(UInt32(0))
+        bytes += store.bytes
+        bytes.append(hash.value)
+        bytes.append(position.rawValue)
+        bytes.append(state.lastEvent?.rawValue ?? 0)
+        bytes.append(state.eventsProcessed)
+        bytes.append(state.maximumTimestamp.nanoseconds)
+        bytes.append(UInt32(stateJSON.count))
+        bytes += Compression.deflate(stateJSON, level: 6)
+        let crc = Checksum.crc32(Array(bytes[16...]))
+        withUnsafeBytes(of: crc.littleEndian) { bytes.replaceSubrange(12..<16, with: $0) }
+        return bytes
+    }
+
+    init(hash: ContentHash, position: EventID, state: FoldState, stateJSON: [UInt8]) {
+        self.hash = hash
+        self.position = position
+        self.state = state
+        self.stateJSON = stateJSON
+    }
+
+    /// Reads a snapshot; nil where it is damaged, of another store, or of a version this one does not know.
+    init?(_ bytes: [UInt8], store: UniqueID) {
+        guard bytes.count > Self.headerBytes, Array(bytes[..<8]) == Self.magic,
+            bytes.integer(at: 8, as: UInt16.self) == Self.version, bytes.integer(at: 10, as: UInt16.self) == 0,
+            bytes.integer(at: 12, as: UInt32.self) == Checksum.crc32(Array(bytes[16...])),
+            Array(bytes[16..<32]) == store.bytes
+        else { return nil }
+        let rawBytes = Int(bytes.integer(at: 80, as: UInt32.self))
+        guard rawBytes <= Self.maximumRawBytes,
+            let json = bytes.withUnsafeBytes({
+                Compression.inflate(UnsafeRawBufferPointer(rebasing: $0[Self.headerBytes...]), count: rawBytes)
+            })
+        else { return nil }
+        let last = bytes.integer(at: 56, as: UInt64.self)
+        self.init(
+            hash: ContentHash(value: bytes.integer(at: 32, as: UInt128.self)),
+            position: EventID(bytes.integer(at: 48, as: UInt64.self)),
+            state: FoldState(
+                lastEvent: last == 0 ? nil : EventID(last),
+                maximumTimestamp: Timestamp(nanoseconds: bytes.integer(at: 72, as: Int64.self)),
+                eventsProcessed: bytes.integer(at: 64, as: UInt64.self)),
+            stateJSON: json)
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ value: some FixedWidthInteger) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+    }
+
+    fileprivate func integer<Value: FixedWidthInteger>(at offset: Int, as type: Value.Type) -> Value {
+        withUnsafeBytes { Value(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Value.self)) }
+    }
+}

@@ -1,0 +1,132 @@
+// Owns: the snapshots on disk: one folder a projection, one file a position, which together form a ladder over time.
+
+import Disk
+import EventModel
+import Reducers
+import SegmentLog
+import Synchronization
+
+/// The ladders of all projections. May be used from any thread.
+final class SnapshotStore: Sendable {
+    private static let suffix = ".snapshot"
+
+    private let disk: any Disk
+    private let directory: String
+    private let store: UniqueID
+    private let keep: Int
+    /// The rungs on hand that have been looked at, so that a query reads only the file it wants.
+    private let rungs = Mutex<[String: [Rung]]>([:])
+
+    private struct Rung {
+        let position: EventID
+        let hash: ContentHash
+        let maximumTimestamp: Timestamp
+    }
+
+    init(_ disk: any Disk, directory: String, store: UniqueID, keep: Int) {
+        self.disk = disk
+        self.directory = directory
+        self.store = store
+        self.keep = max(keep, 2)
+    }
+
+    /// Looks through the folder of a reducer. Returns what was found wrong, in words: a snapshot that cannot be read is
+    /// passed over, never removed.
+    func load(_ source: ReducerSource, tail: EventID) -> [String] {
+        var notes: [String] = []
+        var found: [Rung] = []
+        let folder = folder(of: source)
+        for name in ((try? disk.names(in: folder)) ?? []).sorted() where name.hasSuffix(Self.suffix) {
+            guard let bytes = try? disk.contents(of: "\(folder)/\(name)"),
+                let snapshot = Snapshot(bytes, store: store)
+            else {
+                notes.append("the snapshot \(source.name)/\(name) cannot be read; an older one is used, or the log")
+                continue
+            }
+            if snapshot.position > tail {
+                notes.append(
+                    "the snapshot \(source.name)/\(name) is newer than the log, which ends at \(tail): "
+                        + "the log has lost acknowledged events")
+                continue
+            }
+            found.append(
+                Rung(
+                    position: snapshot.position, hash: snapshot.hash,
+                    maximumTimestamp: snapshot.state.maximumTimestamp))
+        }
+        rungs.withLock { $0[source.name] = found }
+        return notes
+    }
+
+    /// The newest snapshot of exactly this reducer up to `through` that holds no event from after `until`.
+    func latest(of source: ReducerSource, through: EventID, until: Timestamp = .distantFuture) -> Snapshot? {
+        let hash = source.contentHash
+        let candidates = rungs.withLock { rungs in
+            (rungs[source.name] ?? []).filter {
+                $0.hash == hash && $0.position <= through && $0.maximumTimestamp <= until
+            }
+        }
+        for rung in candidates.sorted(by: { $0.position > $1.position }) {
+            if let bytes = try? disk.contents(of: path(of: source, rung.position)),
+                let snapshot = Snapshot(bytes, store: store), snapshot.hash == hash,
+                snapshot.position == rung.position
+            {
+                return snapshot
+            }
+        }
+        return nil
+    }
+
+    /// Puts a snapshot in place, then thins the ladder out. Returns the bytes written.
+    func save(_ snapshot: Snapshot, of source: ReducerSource) throws(StoreError) -> Int {
+        let bytes = snapshot.encoded(store: store)
+        do throws(DiskError) {
+            try disk.createDirectory(folder(of: source))
+            try disk.syncDirectory(directory)
+            try disk.replaceFile(name(of: snapshot.position), in: folder(of: source), with: bytes)
+        } catch {
+            throw StoreError(LogError.disk(error))
+        }
+        let superfluous = rungs.withLock { rungs in
+            var ladder = (rungs[source.name] ?? []).filter { $0.position != snapshot.position }
+            ladder.append(
+                Rung(
+                    position: snapshot.position, hash: snapshot.hash,
+                    maximumTimestamp: snapshot.state.maximumTimestamp))
+            ladder.sort { $0.position < $1.position }
+            let removed = Self.thin(&ladder, keep: keep, current: snapshot.hash)
+            rungs[source.name] = ladder
+            return removed
+        }
+        // A rung that could not be removed costs space, nothing else.
+        for position in superfluous { try? disk.remove(path(of: source, position)) }
+        return bytes.count
+    }
+
+    /// Removes rungs of other versions of the reducer, then, one by one, the rung whose absence leaves the smallest gap:
+    /// what stays is spread over all of history. The newest always stays.
+    private static func thin(_ ladder: inout [Rung], keep: Int, current: ContentHash) -> [EventID] {
+        var removed = ladder.filter { $0.hash != current }.map(\.position)
+        ladder.removeAll { $0.hash != current }
+        while ladder.count > keep {
+            let gaps = (0..<ladder.count - 1).map { index in
+                let before = index == 0 ? 0 : ladder[index - 1].position.rawValue
+                return ladder[index + 1].position.rawValue - before
+            }
+            guard let smallest = gaps.indices.min(by: { gaps[$0] < gaps[$1] }) else { break }
+            removed.append(ladder.remove(at: smallest).position)
+        }
+        return removed
+    }
+
+    private func folder(of source: ReducerSource) -> String { "\(directory)/\(source.name)" }
+
+    private func name(of position: EventID) -> String {
+        let digits = String(position.rawValue)
+        return String(repeating: "0", count: 20 - digits.utf8.count) + digits + Self.suffix
+    }
+
+    private func path(of source: ReducerSource, _ position: EventID) -> String {
+        "\(folder(of: source))/\(name(of: position))"
+    }
+}

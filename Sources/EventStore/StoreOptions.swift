@@ -1,0 +1,50 @@
+// Owns: everything that can be set about a store, with the defaults and the units.
+
+package import SegmentLog
+package import Reducers
+
+package struct StoreOptions: Sendable {
+    /// Absolute path of the data directory.
+    package var directory: String
+    package var log = LogOptions()
+    /// A raw segment is closed once its first event is this old, in seconds; 0 for never.
+    package var rollAfterSeconds = 3600
+    package var limits = EventLimits()
+    /// Absolute path of the folder with the reducers' Lua files; nil for none.
+    package var reducersDirectory: String?
+    /// The reducers that are kept live.
+    package var projections: [String] = []
+    package var reducerLimits = ReducerLimits()
+    package var snapshots = SnapshotPolicy()
+    /// How long an answer waits for a projection that lags, in milliseconds.
+    package var projectionWaitMilliseconds = 5000
+    /// How long the writer is idle before it proves its last commit durable with a marker, in milliseconds.
+    package var markAfterMilliseconds = 200
+    /// Staged bytes beyond which connections are held back.
+    package var inboxBytes = 64 << 20
+
+    package init(directory: String) {
+        self.directory = directory
+    }
+}
+
+/// The sizes that an append may have.
+package struct EventLimits: Sendable {
+    /// Bytes of data and metadata together.
+    package var eventBytes = 1 << 20
+    /// Tags of one event; 0 to 250.
+    package var tags = 64
+
+    package init() {}
+}
+
+package struct SnapshotPolicy: Sendable {
+    /// Take one whenever so many events have been looked at since the last.
+    package var everyEvents: UInt64 = 250_000
+    /// Take one when the last is this old and something has happened, in minutes.
+    package var everyMinutes = 10
+    /// Rungs kept of each projection's ladder; at least 2.
+    package var keep = 64
+
+    package init() {}
+}

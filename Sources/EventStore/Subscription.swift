@@ -1,0 +1,122 @@
+// Owns: one subscriber's place in the log. There is no buffer: what has not been asked for lies in the log, and whether
+// a subscriber is catching up or live is only a matter of how far its place is from the tail.
+
+package import EventModel
+import SegmentLog
+
+/// Where the events of a subscription go. Called by the hub's thread, one call at a time.
+package protocol SubscriptionSink: AnyObject, Sendable {
+    /// Takes the next events, in order. The hub gives no more before the sink has called `Subscription.resume`.
+    func deliver(_ events: [StoredEvent], from subscription: Subscription)
+    /// Nothing more will come: the store is closing, or cannot read on.
+    func end(_ subscription: Subscription, _ error: StoreError)
+}
+
+/// A subscription: catch-up from a position, then live, without a gap or a repeat. May be used from any thread.
+package final class Subscription: Sendable {
+    /// What one delivery may hold.
+    private static let batchEvents = 512
+    private static let batchBytes = 256 << 10
+    /// Blocks looked at in one turn, so that a filter that matches little does not hold up the others.
+    private static let turnBlocks = 64
+
+    private struct State {
+        var query: LogQuery
+        /// Matches that were found and did not fit the last delivery.
+        var surplus: ArraySlice<Record> = []
+        var wantsMore = true
+        var isCancelled = false
+    }
+
+    private let state: Monitor<State>
+    private let sink: any SubscriptionSink
+    private let hub: SubscriptionHub
+
+    init(_ query: LogQuery, sink: any SubscriptionSink, hub: SubscriptionHub) {
+        state = Monitor(State(query: query))
+        self.sink = sink
+        self.hub = hub
+    }
+
+    /// Asks for the next events: what was delivered has been passed on.
+    package func resume() {
+        state.withLock { $0.wantsMore = true }
+        hub.wake()
+    }
+
+    /// Ends the subscription; a delivery that is under way may still arrive.
+    package func cancel() {
+        state.withLock { $0.isCancelled = true }
+        hub.remove(self)
+    }
+
+    /// Delivers what there is, at most one batch. Returns whether there may be more to do at once.
+    func advance(_ log: SegmentLog) -> Bool {
+        let found = state.withLock { state -> Result<[StoredEvent], StoreError>? in
+            guard state.wantsMore, !state.isCancelled else { return nil }
+            do throws(StoreError) {
+                let events = try Self.collect(&state, log)
+                if !events.isEmpty { state.wantsMore = false }
+                return .success(events)
+            } catch {
+                state.isCancelled = true
+                return .failure(error)
+            }
+        }
+        switch found {
+        case nil: return false
+        case .success(let events):
+            if !events.isEmpty { sink.deliver(events, from: self) }
+            return events.isEmpty && isBehind(log)
+        case .failure(let error):
+            sink.end(self, error)
+            hub.remove(self)
+            return false
+        }
+    }
+
+    func end(_ error: StoreError) {
+        let wasCancelled = state.withLock { state in
+            defer { state.isCancelled = true }
+            return state.isCancelled
+        }
+        if !wasCancelled { sink.end(self, error) }
+    }
+
+    private func isBehind(_ log: SegmentLog) -> Bool {
+        state.withLock { $0.wantsMore && !$0.isCancelled && $0.query.after < log.view.tail }
+    }
+
+    private static func collect(_ state: inout State, _ log: SegmentLog) throws(StoreError) -> [StoredEvent] {
+        var events: [StoredEvent] = []
+        var bytes = 0
+        func take(_ record: Record) {
+            let event = StoredEvent(record)
+            bytes += event.approximateBytes
+            events.append(event)
+        }
+        func isFull() -> Bool { events.count >= batchEvents || bytes >= batchBytes }
+        while !isFull(), let record = state.surplus.popFirst() { take(record) }
+        let view = log.view
+        guard !isFull(), state.query.after < view.tail else { return events }
+        var scan = LogScan(view, state.query)
+        var blocks = 0
+        do throws(StoreError) {
+            while !isFull(), blocks < turnBlocks {
+                guard let records = try inLog({ () throws(LogError) in try scan.next() }) else {
+                    state.query.after = max(state.query.after, view.tail)
+                    return events
+                }
+                blocks += 1
+                for record in records {
+                    state.query.after = record.id
+                    if isFull() { state.surplus.append(record) } else { take(record) }
+                }
+            }
+        } catch {
+            // What lies before the damage is delivered first; the error comes with the next turn.
+            if events.isEmpty { throw error }
+        }
+        return events
+    }
+}

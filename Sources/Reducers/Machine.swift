@@ -1,0 +1,137 @@
+// Owns one Lua state and the translation of its failures. The only file that calls CLua; what a state is for, and when
+// it has to be thrown away, is Reducer's.
+
+import CLua
+
+/// A Lua state for one reducer. `load` comes first. After a failure of anything but `encode` its state is undefined.
+struct Machine: ~Copyable {
+    private let lua: OpaquePointer
+
+    /// An empty sandbox.
+    init(name: String, limits: ReducerLimits) throws(ReducerError) {
+        guard let lua = clua_new(name, limits.memoryBytes, Int64(limits.instructionsPerEvent)) else {
+            throw .budget("\(name): \(limits.memoryBytes) bytes of memory do not hold a reducer")
+        }
+        self.lua = lua
+    }
+
+    deinit {
+        clua_free(self.lua)
+    }
+
+    var selection: ReducerSelection {
+        ReducerSelection(
+            categories: self.strings(CLUA_CATEGORY),
+            types: self.strings(CLUA_TYPE),
+            aggregates: self.strings(CLUA_AGGREGATE),
+            tags: self.strings(CLUA_TAG)
+        )
+    }
+
+    var memoryBytes: Int { clua_memory_bytes(self.lua) }
+
+    /// Runs the source, once, and takes the reducer it returns.
+    func load(_ text: [UInt8]) throws(ReducerError) {
+        try self.check(text.withUnsafeBytes { clua_load(self.lua, clua_text($0)) })
+    }
+
+    /// Makes the state what `initial` returns.
+    func start() throws(ReducerError) {
+        try self.check(clua_start(self.lua))
+    }
+
+    /// Makes the state what the JSON says.
+    func restore(_ json: [UInt8]) throws(ReducerError) {
+        try self.check(json.withUnsafeBytes { clua_restore(self.lua, clua_text($0)) })
+    }
+
+    /// Makes the state what `reduce` returns for the event.
+    func reduce(_ event: ReducerEvent) throws(ReducerError) {
+        try self.check(event.withCLuaEvent { clua_reduce(self.lua, $0) })
+    }
+
+    /// The state as JSON.
+    func encode() throws(ReducerError) -> [UInt8] {
+        var json = clua_text()
+        try self.check(clua_encode(self.lua, &json))
+        return [UInt8](UnsafeRawBufferPointer(json))
+    }
+
+    private func strings(_ kind: clua_kind) -> [String] {
+        (0..<clua_selection_count(self.lua, kind)).map { String(clua_selection_item(self.lua, kind, $0)) }
+    }
+
+    private func check(_ status: clua_status) throws(ReducerError) {
+        switch status {
+        case CLUA_OK: return
+        case CLUA_SYNTAX: throw .syntax(self.message)
+        case CLUA_INVALID: throw .invalid(self.message)
+        case CLUA_FAULT: throw .fault(self.message)
+        case CLUA_BUDGET: throw .budget(self.message)
+        case CLUA_STATE: throw .state(self.message)
+        default: preconditionFailure("clua_status \(status.rawValue)")
+        }
+    }
+
+    private var message: String { String(clua_message(self.lua)) }
+}
+
+extension ReducerEvent {
+    /// Calls `body` with the event in C's shape, borrowed.
+    fileprivate func withCLuaEvent<R>(_ body: (UnsafePointer<clua_event>) -> R) -> R {
+        var event = clua_event()
+        event.event_id = Int64(self.eventID)
+        event.category = clua_text(self.category)
+        event.event_type = clua_text(self.eventType)
+        event.aggregate_id = clua_text(self.aggregateID)
+        event.data = clua_text(self.data)
+        event.timestamp = seconds(nanoseconds: self.timestampNanoseconds)
+        event.recorded_at = seconds(nanoseconds: self.recordedAtNanoseconds)
+        event.version = self.version
+        if let metadata = self.metadata { event.metadata = clua_text(metadata) }
+        if self.id == nil && self.tags.isEmpty { return body(&event) }
+
+        // One buffer for all of the strings, so that borrowing them takes no nesting as deep as there are tags.
+        let id = self.id.map { Array($0.utf8) }
+        let tags = self.tags.map { Array($0.utf8) }
+        let strings = (id ?? []) + tags.joined()
+        return strings.withUnsafeBytes { strings in
+            var at = id?.count ?? 0
+            if id != nil { event.id = clua_text(UnsafeRawBufferPointer(rebasing: strings[..<at])) }
+            let slices = tags.map { tag in
+                defer { at += tag.count }
+                return clua_text(UnsafeRawBufferPointer(rebasing: strings[at..<at + tag.count]))
+            }
+            return slices.withUnsafeBufferPointer { slices in
+                event.tags = slices.baseAddress
+                event.tag_count = slices.count
+                return body(&event)
+            }
+        }
+    }
+}
+
+/// Whole seconds and the fraction apart, because their sum is rounded once: 1700000000.1 comes out as that.
+private func seconds(nanoseconds: Int64) -> Double {
+    let (whole, fraction) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    return Double(whole) + Double(fraction) / 1e9
+}
+
+extension clua_text {
+    /// Present even when empty: C takes a missing address for an absent text.
+    fileprivate init(_ bytes: UnsafeRawBufferPointer) {
+        self.init(bytes: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1), length: bytes.count)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate init(_ text: clua_text) {
+        self.init(start: text.bytes, count: text.length)
+    }
+}
+
+extension String {
+    fileprivate init(_ text: clua_text) {
+        self.init(decoding: UnsafeRawBufferPointer(text), as: UTF8.self)
+    }
+}

@@ -12,7 +12,6 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 // Imports only go down. The order below is the order of the layers, lowest first; a test holds every import to it.
@@ -57,7 +56,7 @@ let package = Package(
         // 5: sockets
         .target(
             name: "EventStoreServer",
-            dependencies: ["EventStore", "EventWire", "EventModel", logging, nioCore, nioPosix],
+            dependencies: ["EventStore", "EventWire", "EventModel", "SegmentLog", nioCore, nioPosix],
             swiftSettings: settings
         ),
         .target(
@@ -70,7 +69,8 @@ let package = Package(
         .executableTarget(
             name: "evstored",
             dependencies: [
-                "EventStoreServer", "EventStore", "EventModel", "Disk", argumentParser, logging, serviceLifecycle,
+                "EventStoreServer", "EventStore", "EventModel", "EventWire", "Reducers", "SegmentLog", argumentParser,
+                logging,
                 unixSignals, "Yams",
             ],
             swiftSettings: settings

@@ -20,14 +20,17 @@ public struct EventUUID: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads the canonical 36-character form, in either case; nil for anything else.
     public init?(_ text: some StringProtocol) {
-        self.init(utf8: Array(text.utf8))
+        var text = String(text)
+        guard let value = text.withUTF8({ EventUUID(utf8: UnsafeRawBufferPointer($0)) }) else { return nil }
+        self = value
     }
 
     /// Reads the canonical 36-character form from bytes.
-    public init?(utf8 bytes: some RandomAccessCollection<UInt8>) {
+    package init?(utf8 bytes: UnsafeRawBufferPointer) {
         guard bytes.count == 36 else { return nil }
         var digits: (UInt64, UInt64) = (0, 0)
-        for (position, byte) in bytes.enumerated() {
+        for position in 0..<36 {
+            let byte = bytes[position]
             if position == 8 || position == 13 || position == 18 || position == 23 {
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue

@@ -32,20 +32,30 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
     /// Reads decimal seconds (`5`, `-3.5`, `1700000000.25`), exactly: digits beyond the ninth of the fraction are
     /// refused rather than rounded, and so is a moment outside the range.
     public init?(decimalSeconds text: some StringProtocol) {
-        var bytes = Array(text.utf8)[...]
+        var text = String(text)
+        guard let value = text.withUTF8({ Timestamp(decimalSeconds: UnsafeRawBufferPointer($0)) }) else { return nil }
+        self = value
+    }
+
+    /// Reads decimal seconds from bytes.
+    package init?(decimalSeconds bytes: UnsafeRawBufferPointer) {
         let negative = bytes.first == UInt8(ascii: "-")
-        if negative { bytes.removeFirst() }
-        let parts = bytes.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
-        guard let whole = parts.first, !whole.isEmpty else { return nil }
-        let fraction = parts.count == 2 ? parts[1] : []
-        guard parts.count == 1 || (1...9).contains(fraction.count) else { return nil }
         var magnitude: UInt64 = 0
-        for byte in Array(whole) + fraction + repeatElement(UInt8(ascii: "0"), count: 9 - fraction.count) {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
-            let (shifted, overflow) = magnitude.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = shifted.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
-            guard !overflow, !carry else { return nil }
-            magnitude = sum
+        var wholeDigits = 0
+        var fractionDigits: Int?
+        for byte in bytes.dropFirst(negative ? 1 : 0) {
+            if byte == UInt8(ascii: "."), fractionDigits == nil {
+                fractionDigits = 0
+                continue
+            }
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte),
+                magnitude.append(digit: byte - UInt8(ascii: "0"))
+            else { return nil }
+            if let digits = fractionDigits { fractionDigits = digits + 1 } else { wholeDigits += 1 }
+        }
+        guard wholeDigits > 0, fractionDigits.map((1...9).contains) ?? true else { return nil }
+        for _ in (fractionDigits ?? 0)..<9 {
+            guard magnitude.append(digit: 0) else { return nil }
         }
         guard let value = negative ? Int64(exactlyNegating: magnitude) : Int64(exactly: magnitude) else { return nil }
         self.init(nanoseconds: value)
@@ -91,8 +101,11 @@ extension Timestamp {
             hour < 24, minute < 60, second < 60
         else { return nil }
         let seconds = date.daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second - offsetMinutes * 60
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, carry) = whole.addingReportingOverflow(fraction)
+        // Before the epoch the last second is counted down from, so that the earliest moment does not overflow.
+        let oneSecond: Int64 = 1_000_000_000
+        let countsDown = seconds < 0 && fraction > 0
+        let (whole, overflow) = (countsDown ? seconds + 1 : seconds).multipliedReportingOverflow(by: oneSecond)
+        let (sum, carry) = whole.addingReportingOverflow(countsDown ? fraction - oneSecond : fraction)
         guard !overflow, !carry else { return nil }
         self.init(nanoseconds: sum)
     }
@@ -107,6 +120,16 @@ extension Timestamp {
 private func padded(_ value: Int64, _ width: Int) -> String {
     let digits = String(value)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
+}
+
+extension UInt64 {
+    /// Puts a decimal digit at the end; false where it does not fit.
+    fileprivate mutating func append(digit: UInt8) -> Bool {
+        let (shifted, overflow) = multipliedReportingOverflow(by: 10)
+        let (sum, carry) = shifted.addingReportingOverflow(UInt64(digit))
+        self = sum
+        return !overflow && !carry
+    }
 }
 
 extension Int64 {

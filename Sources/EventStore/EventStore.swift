@@ -160,6 +160,14 @@ package final class EventStore: Sendable {
         try projections.snapshotAll().map { ($0.name, $0.position, $0.bytes) }
     }
 
+    /// Returns once the writer has taken this up; a writer that hangs never does. False once the store is closed.
+    package func reachWriter() async -> Bool {
+        await withCheckedContinuation { continuation in
+            let accepted = writer.request { _ in continuation.resume(returning: true) }
+            if !accepted { continuation.resume(returning: false) }
+        }
+    }
+
     // MARK: Upkeep
 
     /// Seals what is closed, then merges whatever can be merged.

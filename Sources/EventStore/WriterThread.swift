@@ -9,15 +9,17 @@ final class WriterThread: Sendable {
     private struct Inbox {
         var batches: [AppendBatch] = []
         var bytes = 0
-        var rolls: [@Sendable (Result<ClosedRange<RecordID>?, StoreError>) -> Void] = []
+        /// Asked of the writer between two commits.
+        var requests: [@Sendable (inout Committer) -> Void] = []
         var isClosed = false
 
-        var hasWork: Bool { !batches.isEmpty || !rolls.isEmpty }
+        var hasWork: Bool { !batches.isEmpty || !requests.isEmpty }
     }
 
     private let inbox = Monitor(Inbox())
     private let thread: Monitor<NamedThread?>
     private let inboxLimit: Int
+    private let callbacks: Callbacks
 
     /// What the thread tells others.
     struct Callbacks: Sendable {
@@ -32,6 +34,7 @@ final class WriterThread: Sendable {
     /// Starts the thread, which owns the committer from now on.
     init(_ committer: sending Committer, options: StoreOptions, callbacks: Callbacks) {
         inboxLimit = options.inboxBytes
+        self.callbacks = callbacks
         thread = Monitor(nil)
         let box = Handover(committer)
         let inbox = inbox
@@ -58,11 +61,24 @@ final class WriterThread: Sendable {
 
     /// Closes the active segment, after everything submitted before.
     func roll(_ completion: @escaping @Sendable (Result<ClosedRange<RecordID>?, StoreError>) -> Void) {
-        let accepted = inbox.update { inbox in
-            if !inbox.isClosed { inbox.rolls.append(completion) }
-            return !inbox.isClosed
+        let callbacks = callbacks
+        let accepted = request { committer in
+            do throws(StoreError) {
+                completion(.success(try committer.roll()))
+                callbacks.rolled()
+            } catch {
+                completion(.failure(error))
+            }
         }
         if !accepted { completion(.failure(StoreError(.failed, "the store is closing"))) }
+    }
+
+    /// Has the thread run something between two commits. False, and nothing is run, once the store is closed.
+    func request(_ request: @escaping @Sendable (inout Committer) -> Void) -> Bool {
+        inbox.update { inbox in
+            if !inbox.isClosed { inbox.requests.append(request) }
+            return !inbox.isClosed
+        }
     }
 
     /// Finishes and acknowledges what has been submitted, then ends the thread.
@@ -88,7 +104,7 @@ final class WriterThread: Sendable {
                 let taken = inbox
                 inbox.batches = []
                 inbox.bytes = 0
-                inbox.rolls = []
+                inbox.requests = []
                 return taken
             }
             if let work, work.hasWork {
@@ -97,14 +113,7 @@ final class WriterThread: Sendable {
                     callbacks.committed()
                     deliver(work.batches)
                 }
-                for completion in work.rolls {
-                    do {
-                        completion(.success(try committer.roll()))
-                    } catch {
-                        completion(.failure(error))
-                    }
-                    callbacks.rolled()
-                }
+                for request in work.requests { request(&committer) }
                 isIdle = false
             } else {
                 committer.idle()

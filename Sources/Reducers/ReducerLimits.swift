@@ -6,9 +6,9 @@
 package struct ReducerLimits: Sendable, Hashable {
     /// Lua instructions for one event, for loading the source and for `initial`, each. Checked every thousand; work
     /// that instructions do not show (copying, sorting, traversing) is charged in proportion.
-    package let instructionsPerEvent: Int
+    package var instructionsPerEvent: Int
     /// Bytes of Lua memory: state, event, garbage and the sandbox itself (about 20 KiB).
-    package let memoryBytes: Int
+    package var memoryBytes: Int
 
     package init(instructionsPerEvent: Int = 10_000_000, memoryBytes: Int = 256 << 20) {
         precondition(instructionsPerEvent > 0 && memoryBytes > 0, "limits are positive")

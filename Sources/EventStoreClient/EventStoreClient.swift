@@ -1,0 +1,92 @@
+// Owns: the life of a client, from connecting to closing. What it can ask is in the files beside this one, one for
+// each kind of request.
+// Refuses to know: sockets and event loops, which are the connection's.
+
+import EventModel
+package import EventWire
+
+/// A connection to `evstored` over its Unix domain socket.
+///
+/// Safe to use from any number of tasks at once: requests are written in the order they are made, and answered in that
+/// order, without one waiting for the answer to another. A request whose task is cancelled still waits for its answer.
+///
+/// There is no reconnecting: once a request has thrown ``ClientError/disconnected(reason:)`` or
+/// ``ClientError/outcomeUnknown(reason:)``, connect again.
+public final class EventStoreClient: Sendable {
+    /// Where to connect, and how patiently.
+    public struct Configuration: Hashable, Sendable {
+        /// The path of the daemon's Unix domain socket; at most 107 bytes.
+        public var socketPath: String
+        /// For connecting and greeting together.
+        public var connectTimeoutMilliseconds = 5000
+
+        /// The daemon at a path, with the default patience.
+        public init(socketPath: String) {
+            self.socketPath = socketPath
+        }
+    }
+
+    let configuration: Configuration
+    private let connection: Connection
+
+    private init(configuration: Configuration, connection: Connection) {
+        self.configuration = configuration
+        self.connection = connection
+    }
+
+    deinit {
+        connection.close()
+    }
+
+    /// Connects and greets the daemon.
+    ///
+    /// - Throws: ``ClientError/cannotConnect(path:reason:)`` where nobody answers in time, and
+    ///   ``ClientError/store(_:)`` where the daemon refuses the greeting.
+    public static func connect(_ configuration: Configuration) async throws(ClientError) -> EventStoreClient {
+        let connection = try await Connection.open(configuration)
+        do {
+            _ = try await connection.request(["HELLO", "3"])
+        } catch .disconnected(let reason) {
+            throw .cannotConnect(path: configuration.socketPath, reason: reason)
+        }
+        connection.isGreeted()
+        return EventStoreClient(configuration: configuration, connection: connection)
+    }
+
+    /// Closes the connection. Requests that still wait for their answers fail as if the connection had been lost.
+    public func close() async {
+        await connection.closed()
+    }
+
+    /// Sends any command and returns its answer.
+    ///
+    /// - Throws: ``ClientError/store(_:)`` where the answer is an error.
+    package func command(_ arguments: [[UInt8]]) async throws(ClientError) -> RESPValue {
+        var commands = CommandEncoder()
+        commands.command(arguments)
+        return try await connection.send(commands.bytes, replies: 1, changes: true)[0].orError()
+    }
+
+    /// Sends a command that changes no event, so that losing the connection leaves no doubt.
+    func request(_ words: [String]) async throws(ClientError) -> RESPValue {
+        try await connection.request(words)
+    }
+
+    /// Sends commands in one write and returns all their answers, errors among them.
+    func append(_ commands: CommandEncoder, replies: Int) async throws(ClientError) -> [RESPValue] {
+        try await connection.send(commands.bytes, replies: replies, changes: true)
+    }
+}
+
+extension RESPValue {
+    func orError() throws(ClientError) -> RESPValue {
+        if case .error(let error) = self { throw .store(error) }
+        return self
+    }
+}
+
+extension ClientError {
+    static func unexpected(_ expected: String, _ value: RESPValue) -> ClientError {
+        .protocolViolation("expected \(expected), got \(String(describing: value).prefix(200))")
+    }
+}

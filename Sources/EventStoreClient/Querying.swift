@@ -1,0 +1,103 @@
+// Owns: asking for events and for states folded from them.
+
+public import EventModel
+import EventWire
+
+/// What folds events into a state.
+public enum FoldSource: Hashable, Sendable {
+    /// A reducer that the daemon has by this name.
+    case reducer(String)
+    /// The text of a reducer in Lua, where the daemon allows it.
+    case lua(String)
+}
+
+extension EventStoreClient {
+    /// Returns an event, or nil where there is none of this id.
+    public func get(_ id: EventID) async throws(ClientError) -> Event? {
+        let reply = try await request(["EV.GET", id.description])
+        return if case .null = reply { nil } else { try reply.event() }
+    }
+
+    /// Returns the events that match, in the order of their ids.
+    ///
+    /// - Parameters:
+    ///   - count: The most events to return; the daemon's default where nil. Fewer come where the reply would be too
+    ///     large, so read on after the last until nothing comes.
+    ///   - reversed: The newest first.
+    ///   - blockMilliseconds: How long to wait for the first match where there is none; 0 waits for ever. Requests that
+    ///     are made meanwhile on the same client wait as well.
+    ///   - afterTail: Only what is appended from now on, in place of the filter's `after`.
+    /// - Returns: Nothing where the time is up.
+    public func read(
+        _ filter: Filter = .all,
+        count: Int? = nil,
+        reversed: Bool = false,
+        blockMilliseconds: Int? = nil,
+        afterTail: Bool = false
+    ) async throws(ClientError) -> [Event] {
+        var words = ["EV.READ"] + filter.arguments
+        if afterTail { words += ["AFTER", "$"] }
+        if let count { words += ["COUNT", String(count)] }
+        if reversed { words.append("REV") }
+        if let blockMilliseconds { words += ["BLOCK", String(blockMilliseconds)] }
+        let reply = try await request(words)
+        if case .null = reply { return [] }
+        guard case .array(let values) = reply else { throw .unexpected("events", reply) }
+        var events: [Event] = []
+        events.reserveCapacity(values.count)
+        for value in values { events.append(try value.event()) }
+        return events
+    }
+
+    /// Counts the events that match.
+    public func count(_ filter: Filter = .all) async throws(ClientError) -> UInt64 {
+        let reply = try await request(["EV.COUNT"] + filter.arguments)
+        guard let count = reply.unsigned else { throw .unexpected("a count", reply) }
+        return count
+    }
+
+    /// Folds the events of an aggregate with a reducer of the daemon's.
+    ///
+    /// - Parameters:
+    ///   - at: Only what had happened by then, inclusive, by the events' own timestamps.
+    ///   - asOf: Only what the store knew by then, inclusive.
+    /// - Returns: The text of a JSON object with `aggregate_id`, `reducer`, `events_processed`, `event_id`, `state`.
+    public func state(
+        of aggregate: String,
+        reducer: String,
+        at: Timestamp? = nil,
+        asOf: AsOf? = nil
+    ) async throws(ClientError) -> [UInt8] {
+        try await json(["EV.STATE", aggregate, "REDUCER", reducer] + moment(at, asOf))
+    }
+
+    /// Folds the events that match.
+    ///
+    /// - Returns: The text of a JSON object with `reducer`, `events_processed`, `event_id`, `state`.
+    public func fold(_ source: FoldSource, _ filter: Filter = .all) async throws(ClientError) -> [UInt8] {
+        let words =
+            switch source {
+            case .reducer(let name): ["REDUCER", name]
+            case .lua(let text): ["LUA", text]
+            }
+        return try await json(["EV.FOLD"] + words + filter.arguments)
+    }
+
+    /// Sends a command whose answer is a text, JSON mostly.
+    func json(_ words: [String]) async throws(ClientError) -> [UInt8] {
+        let reply = try await request(words)
+        guard let bytes = reply.bytes else { throw .unexpected("a text", reply) }
+        return bytes
+    }
+
+    func moment(_ at: Timestamp?, _ asOf: AsOf?) -> [String] {
+        (at.map { ["AT", $0.description] } ?? []) + (asOf.map { ["ASOF", $0.argument] } ?? [])
+    }
+}
+
+extension RESPValue {
+    func event() throws(ClientError) -> Event {
+        guard let event = Event(self) else { throw .unexpected("an event", self) }
+        return event
+    }
+}

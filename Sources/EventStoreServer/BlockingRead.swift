@@ -1,0 +1,112 @@
+// Owns: EV.READ … BLOCK: a read that waits for its first match, as XREAD does. It is a subscription that ends with its
+// first delivery.
+
+import EventModel
+import EventStore
+import EventWire
+import NIOCore
+import NIOPosix
+
+extension ConnectionHandler {
+    func readBlocking(_ request: ReadRequest) {
+        var request = request
+        if request.afterTail {
+            request.filter.after = server.store.tail
+            request.afterTail = false
+        }
+        let (server, version, eventLoop) = (server, replies.version, eventLoop)
+        let reply = eventLoop.makePromise(of: [UInt8].self)
+        let wait = WaitForMatch(request, version, reply)
+        blockingRead = wait
+        begin(reply.futureResult)
+        let immediate = server.readers.runIfActive(eventLoop: eventLoop) { [request] () -> [UInt8]? in
+            var replies = ReplyEncoder(version: version)
+            do throws(StoreError) {
+                let events = try server.read(request)
+                if events.isEmpty { return nil }
+                replies.events(events)
+            } catch {
+                replies.error(error)
+            }
+            return replies.bytes
+        }
+        immediate.whenComplete { result in
+            switch result {
+            case .success(let bytes?): wait.finish(bytes)
+            case .success(nil): wait.begin(server.store)
+            case .failure: wait.cancel()
+            }
+        }
+    }
+}
+
+/// A read that has found nothing yet.
+///
+/// `@unchecked Sendable` because its state is used on the event loop alone.
+final class WaitForMatch: SubscriptionSink, @unchecked Sendable {
+    private let request: ReadRequest
+    private let version: RESPVersion
+    private let reply: EventLoopPromise<[UInt8]>
+    private var subscription: Subscription?
+    private var timeout: Scheduled<Void>?
+    private var isDone = false
+
+    init(_ request: ReadRequest, _ version: RESPVersion, _ reply: EventLoopPromise<[UInt8]>) {
+        self.request = request
+        self.version = version
+        self.reply = reply
+    }
+
+    private var eventLoop: any EventLoop { reply.futureResult.eventLoop }
+
+    func begin(_ store: EventStore) {
+        guard !isDone else { return }
+        do throws(StoreError) {
+            subscription = try store.subscribe(request.filter, sink: self)
+        } catch {
+            return finish(error)
+        }
+        if let milliseconds = request.blockMilliseconds, milliseconds > 0 {
+            timeout = eventLoop.scheduleTask(in: .milliseconds(Int64(milliseconds))) {
+                var nothing = ReplyEncoder(version: self.version)
+                nothing.nullArray()
+                self.finish(nothing.bytes)
+            }
+        }
+    }
+
+    func deliver(_ events: [StoredEvent], from subscription: Subscription) {
+        var replies = ReplyEncoder(version: version)
+        let wanted = request.reversed ? events.reversed().prefix(request.count) : events.prefix(request.count)
+        replies.events(Array(wanted))
+        let bytes = replies.bytes
+        eventLoop.execute { self.finish(bytes) }
+    }
+
+    func end(_ subscription: Subscription, _ error: StoreError) {
+        eventLoop.execute { self.finish(error) }
+    }
+
+    func finish(_ bytes: [UInt8]) {
+        guard !isDone else { return }
+        isDone = true
+        timeout?.cancel()
+        subscription?.cancel()
+        reply.succeed(bytes)
+    }
+
+    /// The connection has gone, or is to go.
+    func cancel() {
+        guard !isDone else { return }
+        isDone = true
+        timeout?.cancel()
+        subscription?.cancel()
+        reply.fail(ChannelError.eof)
+    }
+
+    private func finish(_ error: StoreError) {
+        var replies = ReplyEncoder(version: version)
+        replies.error(error)
+        finish(replies.bytes)
+    }
+}

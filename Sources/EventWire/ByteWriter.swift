@@ -1,0 +1,109 @@
+// Owns: writing the pieces of RESP into memory whose size is known to suffice, without building a String.
+
+import EventModel
+
+struct ByteWriter: ~Copyable {
+    private let memory: UnsafeMutableBufferPointer<UInt8>
+    private(set) var count = 0
+
+    init(_ memory: UnsafeMutableBufferPointer<UInt8>) {
+        self.memory = memory
+    }
+
+    mutating func write(_ byte: UInt8) {
+        precondition(count < memory.count)
+        memory[count] = byte
+        count += 1
+    }
+
+    mutating func write(_ text: StaticString) {
+        write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress else { return }
+        precondition(bytes.count <= memory.count - count)
+        (UnsafeMutableRawPointer(memory.baseAddress!) + count).copyMemory(from: source, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    mutating func write(decimal value: UInt64) {
+        write(value, digits: value.decimalDigits)
+    }
+
+    /// `<marker><value>CRLF`: an integer, or the head of anything that is counted.
+    mutating func write(_ marker: Unicode.Scalar, _ value: UInt64) {
+        write(UInt8(ascii: marker))
+        write(decimal: value)
+        write("\r\n")
+    }
+
+    mutating func write(bulk bytes: UnsafeRawBufferPointer) {
+        write("$", UInt64(bytes.count))
+        write(bytes)
+        write("\r\n")
+    }
+
+    /// A moment as a bulk string: exactly what `Timestamp.description` prints.
+    mutating func write(bulk timestamp: Timestamp) {
+        var (seconds, fraction) = timestamp.nanoseconds.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
+        let negative = timestamp.nanoseconds < 0
+        var fractionDigits = 9
+        while fraction != 0, fraction.isMultiple(of: 10) {
+            fraction /= 10
+            fractionDigits -= 1
+        }
+        let secondsDigits = seconds.decimalDigits
+        let length = (negative ? 1 : 0) + secondsDigits + (fraction == 0 ? 0 : 1 + fractionDigits)
+        write("$", UInt64(length))
+        if negative { write(UInt8(ascii: "-")) }
+        write(seconds, digits: secondsDigits)
+        if fraction != 0 {
+            write(UInt8(ascii: "."))
+            write(fraction, digits: fractionDigits)
+        }
+        write("\r\n")
+    }
+
+    /// A UUID as a bulk string: exactly what `EventUUID.description` prints.
+    mutating func write(bulk uuid: EventUUID) {
+        write("$36\r\n")
+        for index in 0..<16 {
+            if index == 4 || index == 6 || index == 8 || index == 10 { write(UInt8(ascii: "-")) }
+            let byte = UInt8(truncatingIfNeeded: (index < 8 ? uuid.high : uuid.low) >> UInt64(56 - index % 8 * 8))
+            write((byte >> 4).hexadecimalDigit)
+            write((byte & 15).hexadecimalDigit)
+        }
+        write("\r\n")
+    }
+
+    /// Writes from the last digit backwards, with leading zeros where there are fewer digits than asked for.
+    private mutating func write(_ value: UInt64, digits: Int) {
+        precondition(digits <= memory.count - count)
+        var rest = value
+        for index in stride(from: count + digits - 1, through: count, by: -1) {
+            memory[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        count += digits
+    }
+}
+
+extension UInt64 {
+    fileprivate var decimalDigits: Int {
+        var digits = 1
+        var bound: UInt64 = 10
+        while digits < 20, self >= bound {
+            digits += 1
+            // Wraps at the twentieth digit only, where the loop has ended.
+            bound = bound &* 10
+        }
+        return digits
+    }
+}
+
+extension UInt8 {
+    fileprivate var hexadecimalDigit: UInt8 {
+        self < 10 ? UInt8(ascii: "0") + self : UInt8(ascii: "a") + self - 10
+    }
+}

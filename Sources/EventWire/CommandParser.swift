@@ -1,0 +1,53 @@
+// Owns: which command a list of arguments is. Each command's own grammar is in the file of its family.
+
+package import EventModel
+
+package enum CommandParser {
+    package static func parse(_ arguments: ArgumentList) throws(StoreError) -> Command {
+        // By its bytes, before anything else is tried: this is the command there are millions of.
+        if arguments[0].spells("EV.APPEND"), arguments.count >= 5 {
+            return .append(try AppendRequest(arguments))
+        }
+        guard let name = CommandName(arguments[0]) else { throw unknown(arguments) }
+        guard name.accepts(argumentCount: arguments.count) else { throw wrongArity(name.rawValue) }
+        var cursor = ArgumentCursor(arguments)
+        switch name {
+        case .append: return .append(try AppendRequest(arguments))
+        case .multi: return .multi
+        case .exec: return .exec
+        case .discard: return .discard
+        case .get: return .get(try cursor.eventID())
+        case .read: return .read(try ReadRequest(&cursor))
+        case .count: return .count(try Filter(&cursor))
+        case .state: return .state(try StateRequest(&cursor))
+        case .fold: return .fold(try FoldRequest(&cursor))
+        case .projections: return .projections
+        case .projection: return .projection(try ProjectionRequest(&cursor))
+        case .rebuild: return .rebuild(projection: try cursor.name("projection"))
+        case .subscribe: return .subscribe(try SubscribeRequest(&cursor))
+        case .unsubscribe: return .unsubscribe(try cursor.number(0...UInt64.max, "a subscription number"))
+        case .evInfo, .info: return .info
+        case .roll: return .roll
+        case .snapshot: return .snapshot
+        case .compact: return .compact
+        case .verify: return .verify
+        case .hello, .ping, .echo, .auth, .client, .command, .config, .select:
+            return .connection(try ConnectionCommand(name, arguments))
+        case .reset: return .reset
+        case .quit: return .quit
+        }
+    }
+
+    static func wrongArity(_ name: String) -> StoreError {
+        StoreError(.other, "wrong number of arguments for '\(name)' command")
+    }
+
+    /// Word for word as Redis says it, since clients look for this text to learn what a server can do.
+    private static func unknown(_ arguments: ArgumentList) -> StoreError {
+        var text = ""
+        for index in 1..<max(1, arguments.count) where text.utf8.count < 128 {
+            text += arguments[index].quoted + " "
+        }
+        return StoreError(.other, "unknown command \(arguments[0].quoted), with args beginning with: \(text)")
+    }
+}

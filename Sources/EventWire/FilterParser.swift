@@ -1,0 +1,61 @@
+// Owns: the grammar of filters: alternatives of CATEGORY, AGGREGATE, TYPE and TAG with OR between them, and the bounds
+// around them.
+// Refuses to know: which commands take a filter.
+
+import EventModel
+
+/// `CATEGORY c`, `AGGREGATE a`, `TYPE t`, `TAG g` and `OR`.
+struct AlternativesParser {
+    private var finished: [Criteria] = []
+    private var open = Criteria()
+
+    /// Takes the value of a keyword that belongs to an alternative; false where it does not.
+    mutating func take(_ keyword: String, _ cursor: inout ArgumentCursor) throws(StoreError) -> Bool {
+        switch keyword {
+        case "CATEGORY": open.categories.append(try cursor.name("category"))
+        case "AGGREGATE": open.aggregates.append(try cursor.name("aggregate"))
+        case "TYPE": open.types.append(try cursor.name("type"))
+        case "TAG": open.tags.append(try cursor.name("tag"))
+        case "OR":
+            guard !open.isEmpty else { throw cursor.unexpected("an alternative before OR") }
+            finished.append(open)
+            open = Criteria()
+        default: return false
+        }
+        return true
+    }
+
+    func finish(_ cursor: ArgumentCursor) throws(StoreError) -> [Criteria] {
+        // An alternative that asks for nothing would match everything, which nobody means by a trailing OR.
+        guard !open.isEmpty || finished.isEmpty else {
+            throw StoreError(.invalid, "OR begins an alternative; expected CATEGORY, AGGREGATE, TYPE or TAG after it")
+        }
+        return open.isEmpty ? [] : finished + [open]
+    }
+}
+
+/// Alternatives and `AFTER id`, `BEFORE id`, `SINCE time`, `UNTIL time`, `ASOF id|time`.
+struct FilterParser {
+    static let keywords = "CATEGORY, AGGREGATE, TYPE, TAG, OR, AFTER, BEFORE, SINCE, UNTIL, ASOF"
+
+    private var alternatives = AlternativesParser()
+    private var filter = Filter()
+
+    /// Takes the value of a keyword that belongs to a filter; false where it does not.
+    mutating func take(_ keyword: String, _ cursor: inout ArgumentCursor) throws(StoreError) -> Bool {
+        switch keyword {
+        case "AFTER": try cursor.set(&filter.after, cursor.eventID(), "AFTER")
+        case "BEFORE": try cursor.set(&filter.before, cursor.eventID(), "BEFORE")
+        case "SINCE": try cursor.set(&filter.since, cursor.time(), "SINCE")
+        case "UNTIL": try cursor.set(&filter.until, cursor.time(), "UNTIL")
+        case "ASOF": try cursor.set(&filter.asOf, cursor.asOf(), "ASOF")
+        default: return try alternatives.take(keyword, &cursor)
+        }
+        return true
+    }
+
+    mutating func finish(_ cursor: ArgumentCursor) throws(StoreError) -> Filter {
+        filter.alternatives = try alternatives.finish(cursor)
+        return filter
+    }
+}

@@ -1,0 +1,109 @@
+// Owns: the grammar of the commands that ask: EV.READ, EV.COUNT, EV.STATE, EV.FOLD, EV.PROJECTION and EV.SUBSCRIBE.
+
+import EventModel
+
+extension Filter {
+    init(_ cursor: inout ArgumentCursor) throws(StoreError) {
+        var filter = FilterParser()
+        while let keyword = cursor.keyword() {
+            guard try filter.take(keyword, &cursor) else { throw cursor.unexpected(FilterParser.keywords) }
+        }
+        self = try filter.finish(cursor)
+    }
+}
+
+extension ReadRequest {
+    init(_ cursor: inout ArgumentCursor) throws(StoreError) {
+        var filter = FilterParser()
+        var afterTail: Bool?
+        var count: Int?
+        var reversed: Bool?
+        var block: Int?
+        while let keyword = cursor.keyword() {
+            switch keyword {
+            case "COUNT": try cursor.set(&count, cursor.number(1...Int.max, "a count"), "COUNT")
+            case "REV": try cursor.set(&reversed, true, "REV")
+            case "BLOCK": try cursor.set(&block, cursor.number(0...Int.max, "milliseconds"), "BLOCK")
+            case "AFTER" where cursor.peeked?.spells("$") == true:
+                _ = cursor.next()
+                try cursor.set(&afterTail, true, "AFTER")
+            default:
+                guard try filter.take(keyword, &cursor) else {
+                    throw cursor.unexpected("\(FilterParser.keywords), COUNT, REV or BLOCK")
+                }
+            }
+        }
+        self.filter = try filter.finish(cursor)
+        self.afterTail = afterTail ?? false
+        self.count = count ?? ReadRequest.defaultCount
+        self.reversed = reversed ?? false
+        blockMilliseconds = block
+        guard !self.afterTail || self.filter.after == nil else {
+            throw StoreError(.invalid, "AFTER was given twice; expected an event id or $")
+        }
+    }
+}
+
+extension StateRequest {
+    init(_ cursor: inout ArgumentCursor) throws(StoreError) {
+        aggregateID = try cursor.name("aggregate")
+        try cursor.require(keyword: "REDUCER")
+        reducer = try cursor.name("reducer")
+        (at, asOf) = try cursor.moment()
+    }
+}
+
+extension ProjectionRequest {
+    init(_ cursor: inout ArgumentCursor) throws(StoreError) {
+        name = try cursor.name("projection")
+        (at, asOf) = try cursor.moment()
+    }
+}
+
+extension FoldRequest {
+    init(_ cursor: inout ArgumentCursor) throws(StoreError) {
+        switch cursor.keyword() {
+        case "REDUCER": source = .reducer(try cursor.name("reducer"))
+        case "LUA":
+            guard let text = String(validating: try cursor.required("Lua source"), as: UTF8.self) else {
+                throw StoreError(.invalid, "argument \(cursor.position): the Lua source is not valid UTF-8")
+            }
+            source = .lua(text)
+        default: throw cursor.unexpected("REDUCER or LUA")
+        }
+        filter = try Filter(&cursor)
+    }
+}
+
+extension SubscribeRequest {
+    init(_ cursor: inout ArgumentCursor) throws(StoreError) {
+        var filter = FilterParser()
+        var from: EventID?
+        while let keyword = cursor.keyword() {
+            if keyword == "FROM" {
+                try cursor.set(&from, cursor.eventID(), "FROM")
+            } else if try !filter.take(keyword, &cursor) {
+                throw cursor.unexpected("\(FilterParser.keywords) or FROM")
+            }
+        }
+        self.filter = try filter.finish(cursor)
+        // AFTER says where to begin as well; without either only what is new is delivered.
+        self.from = from ?? self.filter.after.map { EventID(max($0.rawValue, $0.rawValue &+ 1)) }
+    }
+}
+
+extension ArgumentCursor {
+    /// `[AT time] [ASOF id|time]`, to the end of the command.
+    fileprivate mutating func moment() throws(StoreError) -> (at: Timestamp?, asOf: AsOf?) {
+        var at: Timestamp?
+        var asOf: AsOf?
+        while let keyword = keyword() {
+            switch keyword {
+            case "AT": try set(&at, time(), "AT")
+            case "ASOF": try set(&asOf, self.asOf(), "ASOF")
+            default: throw unexpected("AT or ASOF")
+            }
+        }
+        return (at, asOf)
+    }
+}

@@ -1,0 +1,72 @@
+// Owns: the flags that every command takes, and what follows from them: which daemon, which form, which zone.
+
+import ArgumentParser
+import EventModel
+import EventStoreClient
+
+enum OutputForm: String, ExpressibleByArgument, CaseIterable {
+    case short
+    case json
+    case jsonPretty = "json-pretty"
+    case wide
+}
+
+struct GlobalOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "The daemon's socket (environment: EVCTL_SOCKET; default: \(Self.defaultSocket)).", valueName: "path"))
+    var socket: String?
+
+    @Option(name: .shortAndLong, help: "How to print.")
+    var output: OutputForm = .short
+
+    @Flag(name: .shortAndLong, help: "No progress, no summary, no notes.")
+    var quiet = false
+
+    @Flag(help: "Print long listings straight to the terminal.")
+    var noPager = false
+
+    @Flag(help: "Read and print times in UTC instead of the local zone.")
+    var utc = false
+
+    static let defaultSocket = "/run/evstored.sock"
+
+    var zone: Zone {
+        utc ? .utc : .local
+    }
+
+    var isJSON: Bool {
+        output == .json || output == .jsonPretty
+    }
+
+    func socketPath(in invocation: Invocation) -> String {
+        socket ?? invocation.environment("EVCTL_SOCKET") ?? Self.defaultSocket
+    }
+
+    func connect(_ invocation: Invocation) async throws(ClientError) -> EventStoreClient {
+        try await EventStoreClient.connect(.init(socketPath: socketPath(in: invocation)))
+    }
+
+    func grammar(_ invocation: Invocation) -> TimeGrammar {
+        TimeGrammar(now: invocation.now, zone: zone)
+    }
+
+    /// Whether a progress line may be drawn.
+    func showsProgress(_ invocation: Invocation) -> Bool {
+        invocation.terminal.isError && !quiet
+    }
+
+    /// Prints one JSON value: on one line, or laid out where that is asked for or where people read it.
+    func print(json: [UInt8], in invocation: Invocation) throws {
+        let isLaidOut =
+            switch output {
+            case .json: false
+            case .jsonPretty, .wide: true
+            case .short: invocation.terminal.isOutput
+            }
+        var line: [UInt8] = []
+        line.append(jsonOnOneLine: json)
+        try StandardOutput().print(line: isLaidOut ? JSONIndenter.indented(line) : line)
+    }
+}

@@ -1,0 +1,69 @@
+// Owns: `evctl read`: events as journalctl shows a journal.
+
+import ArgumentParser
+import EventModel
+import EventStoreClient
+
+struct ReadCommand: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "read",
+        abstract: "Print events, oldest first.",
+        discussion: "Without -n everything that matches is printed; with -f the last 10, then what comes."
+    )
+
+    @OptionGroup(title: "Every command") var global: GlobalOptions
+
+    @Flag(name: .shortAndLong, help: "Then wait and print what comes, until interrupted.")
+    var follow = false
+
+    @Option(name: [.customShort("n"), .customLong("lines")], help: ArgumentHelp("The last N only.", valueName: "n"))
+    var last: Int?
+
+    @Flag(name: .shortAndLong, help: "Newest first.")
+    var reverse = false
+
+    @OptionGroup(title: "Filter") var filter: FilterOptions
+
+    func validate() throws {
+        if follow, reverse { throw ValidationError("-f goes on at the newest end, -r begins there: not both.") }
+        if let last, last < 0 { throw ValidationError("-n \(last): expected a number from 0.") }
+    }
+
+    func run(in invocation: Invocation) async throws {
+        let asked = try filter.filter(global, invocation)
+        let client = try await global.connect(invocation)
+        let pager = follow || global.noPager ? nil : Pager(invocation)
+        defer { pager?.finish() }
+        let output = StandardOutput()
+        let printer = EventPrinter(global, invocation.terminal)
+
+        let pages = EventPages(client: client)
+        let tail = try await pages.tail()
+        var listed = asked
+        // What comes later is not part of this listing; following takes it up from here without a gap.
+        listed.before = min(listed.before ?? .init(tail.rawValue + 1), .init(tail.rawValue + 1))
+        let count = last ?? (follow ? 10 : .max)
+        if !reverse, count != .max { listed = try await pages.narrow(listed, toLast: count) }
+        try await pages.forEachPage(listed, reversed: reverse, limit: count) { page in
+            for event in page { try output.write { printer.append(event, to: &$0) } }
+        }
+        try output.flush()
+        await client.close()
+
+        guard follow else { return }
+        let live = LiveEvents(global, asked, invocation)
+        try await live.forEach(after: tail) { event in
+            try output.write { printer.append(event, to: &$0) }
+            try output.flush()
+        }
+    }
+}
+
+extension LiveEvents {
+    init(_ global: GlobalOptions, _ filter: Filter, _ invocation: Invocation) {
+        self.init(socketPath: global.socketPath(in: invocation), filter: filter) { error, pause in
+            guard !global.quiet else { return }
+            invocation.note("\(error); trying again in \(Quantity.tenths(pause.seconds)) s")
+        }
+    }
+}

@@ -1,0 +1,39 @@
+// Owns: numbers as people read them: grouped digits, binary sizes, durations.
+
+enum Quantity {
+    /// `1,234,567`
+    static func grouped(_ value: UInt64) -> String {
+        var text = ""
+        for (index, digit) in String(value).reversed().enumerated() {
+            if index > 0, index.isMultiple(of: 3) { text.append(",") }
+            text.append(digit)
+        }
+        return String(text.reversed())
+    }
+
+    /// `17 B`, `4.2 KiB`, `1.0 GiB`
+    static func bytes(_ value: Double) -> String {
+        var rest = value
+        var units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"][...]
+        while rest >= 1024, units.count > 1 {
+            rest /= 1024
+            units.removeFirst()
+        }
+        return units.startIndex == 0 ? "\(Int(rest)) B" : "\(tenths(rest)) \(units[units.startIndex])"
+    }
+
+    /// `0:07`, `12:34`, `1:02:03`
+    static func clock(_ seconds: Double) -> String {
+        let total = UInt64(min(seconds.rounded(.up), 1e9))
+        let padded = { (value: UInt64) in value < 10 ? "0\(value)" : "\(value)" }
+        return total < 3600
+            ? "\(total / 60):\(padded(total % 60))"
+            : "\(total / 3600):\(padded(total / 60 % 60)):\(padded(total % 60))"
+    }
+
+    /// One digit after the point.
+    static func tenths(_ value: Double) -> String {
+        let tenths = UInt64((max(0, value) * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10)"
+    }
+}

@@ -1,0 +1,67 @@
+// Owns: the tree of commands, and what every command has in common.
+
+import ArgumentParser
+
+struct Evctl: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evctl",
+        abstract: "Append to an event store, read it, and ask it what was when.",
+        discussion: """
+            TIME is \(TimeGrammar.forms).
+            Exit status: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict, 5 cannot connect, 6 corruption found, \
+            7 read-only or disk full, 8 outcome unknown, 130 interrupted.
+            """,
+        version: "evctl 0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Events",
+                subcommands: [
+                    AppendCommand.self, ImportCommand.self, ExportCommand.self, ReadCommand.self, GetCommand.self,
+                    CountCommand.self, SubscribeCommand.self,
+                ]),
+            CommandGroup(
+                name: "State",
+                subcommands: [StateCommand.self, FoldCommand.self, ProjectionCommand.self]),
+            CommandGroup(
+                name: "The store",
+                subcommands: [
+                    StatusCommand.self, RollCommand.self, SnapshotCommand.self, CompactCommand.self,
+                    VerifyCommand.self,
+                ]),
+            CommandGroup(
+                name: "To try it out",
+                subcommands: [DemoCommand.self, GenerateCommand.self]),
+        ]
+    )
+
+    static var _errorLabel: String { "evctl" }
+}
+
+/// A command of evctl. Unlike `ParsableCommand.run`, it is told of the process it runs in, so that a test can tell it
+/// something else.
+protocol Command: ParsableCommand {
+    var global: GlobalOptions { get }
+
+    func run(in invocation: Invocation) async throws
+}
+
+extension Invocation {
+    /// The command that the arguments mean.
+    func command() throws -> any ParsableCommand {
+        try Evctl.parseAsRoot(arguments)
+    }
+
+    func run() async throws {
+        var parsed = try command()
+        if let command = parsed as? any Command {
+            try await command.run(in: self)
+        } else {
+            // A command of the parser's own, which prints help by way of an error.
+            try parsed.run()
+        }
+    }
+}
+
+extension Command {
+    static var _errorLabel: String { "evctl" }
+}

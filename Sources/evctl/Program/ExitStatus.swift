@@ -1,0 +1,83 @@
+// Owns: the one translation of every error into an exit status and a message for standard error.
+
+import ArgumentParser
+import EventModel
+import EventStoreClient
+
+/// The exit statuses that the interface promises.
+enum ExitStatus: Int32 {
+    case ok = 0
+    case error = 1
+    case usage = 2
+    case notFound = 3
+    case conflict = 4
+    case cannotConnect = 5
+    case corruption = 6
+    case readOnlyOrFull = 7
+    case outcomeUnknown = 8
+    case interrupted = 130
+}
+
+/// An error that evctl itself found: its status, and a sentence that says what was wrong and what was expected.
+struct Failure: Error, Equatable {
+    let status: ExitStatus
+    let message: String
+
+    init(_ status: ExitStatus, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+}
+
+/// Whoever read the output has closed it, such as `head` or a pager: nothing is wrong, and nothing is left to do.
+struct OutputClosed: Error {}
+
+struct Outcome {
+    let status: ExitStatus
+    /// What to print; nil where everything has been said.
+    let message: String?
+
+    init(of error: any Error) {
+        switch error {
+        case let failure as Failure:
+            status = failure.status
+            message = failure.message.isEmpty ? nil : "evctl: \(failure.message)"
+        case let error as ClientError:
+            status = ExitStatus(of: error)
+            message = "evctl: \(error)"
+        case let error as StoreError:
+            status = ExitStatus(of: error.code)
+            message = "evctl: \(error)"
+        case is OutputClosed:
+            status = .ok
+            message = nil
+        default:
+            // Help and version come as errors too, with a status of success; the parser's other errors are usage.
+            status = Evctl.exitCode(for: error).isSuccess ? .ok : .usage
+            message = Evctl.fullMessage(for: error)
+        }
+    }
+}
+
+extension ExitStatus {
+    init(of error: ClientError) {
+        self =
+            switch error {
+            case .store(let error): ExitStatus(of: error.code)
+            case .cannotConnect, .disconnected: .cannotConnect
+            case .outcomeUnknown: .outcomeUnknown
+            case .protocolViolation: .error
+            }
+    }
+
+    init(of code: StoreError.Code) {
+        self =
+            switch code {
+            case .notFound: .notFound
+            case .conflict: .conflict
+            case .corrupt: .corruption
+            case .noSpace, .failed: .readOnlyOrFull
+            case .invalid, .tooBig, .noPermission, .loading, .budget, .lagging, .other: .error
+            }
+    }
+}

@@ -1,0 +1,28 @@
+// Owns: the exit codes of the daemon, after sysexits.h; systemd's unit restarts on some of them and not on others.
+
+import EventStore
+import SegmentLog
+
+enum ExitStatus: Int32 {
+    case stopped = 0
+    case usage = 64
+    /// The store is corrupt, or of an unknown format.
+    case dataError = 65
+    /// The data directory, or the socket, is in use.
+    case unavailable = 69
+    case ioError = 74
+    case configuration = 78
+
+    init(_ error: OpenError) {
+        switch error {
+        case .configuration: self = .configuration
+        case .log(let error):
+            switch error {
+            case .disk: self = .ioError
+            case .corrupt, .unreadable, .unknownFormat: self = .dataError
+            case .inUse: self = .unavailable
+            case .tooBig, .missing: self = .configuration
+            }
+        }
+    }
+}

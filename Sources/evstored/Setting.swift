@@ -1,0 +1,138 @@
+// Owns: the table of settings. One row a setting; the sample configuration and its page are checked against it.
+
+import EventStore
+import EventStoreServer
+import EventWire
+import Reducers
+import SegmentLog
+
+/// One setting: where it is called what, and how a value gets into the configuration.
+struct Setting: Sendable {
+    enum Value {
+        case text(String)
+        case list([String])
+        /// A mapping, where a value was expected.
+        case other
+    }
+
+    /// As in the YAML file, levels joined by dots.
+    let key: String
+    /// What is expected, in words, for the error.
+    let expected: String
+    private let store: @Sendable (inout Configuration, Value, _ folder: String) -> Bool
+
+    /// The environment variable: `EVSTORED_` and the key in capitals, dots as underscores.
+    var variable: String {
+        "EVSTORED_" + String(key.uppercased().map { $0 == "." ? "_" : $0 })
+    }
+
+    func set(
+        _ configuration: inout Configuration, _ value: Value, _ place: String, _ folder: String
+    ) throws(Configuration.Mistake) {
+        guard store(&configuration, value, folder) else {
+            throw Configuration.Mistake(description: "\(place): expected \(expected)")
+        }
+    }
+
+    static let all: [Setting] = [
+        path("data_dir") { $0.store.directory = $1 },
+        path("socket") { $0.server.socketPath = $1 },
+        flag("create") { $0.store.log.create = $1 },
+        choice("log_level", ["error", "warning", "info", "debug"]) { $0.logLevel = $1 },
+
+        integer("segment.bytes", 1 << 20...1 << 31) { $0.store.log.segmentBytes = $1 },
+        integer("segment.roll_after_seconds", 0...1 << 31) { $0.store.rollAfterSeconds = $1 },
+        integer("segment.spare_files", 0...64) { $0.store.log.spareFiles = $1 },
+        integer("segment.sealing_level", 1...9) { $0.store.log.sealingLevel = $1 },
+        integer("compaction.level", 1...9) { $0.store.log.compactionLevel = $1 },
+        integer("compaction.bytes", 1 << 20...1 << 32) { $0.store.log.compactedBytes = $1 },
+        integer("cache.bytes", 1 << 20...1 << 40) { $0.store.log.cacheBytes = $1 },
+
+        path("reducers.directory") { $0.store.reducersDirectory = $1 },
+        integer("reducers.instructions_per_event", 1000...1 << 40) { $0.store.reducerLimits.instructionsPerEvent = $1 },
+        integer("reducers.memory_bytes", 1 << 20...1 << 40) { $0.store.reducerLimits.memoryBytes = $1 },
+        flag("reducers.allow_source") { $0.server.allowsSource = $1 },
+        list("projections") { $0.store.projections = $1 },
+        integer("projection_wait_milliseconds", 0...1 << 31) { $0.store.projectionWaitMilliseconds = $1 },
+        integer("snapshots.every_events", 1...1 << 40) { $0.store.snapshots.everyEvents = UInt64($1) },
+        integer("snapshots.every_minutes", 1...1 << 31) { $0.store.snapshots.everyMinutes = $1 },
+        integer("snapshots.keep", 2...10_000) { $0.store.snapshots.keep = $1 },
+
+        integer("limits.event_bytes", 64...1 << 28) {
+            $0.store.limits.eventBytes = $1
+            $0.server.limits.argumentBytes = $1
+        },
+        integer("limits.tags", 0...250) { $0.store.limits.tags = $1 },
+        integer("limits.command_bytes", 1024...1 << 29) { $0.server.limits.commandBytes = $1 },
+        integer("limits.arguments", 16...1 << 20) { $0.server.limits.arguments = $1 },
+        integer("limits.connections", 1...1 << 20) { $0.server.maximumConnections = $1 },
+        integer("limits.reply_bytes", 1 << 16...1 << 29) { $0.server.replyBytes = $1 },
+        integer("limits.command_seconds", 1...3600) { $0.server.commandSeconds = $1 },
+
+        integer("threads.event_loops", 0...256) { $0.server.eventLoops = $1 },
+        integer("threads.readers", 1...256) { $0.server.readers = $1 },
+        mode("socket_mode") { $0.server.socketMode = $1 },
+    ]
+
+    private static func path(_ key: String, _ set: @escaping @Sendable (inout Configuration, String) -> Void) -> Setting {
+        Setting(key: key, expected: "a path") { configuration, value, folder in
+            guard case .text(let text) = value, !text.isEmpty else { return false }
+            set(&configuration, Configuration.absolute(text, in: folder))
+            return true
+        }
+    }
+
+    private static func integer(
+        _ key: String, _ range: ClosedRange<Int>, _ set: @escaping @Sendable (inout Configuration, Int) -> Void
+    ) -> Setting {
+        Setting(key: key, expected: "an integer from \(range.lowerBound) to \(range.upperBound)") { configuration, value, _ in
+            guard case .text(let text) = value, let number = Int(text), range.contains(number) else { return false }
+            set(&configuration, number)
+            return true
+        }
+    }
+
+    private static func flag(_ key: String, _ set: @escaping @Sendable (inout Configuration, Bool) -> Void) -> Setting {
+        Setting(key: key, expected: "true or false") { configuration, value, _ in
+            guard case .text(let text) = value, let flag = Bool(text) else { return false }
+            set(&configuration, flag)
+            return true
+        }
+    }
+
+    private static func choice(
+        _ key: String, _ choices: [String], _ set: @escaping @Sendable (inout Configuration, String) -> Void
+    ) -> Setting {
+        Setting(key: key, expected: "one of \(choices.joined(separator: ", "))") { configuration, value, _ in
+            guard case .text(let text) = value, choices.contains(text) else { return false }
+            set(&configuration, text)
+            return true
+        }
+    }
+
+    /// A list; in the environment, names separated by commas.
+    private static func list(_ key: String, _ set: @escaping @Sendable (inout Configuration, [String]) -> Void) -> Setting {
+        Setting(key: key, expected: "a list of names") { configuration, value, _ in
+            switch value {
+            case .list(let names): set(&configuration, names)
+            case .text(let text): set(&configuration, text.split(separator: ",").map { String($0).trimmed })
+            case .other: return false
+            }
+            return true
+        }
+    }
+
+    private static func mode(_ key: String, _ set: @escaping @Sendable (inout Configuration, UInt32) -> Void) -> Setting {
+        Setting(key: key, expected: "permission bits in octal, such as 0660") { configuration, value, _ in
+            guard case .text(let text) = value, let mode = UInt32(text, radix: 8), mode <= 0o777 else { return false }
+            set(&configuration, mode)
+            return true
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+}

@@ -1,0 +1,190 @@
+// Owns: a disk in memory that does what a real one may do at its worst: it loses what was not synced, tears writes
+// between sectors, forgets names, fails, fills up, flips bits. All of it by seed or by operation number, so that what
+// happened once can be made to happen again.
+
+package import Disk
+import Glibc
+import Synchronization
+
+/// A deterministic disk for tests. Every call of `Disk` and `DiskFile` is one operation, counted from 1.
+package final class SimulatedDisk: Disk {
+    struct State: Sendable {
+        var names = SimulatedNames()
+        var files: [Int: SimulatedBytes] = [:]
+        var nextFile = 1
+        var locks: Set<String> = []
+        /// Grows at each crash: what was opened before belongs to a machine that is no more.
+        var life = 0
+        var isDown = false
+        var operations = 0
+        var faults = DiskFaults()
+    }
+
+    let state: Mutex<State>
+
+    package init() {
+        state = Mutex(State())
+    }
+
+    private init(_ state: State) {
+        self.state = Mutex(state)
+    }
+
+    /// The same disk once more, in the same state.
+    package func copy() -> SimulatedDisk {
+        SimulatedDisk(state.withLock { $0 })
+    }
+
+    /// How many operations have been asked for so far.
+    package var operations: Int {
+        state.withLock { $0.operations }
+    }
+
+    /// Every file with its bytes as reads see them now, every directory without.
+    package var image: [String: [UInt8]?] {
+        state.withLock { state in
+            state.names.current.mapValues { node in
+                switch node {
+                case .directory: nil
+                case .file(let file): state.files[file]?.current
+                }
+            }
+        }
+    }
+
+    /// Runs one operation: counts it, and lets the plan of faults have its say. A sync that is cut off by the crash has
+    /// no effect: it has promised nothing yet.
+    func perform<Result: Sendable>(
+        _ operation: DiskError.Operation, _ path: String, life: Int? = nil,
+        onFailure: (inout State) -> Void = { _ in }, _ body: (inout State) throws(DiskError) -> Result
+    ) throws(DiskError) -> Result {
+        let outcome: Swift.Result<Result, DiskError> = state.withLock { state in
+            guard !state.isDown, life ?? state.life == state.life else {
+                return .failure(.crash(operation, path))
+            }
+            state.operations += 1
+            let fault = state.faults.fault(of: operation, number: state.operations)
+            if fault == .crash {
+                state.isDown = true
+                if operation != .sync, operation != .syncDirectory { _ = try? body(&state) }
+                return .failure(.crash(operation, path))
+            }
+            if fault == .inputOutput {
+                onFailure(&state)
+                return .failure(DiskError(operation, path: path, errno: EIO))
+            }
+            do throws(DiskError) {
+                return .success(try body(&state))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try outcome.get()
+    }
+
+    // MARK: Disk
+
+    package func createDirectory(_ path: String) throws(DiskError) {
+        try perform(.createDirectory, path) { state throws(DiskError) in
+            switch state.names.current[path] {
+            case .directory: return
+            case .file: throw DiskError(.createDirectory, path: path, errno: ENOTDIR)
+            case nil:
+                try state.requireParent(of: path, .createDirectory)
+                try state.requireSpace(path, .createDirectory)
+                state.names.change(adding: (path, .directory))
+            }
+        }
+    }
+
+    package func names(in directory: String) throws(DiskError) -> [String] {
+        try perform(.list, directory) { state throws(DiskError) in
+            guard state.names.current[directory] == .directory else {
+                throw DiskError(.list, path: directory, errno: ENOENT)
+            }
+            return state.names.current.keys.filter { $0 != "/" && SimulatedNames.parent(of: $0) == directory }
+                .map { String($0[$0.index(after: $0.lastIndex(of: "/")!)...]) }
+        }
+    }
+
+    package func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
+        try perform(.open, path) { state throws(DiskError) in
+            let file: Int
+            switch (state.names.current[path], mode) {
+            case (.directory, _): throw DiskError(.open, path: path, errno: EISDIR)
+            case (.file, .createNew): throw DiskError(.open, path: path, errno: EEXIST)
+            case (.file(let found), _):
+                file = found
+                if mode == .createOrTruncate { state.files[file]?.truncate() }
+            case (nil, .read), (nil, .readWrite): throw DiskError(.open, path: path, errno: ENOENT)
+            case (nil, .createNew), (nil, .createOrTruncate): file = try state.createFile(path, .open)
+            }
+            return SimulatedFile(self, file: file, path: path, life: state.life, isWritable: mode != .read)
+        }
+    }
+
+    package func rename(_ source: String, to destination: String) throws(DiskError) {
+        try perform(.rename, source) { state throws(DiskError) in
+            guard let node = state.names.current[source] else {
+                throw DiskError(.rename, path: source, errno: ENOENT)
+            }
+            try state.requireParent(of: destination, .rename)
+            state.names.change(removing: source, adding: (destination, node))
+        }
+    }
+
+    package func remove(_ path: String) throws(DiskError) {
+        try perform(.remove, path) { state throws(DiskError) in
+            switch state.names.current[path] {
+            case nil: throw DiskError(.remove, path: path, errno: ENOENT)
+            case .directory: throw DiskError(.remove, path: path, errno: EISDIR)
+            case .file: state.names.change(removing: path)
+            }
+        }
+    }
+
+    package func syncDirectory(_ path: String) throws(DiskError) {
+        try perform(.syncDirectory, path) { state throws(DiskError) in
+            guard state.names.current[path] == .directory else {
+                throw DiskError(.syncDirectory, path: path, errno: ENOENT)
+            }
+            state.names.sync(path)
+        }
+    }
+
+    package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
+        try perform(.lock, path) { state throws(DiskError) -> SimulatedLock? in
+            if state.names.current[path] == nil { _ = try state.createFile(path, .lock) }
+            guard state.locks.insert(path).inserted else { return nil }
+            return SimulatedLock(self, path: path, life: state.life)
+        }
+    }
+
+    package func freeBytes(at path: String) throws(DiskError) -> UInt64 {
+        try perform(.status, path) { state in
+            state.faults.isFull(at: state.operations) ? 0 : 1 << 40
+        }
+    }
+}
+
+extension SimulatedDisk.State {
+    mutating func createFile(_ path: String, _ operation: DiskError.Operation) throws(DiskError) -> Int {
+        try requireParent(of: path, operation)
+        try requireSpace(path, operation)
+        let file = nextFile
+        nextFile += 1
+        files[file] = SimulatedBytes()
+        names.change(adding: (path, .file(file)))
+        return file
+    }
+
+    func requireParent(of path: String, _ operation: DiskError.Operation) throws(DiskError) {
+        guard names.current[SimulatedNames.parent(of: path)] == .directory else {
+            throw DiskError(operation, path: path, errno: ENOENT)
+        }
+    }
+
+    func requireSpace(_ path: String, _ operation: DiskError.Operation) throws(DiskError) {
+        if faults.isFull(at: operations) { throw DiskError(operation, path: path, errno: ENOSPC) }
+    }
+}

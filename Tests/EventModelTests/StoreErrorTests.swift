@@ -1,0 +1,37 @@
+// Owns: the promise that an error survives its way over the wire.
+
+import EventModel
+import Testing
+
+@Suite struct StoreErrorTests {
+    @Test("every code is read back from the wire with its ids and its message", arguments: StoreError.Code.allCases)
+    func roundTrip(code: StoreError.Code) {
+        let ids: [EventID] =
+            switch code {
+            case .conflict, .lagging: [EventID(42)]
+            case .corrupt: [EventID(5), EventID(9)]
+            default: []
+            }
+        let error = StoreError(code, ids: ids, "7 of what was wrong; expected something else")
+        #expect(StoreError(wireText: error.description) == error)
+    }
+
+    @Test("the wire text is the code, the ids and the message")
+    func text() {
+        #expect(StoreError(.conflict, ids: [EventID(7)], "in the way").description == "CONFLICT 7 in the way")
+        #expect(StoreError(.corrupt, ids: [EventID(5), EventID(9)], "x").description == "CORRUPT 5 9 x")
+        #expect(StoreError(.other, "unknown command").description == "ERR unknown command")
+    }
+
+    @Test("an error is one line, whatever its message")
+    func oneLine() {
+        #expect(StoreError(.invalid, "a\r\nb\nc\rd").description == "INVALID a b c d")
+    }
+
+    @Test("a code that is not known is kept as text")
+    func unknown() {
+        #expect(StoreError(wireText: "NOPROTO unsupported") == StoreError(.other, "NOPROTO unsupported"))
+        #expect(StoreError(wireText: "") == StoreError(.other, ""))
+        #expect(StoreError(wireText: "CONFLICT soon") == StoreError(.conflict, "soon"))
+    }
+}

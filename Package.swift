@@ -34,12 +34,13 @@ let package = Package(
         // 1: the operating system and C libraries
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
         .systemLibrary(name: "CLuaLibrary", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+        .target(name: "CChecksum", dependencies: ["CZlib"]),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLua", dependencies: ["CLuaLibrary", "CSimdjson"]),
         .target(name: "Disk", swiftSettings: settings),
 
         // 2: bytes, folds, meaning
-        .target(name: "SegmentLog", dependencies: ["Disk", "CZlib"], swiftSettings: settings),
+        .target(name: "SegmentLog", dependencies: ["Disk", "CZlib", "CChecksum"], swiftSettings: settings),
         .target(name: "Reducers", dependencies: ["CLua"], swiftSettings: settings),
         .target(name: "EventModel", swiftSettings: settings),
 
@@ -77,7 +78,9 @@ let package = Package(
         ),
         .executableTarget(
             name: "evctl",
-            dependencies: ["EventStoreClient", "EventStoreServer", "EventStore", "EventModel", "Disk", argumentParser],
+            dependencies: [
+                "EventStoreClient", "EventStoreServer", "EventStore", "EventModel", "SegmentLog", argumentParser,
+            ],
             swiftSettings: settings
         ),
 
@@ -85,7 +88,7 @@ let package = Package(
         .testTarget(name: "DiskTests", dependencies: ["Disk", "DiskSimulation"], swiftSettings: settings),
         .testTarget(
             name: "SegmentLogTests",
-            dependencies: ["SegmentLog", "Disk", "DiskSimulation"],
+            dependencies: ["SegmentLog", "Disk", "DiskSimulation", "CChecksum", "CZlib"],
             swiftSettings: settings
         ),
         .testTarget(name: "ReducersTests", dependencies: ["Reducers", "CSimdjson"], swiftSettings: settings),
@@ -103,11 +106,17 @@ let package = Package(
         ),
         .testTarget(
             name: "EventStoreClientTests",
-            dependencies: ["EventStoreClient", "EventStoreServer", "EventStore", "EventModel", "Disk"],
+            dependencies: [
+                "EventStoreClient", "EventStoreServer", "EventStore", "EventWire", "EventModel", "Disk", nioCore, nioPosix,
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "evstoredTests", dependencies: ["evstored"], swiftSettings: settings),
-        .testTarget(name: "evctlTests", dependencies: ["evctl", "EventModel"], swiftSettings: settings),
+        .testTarget(
+            name: "evctlTests",
+            dependencies: ["evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventModel", "SegmentLog"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
     ],
     cxxLanguageStandard: .cxx17

@@ -18,8 +18,16 @@ package struct FileOffset: RawRepresentable, Hashable, Comparable, Sendable, Cus
         self.rawValue = rawValue
     }
 
-    package init(_ value: some BinaryInteger) {
+    package init(_ value: Int) {
         rawValue = UInt64(value)
+    }
+
+    package init(_ value: UInt32) {
+        rawValue = UInt64(value)
+    }
+
+    package init(_ value: UInt64) {
+        rawValue = value
     }
 
     package static func < (lhs: FileOffset, rhs: FileOffset) -> Bool {
@@ -77,6 +85,9 @@ package protocol DiskFile: AnyObject, Sendable {
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int
     /// Writes all the pieces, one after the other, from `offset` on. A throw leaves an unknown part of them written.
     func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError)
+    /// Grows the file to `bytes`, which read as zeros, with room on the disk: a later write within them finds space. Unlike
+    /// zeros that were written, the room makes the first sync of each part of it slow.
+    func reserve(_ bytes: UInt64) throws(DiskError)
     /// `fdatasync`: on return all bytes written before are durable. A failure is final: it must not be retried.
     func sync() throws(DiskError)
 }

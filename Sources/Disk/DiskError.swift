@@ -4,7 +4,7 @@
 package struct DiskError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Operation: String, Sendable {
         case createDirectory = "create directory"
-        case list, open, read, write, sync, rename, remove, lock
+        case list, open, read, write, reserve, sync, rename, remove, lock
         case syncDirectory = "sync directory"
         case status = "inspect"
     }

@@ -164,6 +164,15 @@ private final class PosixFile: DiskFile {
         }
     }
 
+    func reserve(_ bytes: UInt64) throws(DiskError) {
+        while true {
+            let status = posix_fallocate(descriptor, 0, off_t(bytes))
+            if status == EINTR { continue }
+            guard status == 0 else { throw DiskError(.reserve, path: path, errno: status) }
+            return
+        }
+    }
+
     func sync() throws(DiskError) {
         // EINTR included: a sync that did not say yes has failed, and a second try may lie.
         guard fdatasync(descriptor) == 0 else { throw DiskError(.sync, path) }

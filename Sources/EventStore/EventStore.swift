@@ -121,6 +121,12 @@ package final class EventStore: Sendable {
         writer.submit(batch)
     }
 
+    /// Commits a small batch on the caller's thread, where the caller seems to be alone; this blocks for one sync. On true
+    /// the batch is complete and its sink is not called; on false nothing has been done, and the batch can be submitted.
+    package func commitAlone(_ batch: AppendBatch) -> Bool {
+        writer.commitAlone(batch)
+    }
+
     /// Whether so much is staged that connections should wait before they hand in more.
     package var isCongested: Bool { writer.isCongested }
 

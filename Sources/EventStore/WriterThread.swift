@@ -1,5 +1,10 @@
-// Owns: the one thread that appends, and the inbox that everybody hands batches to. While it syncs, the next frame
-// gathers: that is all there is to group commit.
+// Owns: the writer's role, the thread that has it, and the inbox that everybody hands batches to. While the writer syncs,
+// the next frame gathers: that is all there is to group commit.
+//
+// A client that is alone would pay two thread switches an append for a thread that does no more than it could itself.
+// So the role can be borrowed: while commits have lately come one at a time, a caller whose batch is small may commit it
+// on its own thread, if the role is free and nothing waits. Whoever comes meanwhile ends up in the inbox, which ends the
+// solitude. The role is a lock; what it guards is the committer, and with it the log's writer.
 
 import EventModel
 import SegmentLog
@@ -12,10 +17,18 @@ final class WriterThread: Sendable {
         /// Asked of the writer between two commits.
         var requests: [@Sendable (inout Committer) -> Void] = []
         var isClosed = false
+        /// Commits in a row that had one batch, with nothing in the inbox when they were done.
+        var solitaryCommits = 0
 
         var hasWork: Bool { !batches.isEmpty || !requests.isEmpty }
     }
 
+    /// Commits that must have been solitary before the role is lent.
+    private static let solitude = 16
+    /// The largest batch that is committed on the caller's thread, in bytes.
+    private static let borrowedBytes = 16 << 10
+
+    private let role: Monitor<Committer>
     private let inbox = Monitor(Inbox())
     private let thread: Monitor<NamedThread?>
     private let inboxLimit: Int
@@ -36,12 +49,25 @@ final class WriterThread: Sendable {
         inboxLimit = options.inboxBytes
         self.callbacks = callbacks
         thread = Monitor(nil)
-        let box = Handover(committer)
-        let inbox = inbox
+        let (role, inbox) = (Monitor(committer), inbox)
+        self.role = role
         let started = NamedThread("ev-writer") {
-            Self.run(box.take(), inbox: inbox, options: options, callbacks: callbacks)
+            Self.run(role, inbox: inbox, options: options, callbacks: callbacks)
         }
         thread.withLock { $0 = started }
+    }
+
+    /// Commits a small batch on the caller's thread, where the caller seems to be alone. On true every unit of the batch
+    /// has its outcome, and the sink is not called; on false nothing has been done.
+    func commitAlone(_ batch: AppendBatch) -> Bool {
+        guard batch.byteCount <= Self.borrowedBytes,
+            inbox.withLock({ !$0.hasWork && !$0.isClosed && $0.solitaryCommits >= Self.solitude })
+        else { return false }
+        let committed: Void? = role.tryWithLock { $0.commit([batch]) }
+        guard committed != nil else { return false }
+        callbacks.committed()
+        inbox.withLock { if $0.hasWork { $0.solitaryCommits = 0 } }
+        return true
     }
 
     /// Hands a batch over; its sink gets it back. False when the store has been closed, and the batch is untouched.
@@ -92,9 +118,8 @@ final class WriterThread: Sendable {
     }
 
     private static func run(
-        _ first: Committer, inbox: Monitor<Inbox>, options: StoreOptions, callbacks: Callbacks
+        _ role: Monitor<Committer>, inbox: Monitor<Inbox>, options: StoreOptions, callbacks: Callbacks
     ) {
-        var committer = first
         var hasFailed = false
         var isIdle = true
         while true {
@@ -107,30 +132,29 @@ final class WriterThread: Sendable {
                 inbox.requests = []
                 return taken
             }
-            if let work, work.hasWork {
-                if !work.batches.isEmpty {
-                    committer.commit(work.batches)
-                    callbacks.committed()
-                    deliver(work.batches)
+            if let batches = work?.batches, !batches.isEmpty {
+                role.withLock { $0.commit(batches) }
+                callbacks.committed()
+                inbox.withLock { inbox in
+                    inbox.solitaryCommits = batches.count == 1 && !inbox.hasWork ? inbox.solitaryCommits + 1 : 0
                 }
-                for request in work.requests { request(&committer) }
-                isIdle = false
-            } else {
-                committer.idle()
-                isIdle = true
+                deliver(batches)
             }
-            if committer.isDue(afterSeconds: options.rollAfterSeconds) {
-                _ = try? committer.roll()
-                callbacks.rolled()
+            let failure = role.withLock { committer in
+                work?.requests.forEach { $0(&committer) }
+                if work == nil || work?.isClosed == true { committer.idle() }
+                if committer.isDue(afterSeconds: options.rollAfterSeconds) {
+                    _ = try? committer.roll()
+                    callbacks.rolled()
+                }
+                return committer.failure
             }
-            if let failure = committer.failure, !hasFailed {
+            if let failure, !hasFailed {
                 hasFailed = true
                 callbacks.failed(failure)
             }
-            if let work, work.isClosed {
-                committer.idle()
-                return
-            }
+            isIdle = work == nil
+            if let work, work.isClosed { return }
         }
     }
 
@@ -147,22 +171,5 @@ final class WriterThread: Sendable {
             }
         }
         for (sink, batches) in zip(sinks, grouped) { sink.complete(batches) }
-    }
-}
-
-/// Carries a value that is not `Sendable` into a thread that becomes its only owner.
-///
-/// `@unchecked Sendable` because it is filled before the thread starts, emptied by it, and seen by nobody else.
-final class Handover<Value>: @unchecked Sendable {
-    private var value: Value?
-
-    init(_ value: sending Value) {
-        self.value = value
-    }
-
-    func take() -> Value {
-        guard let taken = value else { preconditionFailure("a handover is taken once") }
-        value = nil
-        return taken
     }
 }

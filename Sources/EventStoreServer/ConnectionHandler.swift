@@ -118,7 +118,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         submit()
         flush()
         if isClosing, isQuiet {
-            context.close(promise: nil)
+            closeAfterReplies(context)
         } else if !isClosing, !isExecuting, !isBlocked, context.channel.isWritable,
             !isFull
         {
@@ -237,6 +237,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func submit() {
         guard let full = batch, !full.isEmpty else { return }
         batch = nil
+        if inFlightBatches == 0, server.store.commitAlone(full) { return answer(full) }
         inFlightBatches += 1
         inFlightBytes += full.byteCount
         if !server.store.submit(full) {
@@ -250,6 +251,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     func complete(_ batch: AppendBatch) {
         inFlightBatches -= 1
         inFlightBytes -= batch.byteCount
+        answer(batch)
+        proceed()
+    }
+
+    private func answer(_ batch: AppendBatch) {
         batch.forEachOutcome { outcome, records, isTransaction in
             switch outcome {
             case .appended(let first):
@@ -262,7 +268,6 @@ final class ConnectionHandler: ChannelInboundHandler {
                 for _ in 0..<(isTransaction ? 1 : records) { replies.error(error) }
             }
         }
-        proceed()
     }
 
     // MARK: Executing
@@ -355,6 +360,12 @@ final class ConnectionHandler: ChannelInboundHandler {
         out.writeBytes(replies.bytes)
         replies.bytes.removeAll(keepingCapacity: replies.bytes.capacity <= 1 << 16)
         context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+    }
+
+    /// Closes once the client has been sent all that was written.
+    private func closeAfterReplies(_ context: ChannelHandlerContext) {
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in channel.close(promise: nil) }
     }
 
     /// Writes bytes that answer no request. Returns whether the client keeps up.

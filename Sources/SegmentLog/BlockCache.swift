@@ -23,18 +23,18 @@ package final class BlockCache: Sendable {
         self.budgetBytes = budgetBytes
     }
 
-    /// The value under `key`, made by `load` where it is missing. Two threads may load the same value at once; one of
-    /// them is kept.
+    /// The value under `key`, made by `load` where it is missing; a value that cannot be made is not remembered. Two
+    /// threads may load the same value at once; one of them is kept.
     func value<Value: Sendable>(
-        _ key: Key, bytes: (Value) -> Int, load: () throws(LogError) -> Value
-    ) throws(LogError) -> Value {
+        _ key: Key, bytes: (Value) -> Int, load: () throws(LogError) -> Value?
+    ) throws(LogError) -> Value? {
         let found = state.withLock { state -> (any Sendable)? in
             state.clock += 1
             state.values[key]?.used = state.clock
             return state.values[key]?.value
         }
-        if let found = found as? Value { return found }
-        let value = try load()
+        if let found, let value = found as? Value { return value }
+        guard let value = try load() else { return nil }
         let size = bytes(value)
         guard size <= budgetBytes / 4 else { return value }
         state.withLock { state in

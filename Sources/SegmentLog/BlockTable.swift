@@ -23,6 +23,8 @@ struct BlockTable: Sendable {
 
     var entries: [Entry] = []
 
+    var recordCount: UInt64 { entries.reduce(0) { $0 + UInt64($1.summary.recordCount) } }
+
     func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(entries.count * Self.entryBytes)

@@ -10,7 +10,8 @@
 //     56  8  zero
 //
 // The checksum comes before the version is believed, so a flipped bit reads as damage, not as a future format. Every
-// later version keeps these 64 bytes.
+// later version keeps these 64 bytes. All else in a file can be read only with its identity, so the identity stands in
+// two places: a raw segment repeats the header at 4096, a sealed one tells the same in its footer.
 
 internal import Disk
 
@@ -37,6 +38,8 @@ struct FileHeader: Equatable {
     }
 
     static let bytes = 64
+    /// Where a raw segment has it once more: on a page of its own, which no damage to the first one reaches.
+    static let copyOffset = FileOffset(4096)
     static let version: UInt16 = 1
 
     let kind: Kind
@@ -56,28 +59,37 @@ struct FileHeader: Equatable {
         return bytes
     }
 
-    /// Reads and checks the header of a file of the given store.
-    static func read(_ file: any DiskFile, kind: Kind, store: UniqueID) throws(LogError) -> FileHeader {
-        let path = file.path
-        guard var bytes = try onDisk({ () throws(DiskError) in try file.bytes(at: FileOffset(0), count: Self.bytes) })
-        else { throw .unreadable(path: path, reason: "the file is shorter than its header") }
-        let (crc, version, features) = bytes.withUnsafeBytes {
-            ($0.littleEndian(at: 12, as: UInt32.self), $0.littleEndian(at: 8, as: UInt16.self),
-             $0.littleEndian(at: 10, as: UInt16.self))
-        }
+    /// Reads the header that stands at `offset`; nil where it is damaged. A whole header that does not belong here is an
+    /// error: such a file is a mistake of somebody's, not of the disk, and is left for them to look at.
+    static func read(
+        _ file: any DiskFile, at offset: FileOffset = FileOffset(0), kind: Kind, store: UniqueID
+    ) throws(LogError) -> FileHeader? {
+        let found = try onDisk { () throws(DiskError) in try file.bytes(at: offset, count: Self.bytes) }
+        guard var bytes = found else { return nil }
+        let crc = bytes.withUnsafeBytes { $0.littleEndian(at: 12, as: UInt32.self) }
         bytes.replaceSubrange(12..<16, with: [0, 0, 0, 0])
-        guard Checksum.crc32(bytes) == crc else { throw .unreadable(path: path, reason: "the file header is damaged") }
-        guard Array(kind.rawValue.utf8) == Array(bytes[0..<8]) else {
-            throw .unreadable(path: path, reason: "not a \(kind) segment")
+        guard Checksum.crc32(bytes) == crc else { return nil }
+        let (version, features, base) = bytes.withUnsafeBytes {
+            (
+                $0.littleEndian(at: 8, as: UInt16.self), $0.littleEndian(at: 10, as: UInt16.self),
+                $0.littleEndian(at: 48, as: UInt64.self)
+            )
         }
+        guard Array(kind.rawValue.utf8) == Array(bytes[0..<8]) else {
+            throw .unreadable(path: file.path, reason: "not a \(kind) segment")
+        }
+        let identity = SegmentIdentity(
+            store: UniqueID(bytes: Array(bytes[16..<32])), segment: UniqueID(bytes: Array(bytes[32..<48])))
+        try check(version: version, features: features, store: identity.store, is: store, path: file.path)
+        return FileHeader(kind: kind, identity: identity, base: RecordID(base))
+    }
+
+    /// Refuses what this version does not know and what another store wrote.
+    static func check(
+        version: UInt16, features: UInt16, store found: UniqueID, is store: UniqueID, path: String
+    ) throws(LogError) {
         guard version == Self.version else { throw .unknownFormat(path: path, found: "version \(version)") }
         guard features == 0 else { throw .unknownFormat(path: path, found: "feature bits \(features)") }
-        let found = UniqueID(bytes: Array(bytes[16..<32]))
         guard found == store else { throw .unreadable(path: path, reason: "the segment belongs to another store") }
-        return FileHeader(
-            kind: kind,
-            identity: SegmentIdentity(store: found, segment: UniqueID(bytes: Array(bytes[32..<48]))),
-            base: RecordID(bytes.withUnsafeBytes { $0.littleEndian(at: 48) })
-        )
     }
 }

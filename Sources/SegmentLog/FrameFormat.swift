@@ -11,7 +11,7 @@
 //     48  4  body crc        CRC-32 of the records' crc fields, one after the other
 //     52  4  zero
 //
-// Frames begin at multiples of 8, the first at 4096; the bytes between them are zero. The header that follows the last
+// Frames begin at multiples of 8, the first at 8192; the bytes between them are zero. The header that follows the last
 // frame is zero. A frame without records is a marker: it says only that what precedes it is durable.
 //
 // Because the identity of the segment and the offset are part of the checksum, bytes that a recycled file kept from its
@@ -24,8 +24,8 @@ struct FrameHeader: Equatable {
     static let bytes = 56
     static let alignment = 8
     static let magic: UInt32 = 0x4D41_5246
-    /// Where the first frame of a file begins: the header has a page of its own, which is never written again.
-    static let firstOffset = FileOffset(4096)
+    /// Where the first frame of a file begins: header and copy have pages of their own, which are never written again.
+    static let firstOffset = FileOffset(8192)
 
     let offset: FileOffset
     let durableOffset: FileOffset

@@ -7,6 +7,11 @@ package struct LogDirectory: Sendable {
         self.data = data
     }
 
+    /// The directory in which the data directory stands.
+    var parent: String {
+        let parent = data[..<(data.lastIndex(of: "/") ?? data.startIndex)]
+        return parent.isEmpty ? "/" : String(parent)
+    }
     package var log: String { "\(data)/log" }
     package var snapshots: String { "\(data)/snapshots" }
     package var quarantine: String { "\(data)/quarantine" }

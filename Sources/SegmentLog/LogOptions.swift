@@ -4,8 +4,10 @@ package struct LogOptions: Sendable {
     /// Bytes of a raw segment file, written with zeros ahead of use. 1 MiB to 2 GiB; a larger commit than this is
     /// refused.
     package var segmentBytes = 64 << 20
-    /// Raw files kept ready for the next roll.
+    /// Raw files kept ready for the next rolls, filled with zeros.
     package var spareFiles = 2
+    /// Raw files of sealed segments that are kept for the next burst; those beyond are removed.
+    package var recycledFiles = 16
     /// zlib level of a segment that is sealed for the first time, 1 to 9.
     package var sealingLevel = 6
     /// zlib level of a segment that compaction writes, 1 to 9.

@@ -17,6 +17,7 @@ package struct LogScan: Sendable {
     package init(_ view: LogView, _ query: LogQuery) {
         self.view = view
         var query = query
+        query.after = min(query.after, view.tail)
         query.through = min(query.through, view.tail)
         self.query = query
         if query.reversed {
@@ -61,7 +62,7 @@ package struct LogScan: Sendable {
             }
             try checkForDamage(upTo: summary.firstID)
             candidates?.removeFirst()
-            if query.keys.isEmpty, query.contains(summary) {
+            if query.keys.isEmpty, query.contains(summary), !summary.isHole {
                 total += Int(summary.recordCount)
             } else {
                 total += matches(in: try view.segments[segment].block(index)).count

@@ -10,7 +10,7 @@ package final class LogWriter {
     /// Where the next frame begins; everything before it is durable.
     private var tail: FileOffset
     private var failure: LogError?
-    /// Whether the last frame is a marker, so that another would say nothing new.
+    /// Whether all frames are known to be durable by what follows them, so that a marker would say nothing new.
     private var isMarked: Bool
 
     init(_ log: SegmentLog, segment: RawSegment, tail: FileOffset, isMarked: Bool) {
@@ -61,7 +61,8 @@ package final class LogWriter {
                 recordCount: UInt32(frame.recordCount), bodyBytes: UInt32(frame.byteCount), bodyCRC: crc),
             body: frame.pieces.map { $0.buffer.bytes($0.range) })
         segment.publish(frame, at: bodyOffset)
-        log.publish(tail: RecordID(frame.nextID.rawValue - 1), recordedAt: frame.recordedAt)
+        log.publish(
+            tail: RecordID(frame.nextID.rawValue - 1), recordedAt: frame.recordedAt, bytes: frame.byteCount)
         isMarked = false
     }
 
@@ -78,17 +79,21 @@ package final class LogWriter {
     }
 
     /// Closes the active segment and begins a new one. Returns the ids of the closed one; nil where it was empty and
-    /// stays. A throw before anything was changed (a full disk) leaves the writer usable.
+    /// stays. A throw for want of space leaves everything as it was.
     @discardableResult
     package func roll() throws(LogError) -> ClosedRange<RecordID>? {
         if let failure { throw failure }
         guard segment.recordCount > 0 else { return nil }
         let closed = segment.base...log.view.tail
-        let fresh = try log.createActive(base: nextID)
-        log.append(fresh)
-        segment = fresh
+        let prepared = try log.prepareActive(base: nextID)
+        do {
+            segment = try log.activate(prepared)
+        } catch {
+            failure = error
+            throw error
+        }
         tail = FrameHeader.firstOffset
-        isMarked = false
+        isMarked = true
         return closed
     }
 

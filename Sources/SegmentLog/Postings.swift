@@ -20,6 +20,8 @@ struct Postings {
         var last: UInt32
         var recordCount: UInt32
         var blockCount: UInt32
+        /// The newest record that has it, by ordinal: a key that a record names twice is counted once.
+        var lastRecord: UInt32
     }
 
     private struct Entry {
@@ -34,11 +36,20 @@ struct Postings {
     private var keys: [Key] = []
     private var entries: [Entry] = []
     private var slots: [UInt32] = Array(repeating: empty, count: 1024)
+    private var recordCount: UInt32 = 0
 
     var keyCount: Int { keys.count }
 
-    /// Notes that one more record of `block` has the key. Blocks come in ascending order.
-    mutating func add(_ key: UnsafeRawBufferPointer, block: UInt32) {
+    /// Notes the keys of one more record of `block`. Blocks come in ascending order.
+    mutating func add(_ body: UnsafeRawBufferPointer, block: UInt32) {
+        RecordBody.forEachKey(of: body) { key in
+            addKey(key, block: block)
+            return true
+        }
+        recordCount += 1
+    }
+
+    private mutating func addKey(_ key: UnsafeRawBufferPointer, block: UInt32) {
         let slot = slot(of: key)
         var index = Int(slots[slot])
         if slots[slot] == Self.empty {
@@ -46,10 +57,12 @@ struct Postings {
             slots[slot] = UInt32(index)
             keys.append(
                 Key(offset: UInt32(arena.count), length: UInt16(key.count), last: Self.empty, recordCount: 0,
-                    blockCount: 0))
+                    blockCount: 0, lastRecord: Self.empty))
             arena.append(contentsOf: key)
             if keys.count * 2 > slots.count { grow() }
         }
+        guard keys[index].lastRecord != recordCount else { return }
+        keys[index].lastRecord = recordCount
         keys[index].recordCount += 1
         let last = keys[index].last
         guard last == Self.empty || entries[Int(last)].block != block else { return }

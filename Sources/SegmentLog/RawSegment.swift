@@ -9,7 +9,7 @@ package final class RawSegment: Segment {
     let file: any DiskFile
     let header: FileHeader
     /// Ranges of ids below the durable tail that could not be read when the segment was opened.
-    let damage: [ClosedRange<RecordID>]
+    package let damage: [ClosedRange<RecordID>]
     private let table = Mutex(RawTable())
     private let index = Mutex(Index())
     private let onRetire = Mutex<(@Sendable () -> Void)?>(nil)
@@ -74,7 +74,7 @@ package final class RawSegment: Segment {
     }
 
     package func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {
-        try withIndex { .some(key.withUnsafeBytes($0.postings.blocks)) }
+        try withIndex { .some(key.withUnsafeBytes($0.postings.blocks)) } ?? .unknown
     }
 
     package func recordCount(holding key: [UInt8]) throws(LogError) -> Int? {
@@ -101,23 +101,27 @@ package final class RawSegment: Segment {
         }
     }
 
-    /// Runs `body` on an index that covers everything published so far. Keys are indexed when somebody first asks, so
-    /// that an append pays nothing for them.
-    private func withIndex<Result>(_ body: (borrowing Index) throws(LogError) -> Result) throws(LogError) -> Result {
+    /// Runs `body` on an index that covers everything published so far; nil where a record is damaged, so that there is
+    /// none. Keys are indexed when somebody first asks, so that an append pays nothing for them.
+    private func withIndex<Result>(_ body: (borrowing Index) -> Result) throws(LogError) -> Result? {
         try index.withLock { index throws(LogError) in
             while let next = unindexed(from: index.ordinal) {
-                let loaded = try records(next.ordinals)
+                let loaded: Block
+                do throws(LogError) {
+                    loaded = try records(next.ordinals)
+                } catch .corrupt {
+                    // A damaged block must not keep readers from the others: they look at every block and meet it there.
+                    return nil
+                }
                 loaded.bytes.withUnsafeBytes { bytes in
                     for entry in loaded.entries {
-                        RecordBody.forEachKey(of: UnsafeRawBufferPointer(rebasing: bytes[entry.body])) { key in
-                            index.postings.add(key, block: UInt32(next.block))
-                            return true
-                        }
+                        index.postings.add(
+                            UnsafeRawBufferPointer(rebasing: bytes[entry.body]), block: UInt32(next.block))
                     }
                 }
                 index.ordinal = next.ordinals.upperBound
             }
-            return try body(index)
+            return body(index)
         }
     }
 
@@ -198,11 +202,16 @@ struct RawRecord {
     let recordedAt: RecordTime
     let crc: UInt32
 
-    /// Reads the record that begins `rest`; nil where it is damaged or does not end within.
-    init?(_ rest: UnsafeRawBufferPointer) {
+    /// The length that the record which begins `rest` claims for itself; nil where it cannot be true.
+    static func length(_ rest: UnsafeRawBufferPointer) -> Int? {
         guard rest.count > RecordFormat.headerBytes else { return nil }
         let length = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
-        guard length > RecordFormat.headerBytes, length <= rest.count else { return nil }
+        return length > RecordFormat.headerBytes && length <= rest.count ? length : nil
+    }
+
+    /// Reads the record that begins `rest`; nil where it is damaged or does not end within.
+    init?(_ rest: UnsafeRawBufferPointer) {
+        guard let length = Self.length(rest) else { return nil }
         crc = rest.littleEndian(at: RecordFormat.crcOffset)
         guard Checksum.crc32(UnsafeRawBufferPointer(rebasing: rest[4..<length])) == crc else { return nil }
         bytes = length

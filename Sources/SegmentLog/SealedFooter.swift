@@ -1,7 +1,8 @@
-// Owns: the last 160 bytes of a sealed segment: what it covers, and where its index lies.
+// Owns: the last 160 bytes of a sealed segment: what it covers, where its index lies, and, in case the header is damaged,
+// which segment this is.
 //
 //      0  8  magic           "EVFOOTER"
-//      8  4  crc             CRC-32, continued from the segment's identity, of bytes 12 to 159
+//      8  4  crc             CRC-32 of bytes 12 to 159
 //     12  4  zero
 //     16  8  file bytes      of the whole file, this footer included
 //     24  8  record count
@@ -12,7 +13,11 @@
 //     64  8  last recorded at
 //     72 48  three references to blocks, each offset (8), stream bytes (4), raw bytes (4):
 //            block table, key directory, filter
-//    120 40  zero
+//    120 16  store          this and what follows as in the file header
+//    136 16  segment
+//    152  2  version
+//    154  2  features
+//    156  4  zero
 
 internal import Disk
 
@@ -26,6 +31,9 @@ struct SealedFooter: Equatable {
     static let bytes = 160
     private static let magic = Array("EVFOOTER".utf8)
 
+    let identity: SegmentIdentity
+    var version = FileHeader.version
+    var features: UInt16 = 0
     var fileBytes: UInt64 = 0
     var recordCount: UInt64 = 0
     var firstCovered = RecordID.zero
@@ -37,7 +45,25 @@ struct SealedFooter: Equatable {
     var directory = Reference()
     var filter = Reference()
 
-    func encoded(seed: UInt32) -> [UInt8] {
+    init(identity: SegmentIdentity) {
+        self.identity = identity
+    }
+
+    /// What the blocks themselves tell, in place of a footer that is damaged.
+    init(_ identity: SegmentIdentity, fileBytes: UInt64, covering: ClosedRange<RecordID>, blocks: BlockTable) {
+        self.identity = identity
+        self.fileBytes = fileBytes
+        firstCovered = covering.lowerBound
+        lastCovered = covering.upperBound
+        recordCount = blocks.recordCount
+        let times = blocks.entries.flatMap { [$0.summary.firstRecordedAt, $0.summary.lastRecordedAt] }
+        // A block that could not be read has the widest bounds; the clock of the log must not start from those.
+        let known = times.filter { $0 != .minimum && $0 != .maximum }
+        firstRecordedAt = known.first ?? .minimum
+        lastRecordedAt = known.last ?? .minimum
+    }
+
+    func encoded() -> [UInt8] {
         var bytes = Self.magic
         bytes.appendLittleEndian(UInt64(0))
         bytes.appendLittleEndian(fileBytes)
@@ -52,19 +78,23 @@ struct SealedFooter: Equatable {
             bytes.appendLittleEndian(reference.streamBytes)
             bytes.appendLittleEndian(reference.rawBytes)
         }
-        bytes.append(contentsOf: repeatElement(0, count: Self.bytes - bytes.count))
-        let crc = Checksum.crc32(Array(bytes[12...]), from: seed)
+        bytes += identity.store.bytes + identity.segment.bytes
+        bytes.appendLittleEndian(version)
+        bytes.appendLittleEndian(features)
+        bytes.appendLittleEndian(UInt32(0))
+        let crc = Checksum.crc32(Array(bytes[12...]))
         bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 8) }
         return bytes
     }
 
-    init() {}
-
-    /// Reads a footer; nil where it is damaged or belongs to another segment.
-    init?(_ bytes: [UInt8], seed: UInt32) {
-        guard bytes.count == Self.bytes, Array(bytes[0..<8]) == Self.magic else { return nil }
-        let crc = Checksum.crc32(Array(bytes[12...]), from: seed)
-        let matches = bytes.withUnsafeBytes { buffer in
+    /// Reads a footer; nil where it is damaged.
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count == Self.bytes, Array(bytes[0..<8]) == Self.magic,
+            bytes.withUnsafeBytes({ $0.littleEndian(at: 8, as: UInt32.self) }) == Checksum.crc32(Array(bytes[12...]))
+        else { return nil }
+        identity = SegmentIdentity(
+            store: UniqueID(bytes: Array(bytes[120..<136])), segment: UniqueID(bytes: Array(bytes[136..<152])))
+        bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(UnsafeRawBufferPointer(rebasing: buffer[16...]))
             fileBytes = reader.littleEndian(UInt64.self)
             recordCount = reader.littleEndian(UInt64.self)
@@ -81,8 +111,8 @@ struct SealedFooter: Equatable {
             table = reference()
             directory = reference()
             filter = reference()
-            return buffer.littleEndian(at: 8, as: UInt32.self) == crc
+            version = buffer.littleEndian(at: 152)
+            features = buffer.littleEndian(at: 154)
         }
-        guard matches else { return nil }
     }
 }

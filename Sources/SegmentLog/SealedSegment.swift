@@ -1,5 +1,5 @@
-// Owns: reading a sealed segment. Opening reads header and footer; table, directory, pages, filter and blocks are read
-// when they are asked for, and kept in the cache.
+// Owns: reading a sealed segment. Opening reads header and footer. The block table is read when it is first needed and
+// stays: about a thousandth of the records' bytes. Directory, pages, filter and blocks are kept in the cache.
 //
 // A damaged index never hides a record: where the filter, the directory or a page cannot be read, every block is
 // searched; where the table or the footer cannot, the blocks are found by their own headers.
@@ -13,44 +13,61 @@ package final class SealedSegment: Segment {
     let footer: SealedFooter
     /// Whether the footer could be read. Where not, `footer` says what the blocks themselves tell.
     let hasFooter: Bool
+    /// Ids that this segment should answer for and cannot, as far as opening has told: none where the footer is whole.
+    package let damage: [ClosedRange<RecordID>]
     private let seed: UInt32
     private let cache: BlockCache
-    /// Set where the table on disk cannot be used: blocks as found by their headers.
-    private let rebuiltTable = Mutex<BlockTable?>(nil)
+    private let known = Mutex<KnownBlocks?>(nil)
 
-    /// Opens a segment of the store. `nextBase` is the base of the segment behind it, which bounds what a segment with a
-    /// damaged footer may have covered.
-    init(
+    private struct KnownBlocks {
+        let table: BlockTable
+        /// Whether all blocks are there. If not, the numbers by which the index names blocks mean others now.
+        let isComplete: Bool
+    }
+
+    /// Opens a segment of the store; nil where neither header nor footer tells which it is. `nextBase` is the base of the
+    /// segment behind it, which bounds what a segment with a damaged footer has covered.
+    init?(
         _ file: any DiskFile, store: UniqueID, cache: BlockCache, nextBase: RecordID? = nil
     ) throws(LogError) {
         self.file = file
         self.cache = cache
-        header = try FileHeader.read(file, kind: .sealed, store: store)
-        seed = header.identity.seed
         let size = try onDisk { () throws(DiskError) in try file.size() }
-        let footerOffset = max(Int(size) - SealedFooter.bytes, 0)
-        let footerBytes = try onDisk { () throws(DiskError) in
-            try file.bytes(at: FileOffset(footerOffset), count: SealedFooter.bytes)
-        }
-        if let footer = footerBytes.flatMap({ [seed] in SealedFooter($0, seed: seed) }),
-            footer.fileBytes == size
-        {
+        let footer = try Self.footer(file, size: size, store: store)
+        guard
+            let header = try FileHeader.read(file, kind: .sealed, store: store)
+                ?? footer.map({ FileHeader(kind: .sealed, identity: $0.identity, base: $0.firstCovered) })
+        else { return nil }
+        self.header = header
+        seed = header.identity.seed
+        if let footer, footer.identity == header.identity {
             self.footer = footer
             hasFooter = true
+            damage = []
         } else {
-            let found = try Self.findBlocks(file, size: size, header: header)
-            var footer = SealedFooter()
-            footer.fileBytes = size
-            footer.firstCovered = header.base
-            let lastFound = found.entries.last?.summary.lastID
-            footer.lastCovered = nextBase.map { RecordID($0.rawValue - 1) } ?? lastFound ?? header.base
-            footer.recordCount = found.entries.reduce(0) { $0 + UInt64($1.summary.recordCount) }
-            footer.firstRecordedAt = found.entries.first?.summary.firstRecordedAt ?? .minimum
-            footer.lastRecordedAt = found.entries.last?.summary.lastRecordedAt ?? .minimum
-            self.footer = footer
+            let found = try BlockFinder.find(in: file, header: header)
+            let lastFound = found.entries.last?.summary.lastID ?? header.base
+            let covering = header.base...max(lastFound, nextBase.map { RecordID($0.rawValue - 1) } ?? lastFound)
+            let table = BlockFinder.filled(found, covering: covering)
+            self.footer = SealedFooter(header.identity, fileBytes: size, covering: covering, blocks: found)
             hasFooter = false
-            rebuiltTable.withLock { $0 = found }
+            damage = table.entries.map(\.summary).filter(\.isHole).map { $0.firstID...$0.lastID }
+            known.withLock { $0 = KnownBlocks(table: table, isComplete: false) }
         }
+    }
+
+    private static func footer(
+        _ file: any DiskFile, size: UInt64, store: UniqueID
+    ) throws(LogError) -> SealedFooter? {
+        guard size >= UInt64(FileHeader.bytes + SealedFooter.bytes) else { return nil }
+        let bytes = try onDisk { () throws(DiskError) in
+            try file.bytes(at: FileOffset(size - UInt64(SealedFooter.bytes)), count: SealedFooter.bytes)
+        }
+        guard let footer = bytes.flatMap({ SealedFooter($0) }), footer.fileBytes == size else { return nil }
+        try FileHeader.check(
+            version: footer.version, features: footer.features, store: footer.identity.store, is: store,
+            path: file.path)
+        return footer
     }
 
     package var path: String { file.path }
@@ -67,17 +84,18 @@ package final class SealedSegment: Segment {
 
     package func block(_ index: Int) throws(LogError) -> Block {
         let entry = try table().entries[index]
-        return try cache.value(cacheKey(entry.offset), bytes: \.memoryBytes) { () throws(LogError) in
+        let block = try cache.value(cacheKey(entry.offset), bytes: \.memoryBytes) { () throws(LogError) -> Block? in
             let reference = SealedFooter.Reference(
                 offset: entry.offset, streamBytes: entry.streamBytes, rawBytes: entry.rawBytes)
             guard let found = try Self.inflate(file, reference, seed: seed, kind: .records),
-                found.header.firstID == entry.summary.firstID, found.header.lastID == entry.summary.lastID,
-                let block = RecordColumns.decode(found.raw, header: found.header)
-            else {
-                throw .corrupt(entry.summary.firstID...entry.summary.lastID, reason: "a block of \(path) is damaged")
-            }
-            return block
+                found.header.firstID == entry.summary.firstID, found.header.lastID == entry.summary.lastID
+            else { return nil }
+            return RecordColumns.decode(found.raw, header: found.header)
         }
+        guard let block else {
+            throw .corrupt(entry.summary.firstID...entry.summary.lastID, reason: "a block of \(path) is damaged")
+        }
+        return block
     }
 
     package func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {
@@ -103,7 +121,7 @@ package final class SealedSegment: Segment {
     }
 
     private func entry(of key: [UInt8]) throws(LogError) -> Lookup {
-        guard hasFooter else { return .unknown }
+        guard try blocks().isComplete else { return .unknown }
         guard let filter = try part(footer.filter, .filter, KeyFilter.init) else { return .unknown }
         guard key.withUnsafeBytes(filter.mayContain) else { return .absent }
         guard let directory = try part(footer.directory, .directory, KeyDirectory.init) else { return .unknown }
@@ -136,11 +154,24 @@ package final class SealedSegment: Segment {
     }
 
     private func table() throws(LogError) -> BlockTable {
-        if let rebuilt = rebuiltTable.withLock({ $0 }) { return rebuilt }
-        if let table = try part(footer.table, .table, BlockTable.init) { return table }
-        let found = try Self.findBlocks(file, size: footer.fileBytes, header: header)
-        rebuiltTable.withLock { $0 = found }
-        return found
+        try blocks().table
+    }
+
+    private func blocks() throws(LogError) -> KnownBlocks {
+        if let known = known.withLock({ $0 }) { return known }
+        let blocks: KnownBlocks
+        let listed = try Self.inflate(file, footer.table, seed: seed, kind: .table).flatMap { BlockTable($0.raw) }
+        if let listed {
+            blocks = KnownBlocks(table: listed, isComplete: true)
+        } else {
+            let found = try BlockFinder.find(in: file, header: header)
+            let isComplete = found.recordCount == footer.recordCount
+            let covering = footer.firstCovered...footer.lastCovered
+            blocks = KnownBlocks(
+                table: isComplete ? found : BlockFinder.filled(found, covering: covering), isComplete: isComplete)
+        }
+        known.withLock { $0 = blocks }
+        return blocks
     }
 
     /// A part of the index, from the cache; nil where it is damaged.
@@ -148,7 +179,7 @@ package final class SealedSegment: Segment {
         _ reference: SealedFooter.Reference, _ kind: SealedBlockHeader.Kind, _ decode: ([UInt8]) -> Value?
     ) throws(LogError) -> Value? {
         let size = Int(reference.rawBytes) + 128
-        return try cache.value(cacheKey(reference.offset), bytes: { $0 == nil ? 0 : size }) { () throws(LogError) in
+        return try cache.value(cacheKey(reference.offset), bytes: { _ in size }) { () throws(LogError) -> Value? in
             try Self.inflate(file, reference, seed: seed, kind: kind).flatMap { decode($0.raw) }
         }
     }
@@ -168,43 +199,5 @@ package final class SealedSegment: Segment {
             found.header.rawBytes == reference.rawBytes
         else { return nil }
         return found
-    }
-
-    /// The table as the blocks themselves tell it, found by their headers wherever they stand. Times are read from the
-    /// blocks; a block that cannot be read keeps its place with the widest bounds, so that a reader meets the damage.
-    private static func findBlocks(
-        _ file: any DiskFile, size: UInt64, header: FileHeader
-    ) throws(LogError) -> BlockTable {
-        let seed = header.identity.seed
-        var table = BlockTable()
-        var offset = FileOffset(FileHeader.bytes)
-        while (offset + SealedBlockHeader.bytes).rawValue <= size {
-            let bytes = try onDisk { () throws(DiskError) in
-                try file.bytes(at: offset, count: SealedBlockHeader.bytes)
-            }
-            let block = bytes.flatMap { $0.withUnsafeBytes { SealedBlockHeader($0, at: offset, seed: seed) } }
-            guard let block else {
-                offset = offset + 1
-                continue
-            }
-            if block.kind == .records {
-                let reference = SealedFooter.Reference(
-                    offset: offset, streamBytes: block.streamBytes, rawBytes: block.rawBytes)
-                let records = try inflate(file, reference, seed: seed, kind: .records).flatMap {
-                    RecordColumns.decode($0.raw, header: $0.header)
-                }
-                let times = records?.entries.map(\.time) ?? []
-                let summary = BlockSummary(
-                    firstID: block.firstID, lastID: block.lastID, recordCount: block.count,
-                    minimumTime: times.min() ?? .minimum, maximumTime: times.max() ?? .maximum,
-                    firstRecordedAt: records?.entries.first?.recordedAt ?? .minimum,
-                    lastRecordedAt: records?.entries.last?.recordedAt ?? .maximum)
-                table.entries.append(
-                    BlockTable.Entry(
-                        offset: offset, streamBytes: block.streamBytes, rawBytes: block.rawBytes, summary: summary))
-            }
-            offset = block.end
-        }
-        return table
     }
 }

@@ -18,7 +18,7 @@ struct SealedWriter {
     private var postings = Postings()
     private var pending: [Record] = []
     private var pendingBytes = 0
-    private var footer = SealedFooter()
+    private var footer: SealedFooter
 
     /// Begins a segment that answers for all ids of `covering`.
     init(_ file: any DiskFile, header: FileHeader, covering: ClosedRange<RecordID>, level: Int) throws(LogError) {
@@ -26,6 +26,7 @@ struct SealedWriter {
         self.header = header
         self.level = level
         seed = header.identity.seed
+        footer = SealedFooter(identity: header.identity)
         footer.firstCovered = covering.lowerBound
         footer.lastCovered = covering.upperBound
         try onDisk { () throws(DiskError) in try file.write(header.encoded(), at: FileOffset(0)) }
@@ -36,12 +37,7 @@ struct SealedWriter {
         precondition(
             record.id >= footer.firstCovered && record.id <= footer.lastCovered, "a record lies in what is covered")
         precondition(pending.last.map { $0.id < record.id } ?? true, "records come in the order of their ids")
-        record.withBody { body in
-            _ = RecordBody.forEachKey(of: body) { key in
-                postings.add(key, block: UInt32(table.entries.count))
-                return true
-            }
-        }
+        record.withBody { postings.add($0, block: UInt32(table.entries.count)) }
         if footer.recordCount == 0 { footer.firstRecordedAt = record.recordedAt }
         footer.lastRecordedAt = record.recordedAt
         footer.recordCount += 1
@@ -58,7 +54,7 @@ struct SealedWriter {
         footer.table = try write(table.encoded(), kind: .table, count: table.entries.count)
         try writeKeys()
         footer.fileBytes = (position + SealedFooter.bytes).rawValue
-        let bytes = footer.encoded(seed: seed)
+        let bytes = footer.encoded()
         try onDisk { () throws(DiskError) in
             try file.write(bytes, at: position)
             try file.sync()

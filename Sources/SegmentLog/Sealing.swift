@@ -50,12 +50,13 @@ extension SegmentLog {
         }
         try writer.finish()
         guard try isFaithful(file, to: sources, pace: pace) else { return nil }
-        return try onDisk { () throws(DiskError) in
+        let sealed = try onDisk { () throws(DiskError) in
             try disk.rename(temporary, to: path)
             isComplete = true
             try disk.syncDirectory(directory.log)
             return try disk.open(path, .read)
-        }.asSegment(store: store.store, cache: cache)
+        }
+        return try SealedSegment(sealed, store: store.store, cache: cache)
     }
 
     /// Reads a sealed file back, past the cache, and compares it with its sources. False where `pace` said to stop;
@@ -63,7 +64,9 @@ extension SegmentLog {
     private func isFaithful(
         _ file: any DiskFile, to sources: [any Segment], pace: () -> Bool
     ) throws(LogError) -> Bool {
-        let copy = try SealedSegment(file, store: store.store, cache: BlockCache(budgetBytes: 1 << 20))
+        guard let copy = try SealedSegment(file, store: store.store, cache: BlockCache(budgetBytes: 1 << 20)) else {
+            throw .unreadable(path: file.path, reason: "what was written cannot be read back")
+        }
         var copies = RecordSequence(copy)
         for source in sources {
             var originals = RecordSequence(source)
@@ -78,12 +81,6 @@ extension SegmentLog {
             throw .unreadable(path: file.path, reason: "it holds more than was written")
         }
         return true
-    }
-}
-
-extension DiskFile {
-    fileprivate func asSegment(store: UniqueID, cache: BlockCache) throws(LogError) -> SealedSegment {
-        try SealedSegment(self, store: store, cache: cache)
     }
 }
 

@@ -10,6 +10,9 @@ package struct BlockSummary: Hashable, Sendable {
     package internal(set) var maximumTime: RecordTime
     package internal(set) var firstRecordedAt: RecordTime
     package internal(set) var lastRecordedAt: RecordTime
+
+    /// Whether it stands for a block that could not be found: no block is empty.
+    var isHole: Bool { recordCount == 0 }
 }
 
 /// A run of the log. May be read from any thread.
@@ -19,6 +22,8 @@ package protocol Segment: AnyObject, Sendable {
     var base: RecordID { get }
     /// The last id this segment answers for; nil while it holds nothing.
     var lastID: RecordID? { get }
+    /// Ids up to the last that cannot be read, as far as opening has told.
+    var damage: [ClosedRange<RecordID>] { get }
     /// How many blocks there are now; a raw segment gains more.
     func blockCount() throws(LogError) -> Int
     func summary(of block: Int) throws(LogError) -> BlockSummary

@@ -21,6 +21,7 @@ package final class SegmentLog: Sendable {
     private struct State {
         var view: LogView
         var lastRecordedAt: RecordTime
+        var committedBytes: UInt64 = 0
     }
 
     init(
@@ -47,15 +48,22 @@ package final class SegmentLog: Sendable {
         state.withLock { $0.lastRecordedAt }
     }
 
-    /// Fills new raw files and takes back those of sealed segments. Returns whether anything was done.
-    package func replenishSpares() throws(LogError) -> Bool {
-        try spares.replenish()
+    /// Bytes of records that have been committed since the log was opened.
+    package var committedBytes: UInt64 {
+        state.withLock { $0.committedBytes }
     }
 
-    func publish(tail: RecordID, recordedAt: RecordTime) {
+    /// Fills new raw files and takes back those of sealed segments. `pace` is called now and then and may sleep; where it
+    /// returns false no further file is begun. Returns whether anything was done.
+    package func replenishSpares(pace: () -> Bool = { true }) throws(LogError) -> Bool {
+        try spares.replenish(pace: pace)
+    }
+
+    func publish(tail: RecordID, recordedAt: RecordTime, bytes: Int) {
         state.withLock { state in
             state.view = LogView(segments: state.view.segments, damage: state.view.damage, tail: tail)
             state.lastRecordedAt = recordedAt
+            state.committedBytes += UInt64(bytes)
         }
     }
 
@@ -79,30 +87,6 @@ package final class SegmentLog: Sendable {
             segments.replaceSubrange(first..<first + replaced.count, with: [replacement])
             state.view = LogView(segments: segments, damage: state.view.damage, tail: state.view.tail)
         }
-    }
-
-    /// Makes a file the active segment from `base` on: durable, name and header, before anything is written to it.
-    func createActive(base: RecordID) throws(LogError) -> RawSegment {
-        try Self.createActive(disk, directory, spares, store: store.store, base: base)
-    }
-
-    static func createActive(
-        _ disk: any Disk, _ directory: LogDirectory, _ spares: SpareFiles, store: UniqueID, base: RecordID
-    ) throws(LogError) -> RawSegment {
-        let header = FileHeader(
-            kind: .raw, identity: SegmentIdentity(store: store, segment: .random()), base: base)
-        let spare = try spares.take()
-        let path = directory.active(base)
-        let file = try onDisk { () throws(DiskError) in
-            let file = try disk.open(spare, .readWrite)
-            try file.write(header.encoded(), at: FileOffset(0))
-            try file.write([UInt8](repeating: 0, count: FrameHeader.bytes), at: FrameHeader.firstOffset)
-            try file.sync()
-            try disk.rename(spare, to: path)
-            try disk.syncDirectory(directory.log)
-            return try disk.open(path, .readWrite)
-        }
-        return RawSegment(file: file, header: header)
     }
 }
 

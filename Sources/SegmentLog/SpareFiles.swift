@@ -16,14 +16,17 @@ final class SpareFiles: Sendable {
     private let disk: any Disk
     private let directory: LogDirectory
     private let fileBytes: Int
+    /// Files to have ready at all times, and files to keep of those that come back.
     private let wanted: Int
+    private let kept: Int
     private let state: Mutex<State>
 
-    init(_ disk: any Disk, _ directory: LogDirectory, fileBytes: Int, wanted: Int, existing: [String]) {
+    init(_ disk: any Disk, _ directory: LogDirectory, fileBytes: Int, wanted: Int, kept: Int, existing: [String]) {
         self.disk = disk
         self.directory = directory
         self.fileBytes = fileBytes
         self.wanted = wanted
+        self.kept = kept
         let numbers = existing.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.spareSuffix) }
         state = Mutex(
             State(
@@ -31,10 +34,11 @@ final class SpareFiles: Sendable {
                 nextNumber: Int(numbers.map(\.rawValue).max() ?? 0) + 1))
     }
 
-    /// Takes a ready file out, or fills one now.
+    /// Takes a ready file out, or reserves one now: filling it would keep the writer waiting for as long as a whole segment
+    /// takes to write.
     func take() throws(LogError) -> String {
         if let path = state.withLock({ $0.ready.popLast() }) { return path }
-        return try fill()
+        return try make { file throws(DiskError) in try file.reserve(UInt64(fileBytes)) }
     }
 
     /// Hands in the file of a segment that nobody reads any more.
@@ -42,12 +46,13 @@ final class SpareFiles: Sendable {
         state.withLock { $0.retired.append(path) }
     }
 
-    /// Takes retired files back and fills new ones until enough are ready. Returns whether anything was done.
-    func replenish() throws(LogError) -> Bool {
+    /// Takes retired files back, and fills new ones until enough are ready; `pace` is called between pieces and may sleep.
+    /// Returns whether anything was done.
+    func replenish(pace: () -> Bool) throws(LogError) -> Bool {
         var worked = false
         while let path = state.withLock({ $0.retired.popLast() }) {
             worked = true
-            if state.withLock({ $0.ready.count }) < wanted {
+            if state.withLock({ $0.ready.count }) < max(wanted, kept) {
                 let spare = nextPath()
                 try onDisk { () throws(DiskError) in try disk.rename(path, to: spare) }
                 state.withLock { $0.ready.append(spare) }
@@ -56,9 +61,15 @@ final class SpareFiles: Sendable {
             }
         }
         if worked { try onDisk { () throws(DiskError) in try disk.syncDirectory(directory.log) } }
-        while state.withLock({ $0.ready.count }) < wanted {
+        while state.withLock({ $0.ready.count }) < wanted, pace() {
             worked = true
-            let path = try fill()
+            let path = try make { file throws(DiskError) in
+                let zeros = [UInt8](repeating: 0, count: min(1 << 20, fileBytes))
+                for start in stride(from: 0, to: fileBytes, by: zeros.count) {
+                    try file.write(Array(zeros[..<min(zeros.count, fileBytes - start)]), at: FileOffset(start))
+                    _ = pace()
+                }
+            }
             state.withLock { $0.ready.append(path) }
         }
         return worked
@@ -72,17 +83,13 @@ final class SpareFiles: Sendable {
         return directory.spare(number)
     }
 
-    private func fill() throws(LogError) -> String {
+    private func make(_ fill: (any DiskFile) throws(DiskError) -> Void) throws(LogError) -> String {
         let path = nextPath()
         let temporary = path + LogDirectory.temporarySuffix
         try onDisk { () throws(DiskError) in
             do throws(DiskError) {
                 let file = try disk.open(temporary, .createOrTruncate)
-                let zeros = [UInt8](repeating: 0, count: 1 << 20)
-                for start in stride(from: 0, to: fileBytes, by: zeros.count) {
-                    let piece = start + zeros.count <= fileBytes ? zeros : Array(zeros[..<(fileBytes - start)])
-                    try file.write(piece, at: FileOffset(start))
-                }
+                try fill(file)
                 try file.sync()
                 try disk.rename(temporary, to: path)
                 try disk.syncDirectory(directory.log)

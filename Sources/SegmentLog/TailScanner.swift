@@ -3,11 +3,13 @@
 //
 // D is the highest durable offset that any valid frame names. Bad bytes at or above D were never acknowledged: a torn
 // write, which the caller saves and cuts. Bad bytes below D were durable once: damage, which is never cut; the ids are
-// reported, and reading goes on at the next valid frame. To know D the scan looks past the damage, at every multiple of
-// eight, to the end of the file.
+// reported, and reading goes on at the next valid frame. To know D the scan looks past bad bytes, at every multiple of
+// eight, for a frame that proves them to have been durable.
+//
+// A segment that has another behind it was durable as a whole, or the other would not have been begun: in it nothing is
+// torn, and whatever is missing up to the base of the next is damage.
 
 internal import Disk
-import Glibc
 
 struct TailScanner {
     struct Outcome {
@@ -27,99 +29,117 @@ struct TailScanner {
 
     private var window: FileWindow
     private let seed: UInt32
-    private let capacity: UInt64
     private var outcome: Outcome
 
-    /// Scans a whole file. Reads it once from front to back, in pieces.
-    static func scan(_ file: any DiskFile, header: FileHeader) throws(LogError) -> Outcome {
+    /// Scans a whole file. `nextBase` is the base of the segment behind it, where there is one.
+    static func scan(
+        _ file: any DiskFile, header: FileHeader, nextBase: RecordID?
+    ) throws(LogError) -> Outcome {
         var scanner = TailScanner(
-            window: FileWindow(file), seed: header.identity.seed,
-            capacity: try onDisk { () throws(DiskError) in try file.size() },
-            outcome: Outcome(nextID: header.base))
-        try scanner.run()
+            window: try FileWindow(file), seed: header.identity.seed, outcome: Outcome(nextID: header.base))
+        try scanner.run(nextBase: nextBase)
         return scanner.outcome
     }
 
-    private mutating func run() throws(LogError) {
+    private mutating func run(nextBase: RecordID?) throws(LogError) {
         var offset = FrameHeader.firstOffset
         while true {
-            if let frame = try header(at: offset), frame.firstID >= outcome.nextID, try take(frame) {
+            let frame = try header(at: offset)
+            if let frame, frame.firstID >= outcome.nextID, try take(frame) {
                 offset = frame.end
-                continue
-            }
-            // Bytes at `offset` are no whole frame. Whatever follows decides what they are.
-            let later = try validHeaders(after: offset)
-            let durable = later.map(\.durableOffset).max() ?? outcome.durableOffset
-            guard durable > offset, let next = later.first(where: { $0.durableOffset > offset }) else {
+            } else if let proof = try firstProof(ofBytesAt: offset) {
+                if let frame, frame.firstID == outcome.nextID, frame.end <= proof.offset {
+                    try salvage(frame)
+                    offset = frame.end
+                } else {
+                    reportDamage(upTo: proof.firstID)
+                    offset = proof.offset
+                }
+                outcome.end = offset
+                outcome.durableOffset = max(outcome.durableOffset, proof.durableOffset)
+            } else if let nextBase {
+                return reportDamage(upTo: nextBase)
+            } else {
                 outcome.torn = try tornRange(at: offset)
                 return
             }
-            if let frame = try header(at: offset), frame.end <= next.offset, frame.firstID == outcome.nextID {
-                try salvage(frame)
-                offset = frame.end
-            } else {
-                reportDamage(upTo: next.firstID)
-                offset = next.offset
-            }
-            outcome.end = offset
         }
     }
 
     private mutating func header(at offset: FileOffset) throws(LogError) -> FrameHeader? {
-        guard offset.rawValue + UInt64(FrameHeader.bytes) <= capacity else { return nil }
+        guard window.holds(FrameHeader.bytes, at: offset) else { return nil }
         let seed = seed
         return try window.with(at: offset, count: FrameHeader.bytes) { FrameHeader($0, at: offset, seed: seed) }
     }
 
+    /// The first frame further on that was written when the byte at `offset` was durable.
+    private mutating func firstProof(ofBytesAt offset: FileOffset) throws(LogError) -> FrameHeader? {
+        var position = offset + FrameHeader.alignment
+        while let place = try window.find(FrameHeader.magic, from: position, alignment: FrameHeader.alignment) {
+            if let frame = try header(at: place), frame.durableOffset > offset { return frame }
+            position = place + FrameHeader.alignment
+        }
+        return nil
+    }
+
+    /// The records of one frame, found by going from length to length.
+    private struct Walk {
+        /// Where records begin; nil in place of one that is damaged.
+        var places: [(offset: FileOffset, record: RawRecord?)] = []
+        /// Whether the frame's checksum vouches for the places.
+        var isVouchedFor = false
+    }
+
+    private mutating func walk(_ frame: FrameHeader) throws(LogError) -> Walk {
+        let bodyOffset = frame.offset + FrameHeader.bytes
+        guard window.holds(Int(frame.bodyBytes), at: bodyOffset) else { return Walk() }
+        return try window.with(at: bodyOffset, count: Int(frame.bodyBytes)) { body in
+            var walk = Walk()
+            var crc: UInt32 = 0
+            var offset = 0
+            while let length = RawRecord.length(UnsafeRawBufferPointer(rebasing: body[offset...])) {
+                let bytes = UnsafeRawBufferPointer(rebasing: body[offset..<offset + length])
+                let record = RawRecord(bytes)
+                let isExpected = record?.id == frame.firstID.advanced(by: walk.places.count)
+                walk.places.append((bodyOffset + offset, isExpected ? record : nil))
+                crc = Checksum.crc32(UnsafeRawBufferPointer(rebasing: bytes[..<4]), from: crc)
+                offset += length
+            }
+            walk.isVouchedFor =
+                offset == body.count && crc == frame.bodyCRC && walk.places.count == Int(frame.recordCount)
+            return walk
+        }
+    }
+
     /// Adds the records of a frame where all of it is whole; otherwise leaves the outcome as it was.
     private mutating func take(_ frame: FrameHeader) throws(LogError) -> Bool {
-        guard frame.end.rawValue <= capacity else { return false }
-        let bodyOffset = frame.offset + FrameHeader.bytes
-        let records = try window.with(at: bodyOffset, count: Int(frame.bodyBytes)) { body -> [RawRecord]? in
-            var records: [RawRecord] = []
-            var crc: UInt32 = 0
-            var rest = body
-            while !rest.isEmpty {
-                guard let record = RawRecord(rest), record.id == frame.firstID.advanced(by: records.count) else {
-                    return nil
-                }
-                crc = Checksum.crc32(UnsafeRawBufferPointer(rebasing: rest[..<4]), from: crc)
-                records.append(record)
-                rest = UnsafeRawBufferPointer(rebasing: rest[record.bytes...])
-            }
-            return crc == frame.bodyCRC && records.count == Int(frame.recordCount) ? records : nil
-        }
-        guard let records else { return false }
+        let walk = try walk(frame)
+        guard walk.isVouchedFor, walk.places.allSatisfy({ $0.record != nil }) else { return false }
         reportDamage(upTo: frame.firstID)
-        var offset = bodyOffset
-        for record in records {
-            add(record, at: offset)
-            offset = offset + record.bytes
-        }
+        for place in walk.places { add(place) }
         outcome.end = frame.end
         outcome.durableOffset = max(outcome.durableOffset, frame.durableOffset)
         outcome.lastRecordedAt = max(frame.recordedAt, outcome.lastRecordedAt ?? frame.recordedAt)
-        if !records.isEmpty { outcome.lastFrameOffset = frame.offset }
+        if !walk.places.isEmpty { outcome.lastFrameOffset = frame.offset }
         return true
     }
 
-    /// Takes the whole records of a damaged frame whose header can be believed; the others are reported.
+    /// Takes what is whole of a damaged frame whose header can be believed, and reports the rest: single records where
+    /// the frame's checksum still vouches for their places, otherwise all from the first damaged one on. A record is not
+    /// looked for anywhere else, since a caller's payload may look like one.
     private mutating func salvage(_ frame: FrameHeader) throws(LogError) {
-        var offset = frame.offset + FrameHeader.bytes
-        let end = offset + Int(frame.bodyBytes)
-        while offset < end {
-            let record = try window.with(at: offset, count: end - offset) { RawRecord($0) }
-            guard let record, record.id >= outcome.nextID, record.id < frame.nextID else { break }
-            reportDamage(upTo: record.id)
-            add(record, at: offset)
-            offset = offset + record.bytes
+        let walk = try walk(frame)
+        for place in walk.isVouchedFor ? walk.places[...] : walk.places.prefix(while: { $0.record != nil }) {
+            add(place)
         }
         reportDamage(upTo: frame.nextID)
     }
 
-    private mutating func add(_ record: RawRecord, at offset: FileOffset) {
+    private mutating func add(_ place: (offset: FileOffset, record: RawRecord?)) {
+        guard let record = place.record else { return }
+        reportDamage(upTo: record.id)
         outcome.table.add(
-            at: offset, bytes: record.bytes, id: record.id, time: record.time, recordedAt: record.recordedAt)
+            at: place.offset, bytes: record.bytes, id: record.id, time: record.time, recordedAt: record.recordedAt)
         outcome.nextID = record.id.next
     }
 
@@ -129,74 +149,14 @@ struct TailScanner {
         outcome.nextID = id
     }
 
-    /// Every valid header behind `offset`, wherever it stands.
-    private mutating func validHeaders(after offset: FileOffset) throws(LogError) -> [FrameHeader] {
-        var found: [FrameHeader] = []
-        var position = offset + FrameHeader.alignment
-        while position.rawValue + UInt64(FrameHeader.bytes) <= capacity {
-            let count = Int(min(UInt64(FileWindow.bytes), capacity - position.rawValue))
-            let candidate = try window.with(at: position, count: count) { bytes -> Int? in
-                var start = 0
-                while start + FrameHeader.bytes <= bytes.count,
-                    let match = memchr(bytes.baseAddress! + start, Int32(UInt8(ascii: "F")), bytes.count - start)
-                {
-                    let offset = UnsafeRawPointer(match) - bytes.baseAddress!
-                    guard offset + FrameHeader.bytes <= bytes.count else { return nil }
-                    if bytes.littleEndian(at: offset, as: UInt32.self) == FrameHeader.magic { return offset }
-                    start = offset + 1
-                }
-                return nil
-            }
-            guard let candidate else {
-                position = position + max(FrameHeader.alignment, (count - FrameHeader.bytes) & ~7)
-                continue
-            }
-            let place = FrameHeader.aligned(position + candidate)
-            if place == position + candidate, let header = try header(at: place) { found.append(header) }
-            position = FrameHeader.aligned(position + candidate + 1)
-        }
-        return found
-    }
-
     /// The bytes worth saving of a write that was cut off at `offset`: none where a clean end stands.
     private mutating func tornRange(at offset: FileOffset) throws(LogError) -> Range<FileOffset>? {
-        guard offset.rawValue + UInt64(FrameHeader.bytes) <= capacity else { return nil }
+        guard window.holds(FrameHeader.bytes, at: offset) else { return nil }
         let clean = try window.with(at: offset, count: FrameHeader.bytes) { $0.allSatisfy { $0 == 0 } }
         if clean { return nil }
         // A header that can be believed says how long the write was to be. Otherwise save what a page and a half hold:
         // without a header no event in it was ever acknowledged or can be read.
         let length = try header(at: offset).map { $0.end - offset } ?? 6144
-        return offset..<FileOffset(min(capacity, (offset + length).rawValue))
-    }
-}
-
-/// A file read forward through a window, so that a scan costs few system calls and little memory.
-private struct FileWindow {
-    static let bytes = 1 << 20
-
-    private let file: any DiskFile
-    private var start = FileOffset(0)
-    private var buffer: [UInt8] = []
-
-    init(_ file: any DiskFile) {
-        self.file = file
-    }
-
-    /// Gives `body` exactly `count` bytes; all lie within the file.
-    mutating func with<Result>(
-        at offset: FileOffset, count: Int, _ body: (UnsafeRawBufferPointer) -> Result
-    ) throws(LogError) -> Result {
-        if offset < start || offset + count > start + buffer.count {
-            start = offset
-            buffer = try onDisk { () throws(DiskError) in
-                let available = Int(try file.size() - offset.rawValue)
-                guard let bytes = try file.bytes(at: offset, count: min(available, max(count, Self.bytes))),
-                    bytes.count >= count
-                else { throw DiskError(.read, path: file.path, errno: 0) }
-                return bytes
-            }
-        }
-        let first = offset - start
-        return buffer.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[first..<first + count])) }
+        return offset..<FileOffset(min(window.size, (offset + length).rawValue))
     }
 }

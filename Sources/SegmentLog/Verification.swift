@@ -37,10 +37,10 @@ extension SegmentLog {
 
     private func verify(_ segment: RawSegment, tail: RecordID, _ report: inout VerificationReport) throws(LogError) {
         report.bytes += UInt64(segment.recordBytes)
-        do {
-            _ = try FileHeader.read(segment.file, kind: .raw, store: store.store)
-        } catch {
-            report.problems.append("\(error)")
+        for offset in [FileOffset(0), FileHeader.copyOffset] {
+            if try FileHeader.read(segment.file, at: offset, kind: .raw, store: store.store) == nil {
+                report.problems.append("the header of \(segment.path) at offset \(offset) is damaged")
+            }
         }
         for index in 0..<segment.blockCount() {
             do {
@@ -53,15 +53,19 @@ extension SegmentLog {
 
     private func verify(_ segment: SealedSegment, _ report: inout VerificationReport) throws(LogError) {
         report.bytes += segment.footer.fileBytes
-        let copy: SealedSegment
-        do {
-            // Opened anew, so that header and footer are read from the disk again.
-            let file = try onDisk { () throws(DiskError) in try disk.open(segment.path, .read) }
-            copy = try SealedSegment(file, store: store.store, cache: BlockCache(budgetBytes: 1 << 20))
-        } catch {
+        // Opened anew, so that header and footer are read again; through the same file, since compaction may have given
+        // its name to another.
+        guard
+            let copy = try SealedSegment(
+                segment.file, store: store.store, cache: BlockCache(budgetBytes: 1 << 20),
+                nextBase: segment.footer.lastCovered.next)
+        else {
             report.damage.append(segment.footer.firstCovered...segment.footer.lastCovered)
-            report.problems.append("\(error)")
+            report.problems.append("header and footer of \(segment.path) are damaged")
             return
+        }
+        if try FileHeader.read(segment.file, kind: .sealed, store: store.store) == nil {
+            report.problems.append("the header of \(segment.path) is damaged")
         }
         guard copy.hasFooter else {
             report.problems.append("the footer of \(segment.path) is damaged")
@@ -128,12 +132,7 @@ extension SegmentLog {
             // A damaged block has been reported; without it there is nothing to compare with.
             guard let block = try? segment.block(index) else { return }
             for entry in block.entries.indices {
-                Record(block, entry).withBody { body in
-                    _ = RecordBody.forEachKey(of: body) { key in
-                        postings.add(key, block: UInt32(index))
-                        return true
-                    }
-                }
+                Record(block, entry).withBody { postings.add($0, block: UInt32(index)) }
             }
         }
         var expected = IndexDigest()

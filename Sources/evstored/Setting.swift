@@ -43,6 +43,7 @@ struct Setting: Sendable {
         integer("segment.bytes", 1 << 20...1 << 31) { $0.store.log.segmentBytes = $1 },
         integer("segment.roll_after_seconds", 0...1 << 31) { $0.store.rollAfterSeconds = $1 },
         integer("segment.spare_files", 0...64) { $0.store.log.spareFiles = $1 },
+        integer("segment.recycled_files", 0...1024) { $0.store.log.recycledFiles = $1 },
         integer("segment.sealing_level", 1...9) { $0.store.log.sealingLevel = $1 },
         integer("compaction.level", 1...9) { $0.store.log.compactionLevel = $1 },
         integer("compaction.bytes", 1 << 20...1 << 32) { $0.store.log.compactedBytes = $1 },

@@ -2,6 +2,7 @@
 
 package import Disk
 import Glibc
+import Synchronization
 
 /// The plan of faults.
 struct DiskFaults: Sendable {

@@ -153,11 +153,12 @@ package final class SimulatedDisk: Disk {
     }
 
     package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
-        try perform(.lock, path) { state throws(DiskError) -> SimulatedLock? in
+        // The lock itself is made outside: its end would wait for the very state that the operation holds.
+        let life = try perform(.lock, path) { state throws(DiskError) -> Int? in
             if state.names.current[path] == nil { _ = try state.createFile(path, .lock) }
-            guard state.locks.insert(path).inserted else { return nil }
-            return SimulatedLock(self, path: path, life: state.life)
+            return state.locks.insert(path).inserted ? state.life : nil
         }
+        return life.map { SimulatedLock(self, path: path, life: $0) }
     }
 
     package func freeBytes(at path: String) throws(DiskError) -> UInt64 {

@@ -43,6 +43,17 @@ final class SimulatedFile: DiskFile {
         }
     }
 
+    func reserve(_ bytes: UInt64) throws(DiskError) {
+        try disk.perform(.reserve, path, life: life) { state throws(DiskError) in
+            guard isWritable else { throw DiskError(.reserve, path: path, errno: EBADF) }
+            let size = state.files[file]?.current.count ?? 0
+            guard bytes > size else { return }
+            try state.requireSpace(path, .reserve)
+            let zeros = [UInt8](repeating: 0, count: Int(bytes) - size)
+            zeros.withUnsafeBytes { state.files[file]?.write([$0], at: size) }
+        }
+    }
+
     func sync() throws(DiskError) {
         try disk.perform(
             .sync, path, life: life,

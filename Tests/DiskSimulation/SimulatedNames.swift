@@ -72,8 +72,13 @@ struct SimulatedNames: Sendable {
             }
         }
         pending = []
-        durable = durable.filter { $0.key == "/" || durable[Self.parent(of: $0.key)] == .directory }
+        durable = durable.filter { isReachable($0.key) }
         current = durable
+    }
+
+    private func isReachable(_ path: String) -> Bool {
+        path == "/"
+            || durable[path] != nil && durable[Self.parent(of: path)] == .directory && isReachable(Self.parent(of: path))
     }
 
     private static func apply(_ change: Change, to names: inout [String: SimulatedNode]) {

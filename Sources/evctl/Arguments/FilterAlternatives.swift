@@ -24,7 +24,10 @@ enum FilterAlternatives {
         }
         if alternatives.count == 1, alternatives[0].isEmpty { return [] }
         guard !alternatives.contains(where: \.isEmpty) else {
-            throw Failure(.usage, "--or stands between two alternatives; one of them is empty and would match everything")
+            throw Failure(
+                .usage,
+                "--or stands between two alternatives; one of them is empty and would match everything"
+            )
         }
         return alternatives
     }

@@ -36,7 +36,8 @@ struct FilterOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("What the store knew by this event id or time; @N is seconds.", valueName: "id|time"))
+        help: ArgumentHelp("What the store knew by this event id or time; @N is seconds.", valueName: "id|time")
+    )
     var asOf: String?
 
     func filter(_ global: GlobalOptions, _ invocation: Invocation) throws -> Filter {

@@ -15,13 +15,16 @@ struct GlobalOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "The daemon's socket (environment: EVCTL_SOCKET; default: \(Self.defaultSocket)).", valueName: "path"))
+            "The daemon's socket (environment: EVCTL_SOCKET; default: \(Self.defaultSocket)).",
+            valueName: "path"
+        )
+    )
     var socket: String?
 
     @Option(name: .shortAndLong, help: "How to print.")
     var output: OutputForm = .short
 
-    @Flag(name: .shortAndLong, help: "No progress, no summary, no notes.")
+    @Flag(name: .shortAndLong, help: "Print results and errors only.")
     var quiet = false
 
     @Flag(help: "Print long listings straight to the terminal.")

@@ -6,12 +6,14 @@ import EventModel
 struct MomentOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Count what happened at this time or earlier.", valueName: "time"))
+        help: ArgumentHelp("Count what happened at this time or earlier.", valueName: "time")
+    )
     var at: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Count what the store knew by this event id or time; @N is seconds.", valueName: "id|time"))
+        help: ArgumentHelp("Count what the store knew by this event id or time; @N is seconds.", valueName: "id|time")
+    )
     var asOf: String?
 
     func values(_ global: GlobalOptions, _ invocation: Invocation) throws -> (at: Timestamp?, asOf: AsOf?) {

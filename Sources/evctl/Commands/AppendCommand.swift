@@ -26,7 +26,8 @@ struct AppendCommand: Command {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("When it happened (default: when it is committed).", valueName: "time"))
+        help: ArgumentHelp("When it happened (default: when it is committed).", valueName: "time")
+    )
     var at: String?
 
     @Option(help: ArgumentHelp("Schema version of the data.", valueName: "n"))
@@ -43,7 +44,10 @@ struct AppendCommand: Command {
 
     @Option(
         help: ArgumentHelp(
-            "Refuse (exit 4) if this aggregate has an event after that id; 0: it must be new.", valueName: "id"))
+            "Refuse (exit 4) if this aggregate has an event after that id; 0: it must be new.",
+            valueName: "id"
+        )
+    )
     var unlessAfter: String?
 
     func run(in invocation: Invocation) async throws {
@@ -51,7 +55,8 @@ struct AppendCommand: Command {
         let condition = try unlessAfter.map {
             AppendCondition(
                 alternatives: [Criteria(aggregates: [aggregate])],
-                after: try EventID(argument: $0, for: "--unless-after"))
+                after: try EventID(argument: $0, for: "--unless-after")
+            )
         }
         let client = try await global.connect(invocation)
         let id = try await client.append(event, unless: condition)

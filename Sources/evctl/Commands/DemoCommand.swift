@@ -20,25 +20,29 @@ struct DemoCommand: Command {
         let directory = try TemporaryDirectory()
         invocation.interruption.beforeEnd { directory.remove() }
         defer { directory.remove() }
+        try StandardOutput().print(line: await Self.answer(reducers: reducers, in: directory.path))
+    }
 
-        var options = StoreOptions(directory: directory.path + "/data")
+    /// The whole of it: a store and a server begin and end in here.
+    static func answer(reducers: String, in directory: String) async throws -> [UInt8] {
+        var options = StoreOptions(directory: directory + "/data")
         options.reducersDirectory = reducers
         options.projections = ReferencePipeline.projections.map(\.name)
         let store = try EventStore.open(options)
         defer { store.close() }
-        let socket = directory.path + "/socket"
+        let socket = directory + "/socket"
         let server = try await Server.start(store: store, options: ServerOptions(socketPath: socket))
         let answer: Result<[UInt8], any Error>
         do {
-            answer = .success(try await Self.answer(socket))
+            answer = .success(try await drive(socket))
         } catch {
             answer = .failure(error)
         }
         await server.stop()
-        try StandardOutput().print(line: answer.get())
+        return try answer.get()
     }
 
-    private static func answer(_ socket: String) async throws -> [UInt8] {
+    private static func drive(_ socket: String) async throws -> [UInt8] {
         let client = try await EventStoreClient.connect(.init(socketPath: socket))
         for event in ReferencePipeline.events { _ = try await client.append(event) }
         var projections: [[UInt8]] = []

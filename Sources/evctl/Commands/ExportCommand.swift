@@ -29,7 +29,10 @@ struct ExportCommand: Command {
         // Progress and listing on one terminal would overwrite each other.
         let showsProgress = global.showsProgress(invocation) && !invocation.terminal.isOutput
         var meter = ProgressMeter(
-            .events, total: showsProgress ? try await client.count(listed) : nil, isShown: showsProgress)
+            .events,
+            total: showsProgress ? try await client.count(listed) : nil,
+            isShown: showsProgress
+        )
         let output = StandardOutput()
         var printed: UInt64 = 0
         try await pages.forEachPage(listed) { page in

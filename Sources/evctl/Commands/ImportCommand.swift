@@ -54,7 +54,10 @@ struct ImportCommand: Command {
             skippedLines: try resume?.lines() ?? skipLines ?? 0,
             resumeFile: resume,
             meter: ProgressMeter(
-                .bytes, total: descriptor.fileSize, isShown: global.showsProgress(invocation)),
+                .bytes,
+                total: descriptor.fileSize,
+                isShown: global.showsProgress(invocation)
+            ),
             interruption: invocation.interruption,
             note: invocation.note,
             append: { events throws(ClientError) in try await client.appendPipelined(events) }

@@ -4,6 +4,7 @@ import ArgumentParser
 import EventModel
 import EventStore
 import EventStoreClient
+import EventStoreServer
 
 struct VerifyCommand: Command {
     static let configuration = CommandConfiguration(
@@ -25,11 +26,8 @@ struct VerifyCommand: Command {
             json = try await verifyLive(invocation)
         }
         let report = try Report(json)
+        try global.print(report: json, in: invocation) { [Self.examined($0)] }
         let findings = try Self.findings(report)
-        let examined = Self.examined(report)
-        try global.print(report: json, in: invocation) { _ in
-            findings.map { invocation.terminal.styled($0, .alarm) } + [examined]
-        }
         guard findings.isEmpty else {
             throw Failure(.corruption, "corruption found: \(findings.joined(separator: "; "))")
         }
@@ -46,7 +44,11 @@ struct VerifyCommand: Command {
         let steps = 1000.0
         var meter = ProgressMeter(.percent, total: UInt64(steps), isShown: global.showsProgress(invocation))
         defer { meter.clear() }
-        return try EventStore.verify(directory: directory) { share in meter.update(UInt64(share * steps)) }
+        let report = try EventStore.verify(directory: directory) { share in
+            meter.update(UInt64(share * steps))
+            return true
+        }
+        return JSONText.verification(report).bytes
     }
 
     /// One sentence for each range of damaged events and for each other problem.

@@ -6,7 +6,9 @@ enum ReducerFiles {
     /// The directory of `order_counts.lua` and its siblings.
     static func directory(_ environment: (String) -> String?) throws(Failure) -> String {
         if let named = environment("EVCTL_REDUCERS") {
-            guard holdsReducers(named) else { throw Failure(.error, "EVCTL_REDUCERS: there are no reducers in \(named)") }
+            guard holdsReducers(named) else {
+                throw Failure(.error, "EVCTL_REDUCERS: there are no reducers in \(named)")
+            }
             return named
         }
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
@@ -24,7 +26,8 @@ enum ReducerFiles {
             throw Failure(
                 .error,
                 "the reference reducers are not to be found beside the program, nor in config/reducers; EVCTL_REDUCERS "
-                    + "may name their directory")
+                    + "may name their directory"
+            )
         }
         return found
     }

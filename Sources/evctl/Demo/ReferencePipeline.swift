@@ -49,7 +49,11 @@ enum ReferencePipeline {
     }
 
     private static func event(
-        _ second: Int64, _ category: String, _ type: String, _ aggregate: String, _ data: String
+        _ second: Int64,
+        _ category: String,
+        _ type: String,
+        _ aggregate: String,
+        _ data: String
     ) -> NewEvent {
         NewEvent(
             category: category,

@@ -24,7 +24,9 @@ enum Vocabulary {
         "bread knife", "wall clock", "floor mat", "cork board", "bike pump", "rain coat",
     ]
     static let warehouses: [StaticString] = ["north-1", "north-2", "south-1", "east-1", "east-2", "west-1"]
-    static let suppliers: [StaticString] = ["Holz & Söhne", "Atlas Trading", "Nordlys AB", "Fratelli Conti", "Baltic Goods"]
+    static let suppliers: [StaticString] = [
+        "Holz & Söhne", "Atlas Trading", "Nordlys AB", "Fratelli Conti", "Baltic Goods",
+    ]
     static let carriers: [StaticString] = ["DHL", "DPD", "PostNord", "UPS", "GLS"]
     static let agents: [StaticString] = [
         "Firefox/135 (Linux)", "Chrome/133 (Windows)", "Safari/18 (iOS)", "Chrome/133 (Android)", "evshop-app/4.2",

@@ -24,14 +24,14 @@ enum EventLine {
     private static func event(from object: JSONObjectReader) throws -> NewEvent {
         var object = object
         var event = NewEvent(category: "", aggregateID: "", eventType: "")
-        var seen: Set<Field> = []
+        // A dozen at most: looking through them beats hashing them.
+        var seen: [Field] = []
         while let (name, value) = try object.next() {
             guard let field = Field(rawValue: name) else {
                 throw EventLineFault(description: "unknown field “\(name)”; expected \(Field.listed)")
             }
-            guard seen.insert(field).inserted else {
-                throw EventLineFault(description: "\(name) is given twice")
-            }
+            guard !seen.contains(field) else { throw EventLineFault(description: "\(name) is given twice") }
+            seen.append(field)
             try field.set(value, in: &event)
         }
         for field in Field.required where !seen.contains(field) {
@@ -113,7 +113,8 @@ extension EventLine {
                 }
             guard let moment else {
                 throw EventLineFault(
-                    description: "\(rawValue) is neither seconds in whole nanoseconds nor RFC 3339 with a zone")
+                    description: "\(rawValue) is neither seconds in whole nanoseconds nor RFC 3339 with a zone"
+                )
             }
             return moment
         }

@@ -73,6 +73,8 @@ struct EventPrinter {
         line.append(jsonOnOneLine: json)
         let text = String(decoding: line, as: UTF8.self)
         guard terminal.isOutput else { return text }
-        return String(String.UnicodeScalarView(text.unicodeScalars.map { (0x7F...0x9F).contains($0.value) ? "\u{FFFD}" : $0 }))
+        return String(
+            String.UnicodeScalarView(text.unicodeScalars.map { (0x7F...0x9F).contains($0.value) ? "\u{FFFD}" : $0 })
+        )
     }
 }

@@ -7,6 +7,7 @@ struct Evctl: ParsableCommand {
         commandName: "evctl",
         abstract: "Append to an event store, read it, and ask it what was when.",
         discussion: """
+            The flags of every command may stand before it, too.
             TIME is \(TimeGrammar.forms).
             Exit status: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict, 5 cannot connect, 6 corruption found, \
             7 read-only or disk full, 8 outcome unknown, 130 interrupted.
@@ -18,19 +19,23 @@ struct Evctl: ParsableCommand {
                 subcommands: [
                     AppendCommand.self, ImportCommand.self, ExportCommand.self, ReadCommand.self, GetCommand.self,
                     CountCommand.self, SubscribeCommand.self,
-                ]),
+                ]
+            ),
             CommandGroup(
                 name: "State",
-                subcommands: [StateCommand.self, FoldCommand.self, ProjectionCommand.self]),
+                subcommands: [StateCommand.self, FoldCommand.self, ProjectionCommand.self]
+            ),
             CommandGroup(
                 name: "The store",
                 subcommands: [
                     StatusCommand.self, RollCommand.self, SnapshotCommand.self, CompactCommand.self,
                     VerifyCommand.self,
-                ]),
+                ]
+            ),
             CommandGroup(
                 name: "To try it out",
-                subcommands: [DemoCommand.self, GenerateCommand.self]),
+                subcommands: [DemoCommand.self, GenerateCommand.self]
+            ),
         ]
     )
 
@@ -48,7 +53,7 @@ protocol Command: ParsableCommand {
 extension Invocation {
     /// The command that the arguments mean.
     func command() throws -> any ParsableCommand {
-        try Evctl.parseAsRoot(arguments)
+        try Evctl.parseAsRoot(LeadingFlags.movedBehind(arguments))
     }
 
     func run() async throws {

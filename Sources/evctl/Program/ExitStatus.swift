@@ -2,7 +2,9 @@
 
 import ArgumentParser
 import EventModel
+import EventStore
 import EventStoreClient
+import SegmentLog
 
 /// The exit statuses that the interface promises.
 enum ExitStatus: Int32 {
@@ -48,13 +50,25 @@ struct Outcome {
         case let error as StoreError:
             status = ExitStatus(of: error.code)
             message = "evctl: \(error)"
+        case let error as OpenError:
+            status = ExitStatus(of: error)
+            message = "evctl: \(error)"
         case is OutputClosed:
             status = .ok
             message = nil
         default:
-            // Help and version come as errors too, with a status of success; the parser's other errors are usage.
-            status = Evctl.exitCode(for: error).isSuccess ? .ok : .usage
-            message = Evctl.fullMessage(for: error)
+            switch Evctl.exitCode(for: error) {
+            case .success:
+                // Help and version: the parser throws its answers too.
+                status = .ok
+                message = Evctl.fullMessage(for: error)
+            case .validationFailure:
+                status = .usage
+                message = Evctl.fullMessage(for: error)
+            default:
+                status = .error
+                message = "evctl: \(error)"
+            }
         }
     }
 }
@@ -67,6 +81,15 @@ extension ExitStatus {
             case .cannotConnect, .disconnected: .cannotConnect
             case .outcomeUnknown: .outcomeUnknown
             case .protocolViolation: .error
+            }
+    }
+
+    init(of error: OpenError) {
+        self =
+            switch error {
+            case .log(.corrupt), .log(.unreadable): .corruption
+            case .log(.missing): .notFound
+            case .log(.disk), .log(.unknownFormat), .log(.inUse), .log(.tooBig), .configuration: .error
             }
     }
 

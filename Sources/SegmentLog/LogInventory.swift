@@ -1,0 +1,145 @@
+// Owns: taking stock of a directory: what each file is to the log, and which ids nobody can answer for. Writes nothing.
+//
+//  * Of two files that answer for the same ids, one is a leftover: a sealed segment inside a wider one is an input of a
+//    compaction, a raw one beside its intact sealed one has been sealed. A sealed file without a footer gives way to its
+//    raw one.
+//  * A file that cannot be read is set aside. A whole file that does not belong here (another store's, a later version's,
+//    one that was renamed) is somebody's mistake: the directory is refused as it is.
+//  * Ids below the last that no segment can give are damage, and are reported.
+
+internal import Disk
+
+struct LogInventory {
+    /// A raw segment as its file was found.
+    struct Raw {
+        let segment: RawSegment
+        let outcome: TailScanner.Outcome
+        let fileBytes: UInt64
+    }
+
+    private(set) var sealed: [SealedSegment] = []
+    private(set) var raw: [Raw] = []
+    /// Files that hold nothing the log needs.
+    private(set) var leftovers: [String] = []
+    /// Raw files whose sealed segment is intact.
+    private(set) var sealedRaw: [String] = []
+    /// Files that cannot be read although they should be.
+    private(set) var unreadable: [String] = []
+    /// Names of raw files that are ready for use.
+    private(set) var spares: [String] = []
+    private(set) var report = RecoveryReport()
+
+    private let disk: any Disk
+    private let directory: LogDirectory
+    private let store: UniqueID
+
+    init(
+        _ disk: any Disk, _ directory: LogDirectory, store: UniqueID, cache: BlockCache, options: LogOptions
+    ) throws(LogError) {
+        self.disk = disk
+        self.directory = directory
+        self.store = store
+        let names = try onDisk { () throws(DiskError) in try disk.names(in: directory.log) }.sorted()
+        let sealedBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.sealedSuffix) }
+        let rawBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.activeSuffix) }
+        let bases = Set(sealedBases + rawBases).sorted()
+        for base in sealedBases {
+            let next = bases.first { $0 > base }
+            try inspectSealed(base, nextBase: next, hasRaw: rawBases.contains(base), cache: cache)
+        }
+        var lost: ClosedRange<RecordID>?
+        for base in rawBases {
+            let next = bases.first { $0 > base }
+            if let size = try inspectRaw(base, nextBase: next), next == nil {
+                // Nobody knows how many ids the newest file has given away. It cannot have been more than this, and none
+                // of them may be given again.
+                lost = base...base.advanced(by: Int(size) / RecordFormat.headerBytes)
+            }
+        }
+        for name in names where name.hasSuffix(LogDirectory.temporarySuffix) {
+            leftovers.append("\(directory.log)/\(name)")
+        }
+        for name in names where name.hasSuffix(LogDirectory.spareSuffix) {
+            let path = "\(directory.log)/\(name)"
+            let size = try onDisk { () throws(DiskError) in try disk.open(path, .read).size() }
+            if size == options.segmentBytes { spares.append(name) } else { leftovers.append(path) }
+        }
+        findDamage(lost: lost)
+    }
+
+    /// All segments, in the order of their ids.
+    var segments: [any Segment] {
+        let all: [any Segment] = sealed + raw.map(\.segment)
+        return all.sorted { $0.base < $1.base }
+    }
+
+    /// The last id that was given, whether its record can be read or not.
+    var tail: RecordID {
+        (segments.compactMap(\.lastID) + report.damage.map(\.upperBound)).max() ?? .zero
+    }
+
+    var lastRecordedAt: RecordTime {
+        (sealed.map(\.footer.lastRecordedAt) + raw.compactMap(\.outcome.lastRecordedAt)).max() ?? .minimum
+    }
+
+    private mutating func inspectSealed(
+        _ base: RecordID, nextBase: RecordID?, hasRaw: Bool, cache: BlockCache
+    ) throws(LogError) {
+        let path = directory.sealed(base)
+        if let wider = sealed.last, base <= wider.footer.lastCovered {
+            if wider.hasFooter { leftovers.append(path) }
+            return
+        }
+        let file = try onDisk { () throws(DiskError) in try disk.open(path, .read) }
+        guard let segment = try SealedSegment(file, store: store, cache: cache, nextBase: nextBase) else {
+            report.notes.append("header and footer of \(path) are damaged")
+            unreadable.append(path)
+            return
+        }
+        try requireName(of: path, base, toBe: segment.header.base)
+        if !segment.hasFooter { report.notes.append("the footer of \(path) is damaged") }
+        if hasRaw && !segment.hasFooter { unreadable.append(path) } else { sealed.append(segment) }
+    }
+
+    /// Returns the size of a file that cannot be read.
+    private mutating func inspectRaw(_ base: RecordID, nextBase: RecordID?) throws(LogError) -> UInt64? {
+        let path = directory.active(base)
+        if sealed.contains(where: { $0.footer.firstCovered <= base && base <= $0.footer.lastCovered }) {
+            sealedRaw.append(path)
+            return nil
+        }
+        let file = try onDisk { () throws(DiskError) in try disk.open(path, .readWrite) }
+        let size = try onDisk { () throws(DiskError) in try file.size() }
+        let first = try FileHeader.read(file, kind: .raw, store: store)
+        if first == nil { report.notes.append("the header of \(path) is damaged") }
+        let copy = try FileHeader.read(file, at: FileHeader.copyOffset, kind: .raw, store: store)
+        guard let header = first ?? copy else {
+            unreadable.append(path)
+            return size
+        }
+        try requireName(of: path, base, toBe: header.base)
+        let outcome = try TailScanner.scan(file, header: header, nextBase: nextBase)
+        let segment = RawSegment(file: file, header: header, table: outcome.table, damage: outcome.damage)
+        raw.append(Raw(segment: segment, outcome: outcome, fileBytes: size))
+        return nil
+    }
+
+    private func requireName(of path: String, _ name: RecordID, toBe base: RecordID) throws(LogError) {
+        guard name == base else {
+            throw .unreadable(path: path, reason: "the file has been renamed: its first id is \(base)")
+        }
+    }
+
+    private mutating func findDamage(lost: ClosedRange<RecordID>?) {
+        var expected = RecordID(1)
+        for segment in segments {
+            if segment.base > expected { report.damage.append(expected...RecordID(segment.base.rawValue - 1)) }
+            report.damage += segment.damage
+            expected = max(expected, segment.lastID?.next ?? segment.base)
+        }
+        if let lost { report.damage.append(min(expected, lost.lowerBound)...lost.upperBound) }
+        for hole in report.damage {
+            report.notes.append("records \(hole.lowerBound) to \(hole.upperBound) are damaged or missing")
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// Owns: the exploration: the short life of a log, cut off at every operation of the disk, and each recovery from it cut
+// off at every operation in turn.
+
+import Disk
+import DiskSimulation
+import SegmentLog
+import Testing
+
+@Suite struct CrashExplorationTests {
+    private static let seeds: Range<UInt64> = 0..<4
+
+    /// The number of operations of the workload where nothing goes wrong.
+    private static let operations: Int = {
+        let disk = SimulatedDisk()
+        _ = CrashWorkload.run(on: disk)
+        return disk.operations
+    }()
+
+    /// The disk and the history at a crash in the given operation.
+    private static func crash(
+        at operation: Int, wrap: (SimulatedDisk) -> any Disk = { $0 }
+    ) -> (disk: SimulatedDisk, history: CrashHistory) {
+        let disk = SimulatedDisk()
+        disk.crash(atOperation: operation)
+        return (disk, CrashWorkload.run(on: wrap(disk)))
+    }
+
+    /// Opens and closes the log; returns what the disk said against it.
+    private static func recover(_ disk: SimulatedDisk) -> LogError? {
+        do {
+            _ = try SegmentLog.open(
+                disk, directory: CrashWorkload.directory, options: .small, now: RecordTime(5_000))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test func `The workload comes to its end`() {
+        let disk = SimulatedDisk()
+        let history = CrashWorkload.run(on: disk)
+        #expect(history.submitted.count == 10 && history.acknowledged == 10)
+        disk.restart(seed: 0)
+        #expect(CrashOracle(history: history).violations(on: disk) == [])
+    }
+
+    @Test func `An acknowledged record survives a crash at every disk operation`() {
+        for operation in 1...Self.operations {
+            let crashed = Self.crash(at: operation)
+            for seed in Self.seeds {
+                let disk = crashed.disk.copy()
+                disk.restart(seed: seed)
+                let violations = CrashOracle(history: crashed.history).violations(on: disk)
+                #expect(violations == [], "crash at operation \(operation), seed \(seed)")
+            }
+        }
+    }
+
+    @Test func `A recovery that is cut off at any operation is made up for by the next`() {
+        for operation in stride(from: 3, through: Self.operations, by: 11) {
+            let crashed = Self.crash(at: operation)
+            crashed.disk.restart(seed: UInt64(operation))
+            for step in 1... {
+                let disk = crashed.disk.copy()
+                disk.crash(atOperation: disk.operations + step)
+                let error = Self.recover(disk)
+                guard error?.isCrash ?? false else {
+                    #expect(error == nil, "crash at operation \(operation), recovery")
+                    break
+                }
+                disk.restart(seed: UInt64(operation + step))
+                let violations = CrashOracle(history: crashed.history).violations(on: disk)
+                #expect(violations == [], "crash at operation \(operation), then \(step) of the recovery")
+            }
+        }
+    }
+
+    @Test(arguments: [BrokenPromiseDisk.Promise.sync, .syncDirectory])
+    func `A disk that breaks a promise is found out`(promise: BrokenPromiseDisk.Promise) {
+        let isFound = (1...Self.operations).contains { operation in
+            let crashed = Self.crash(at: operation) { BrokenPromiseDisk($0, breaks: promise) }
+            return Self.seeds.contains { seed in
+                let disk = crashed.disk.copy()
+                disk.restart(seed: seed)
+                return !CrashOracle(history: crashed.history).violations(on: disk).isEmpty
+            }
+        }
+        #expect(isFound)
+    }
+}
+
+extension LogError {
+    fileprivate var isCrash: Bool {
+        if case .disk(let error) = self { error.isCrash } else { false }
+    }
+}

@@ -1,0 +1,42 @@
+import EventModel
+import EventStore
+import EventStoreClient
+import EventStoreServer
+import Synchronization
+
+@testable import evctl
+
+/// A store whose server comes and goes.
+final class Daemon: Sendable {
+    let store: EventStore
+    let socket: String
+    private let server = Mutex<Server?>(nil)
+
+    init(_ directory: TemporaryDirectory) throws {
+        store = try EventStore.open(StoreOptions(directory: directory.path + "/data"))
+        socket = directory.path + "/socket"
+    }
+
+    func start() async throws {
+        let started = try await Server.start(store: store, options: ServerOptions(socketPath: socket))
+        server.withLock { $0 = started }
+    }
+
+    func stop() async {
+        let running = server.withLock { $0 }
+        await running?.stop()
+    }
+
+    func end() async {
+        await stop()
+        store.close()
+    }
+
+    func append(_ aggregates: ClosedRange<Int>) async throws {
+        let client = try await EventStoreClient.connect(.init(socketPath: socket))
+        for number in aggregates {
+            _ = try await client.append(NewEvent(category: "c", aggregateID: "\(number)", eventType: "t"))
+        }
+        await client.close()
+    }
+}

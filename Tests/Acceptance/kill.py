@@ -10,31 +10,38 @@ This proves recovery after a crash of the process. A power cut is the simulated 
 
 import json
 import random
-import time
+import threading
 
-from store import Claims, Events, Folder, Refused, append_command, arguments, encoded, event_map
+from store import Claims, Events, Folder, Lost, Refused, append_command, arguments, encoded, event_map
 
 BATCH = 512
 WINDOW = 16
+AHEAD = 20_000
 PROJECTIONS = ["order_counts", "user_activity", "inventory_levels"]
 
 
-def run(connection, events, first, last, stop_at):
-    """Sends events first…last, and returns the last one acknowledged, once that is stop_at or beyond."""
+def run(connection, events, first, last, kill_at=None, kill=None):
+    """Sends events first…last in order; begins to kill once kill_at is acknowledged, and goes on until the connection
+    is lost. Returns the last event acknowledged."""
     bounds = [(start, min(start + BATCH, last + 1)) for start in range(first, last + 1, BATCH)]
     batches = [b"".join(encoded(append_command(events(n))) for n in range(*pair)) for pair in bounds]
     sent, acknowledged = 0, first - 1
-    for index, (start, end) in enumerate(bounds):
-        while sent < len(batches) and sent < index + WINDOW:
-            connection.socket.sendall(batches[sent])
-            sent += 1
-        for number in range(start, end):
-            answer = connection.receive()
-            if answer != number:
-                raise SystemExit(f"FAIL  event {number} was answered {answer!r}")
-            acknowledged = number
-        if acknowledged >= stop_at:
-            break
+    try:
+        for index, (start, end) in enumerate(bounds):
+            while sent < len(batches) and sent < index + WINDOW:
+                connection.send_bytes(batches[sent])
+                sent += 1
+            for number in range(start, end):
+                answer = connection.receive()
+                if answer != number:
+                    raise SystemExit(f"FAIL  event {number} was answered {answer!r}")
+                acknowledged = number
+            if kill and acknowledged >= kill_at:
+                kill.start()
+                kill_at = last + 1
+    except Lost:
+        if not kill:
+            raise SystemExit(f"FAIL  the connection was lost after event {acknowledged}")
     return acknowledged
 
 
@@ -126,20 +133,20 @@ def main():
         daemon.start()
         tail = 0
         for index, point in enumerate(points, 1):
-            acknowledged = tail
-            if point > tail:
-                connection = daemon.connect()
-                acknowledged = run(
-                    connection, events, tail + 1, min(options.events, point + BATCH * WINDOW), stop_at=point)
-                time.sleep(pick.random() * 0.02)
-            daemon.kill()
+            # Enough behind the moment of the kill that the daemon is at work when it comes.
+            last = max(tail, min(options.events, point + AHEAD))
+            kill = threading.Timer(pick.random() * 0.03, daemon.kill)
+            acknowledged = run(daemon.connect(), events, tail + 1, last, point, kill)
+            if not kill.is_alive() and daemon.process.poll() is None:
+                kill.start()
+            kill.join()
             seconds = daemon.start()
             slowest = max(slowest, seconds)
             claims.note(f"kill {index}: first answer {seconds * 1000:.0f} ms after the start")
             tail, _ = check(claims, daemon.connect(), events, f"kill {index}:", acknowledged, tail)
 
         if tail < options.events:
-            tail = run(daemon.connect(), events, tail + 1, options.events, stop_at=options.events)
+            tail = run(daemon.connect(), events, tail + 1, options.events)
         claims.check(daemon.stop() == 0, "a stop ends with status 0")
         daemon.start()
         _, states = check(claims, daemon.connect(), events, "at the end:", options.events, 0)

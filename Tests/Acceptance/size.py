@@ -3,7 +3,7 @@
 
 import json
 
-from store import Claims, Events, Folder, append_command, arguments, encoded, wait_until_sealed
+from store import Claims, Events, Folder, append_command, arguments, wait_until_sealed
 
 BATCH = 512
 
@@ -45,7 +45,7 @@ def main():
         connection = daemon.connect()
 
         def flush():
-            connection.socket.sendall(b"".join(map(encoded, batch)))
+            connection.send(batch)
             for _ in batch:
                 answer = connection.receive()
                 if not isinstance(answer, int):

@@ -40,8 +40,11 @@ class Connection:
             self.ask("HELLO", "3")
 
     def send(self, commands):
+        self.send_bytes(b"".join(map(encoded, commands)))
+
+    def send_bytes(self, data):
         try:
-            self.socket.sendall(b"".join(map(encoded, commands)))
+            self.socket.sendall(data)
         except OSError as error:
             raise Lost from error
 

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from store import Claims, Events, Folder, Lost, append_command, arguments, encoded, event_map, info, wait_until_sealed
+from store import Claims, Events, Folder, Lost, append_command, arguments, event_map, info, wait_until_sealed
 
 BATCH = 256
 
@@ -86,7 +86,7 @@ def main():
         while len(sent) <= options.events:
             first = len(sent)
             batch = [events(number) for number in range(first, min(first + BATCH, options.events + 1))]
-            connection.socket.sendall(b"".join(encoded(append_command(event)) for event in batch))
+            connection.send([append_command(event) for event in batch])
             for _ in batch:
                 if connection.receive() != len(sent):
                     raise SystemExit("FAIL  an append was refused, or ids have a gap")

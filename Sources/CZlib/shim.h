@@ -1,1 +1,2 @@
+// zlib, as the system's package installs it.
 #include <zlib.h>

@@ -97,6 +97,11 @@ final class WriterThread: Sendable {
         var committer = first
         var hasFailed = false
         var isIdle = true
+        func tellOfFailure() {
+            guard let failure = committer.failure, !hasFailed else { return }
+            hasFailed = true
+            callbacks.failed(failure)
+        }
         while true {
             let timeout = isIdle ? 1000 : options.markAfterMilliseconds
             let work = inbox.wait(timeoutMilliseconds: timeout) { inbox -> Inbox? in
@@ -111,6 +116,8 @@ final class WriterThread: Sendable {
                 if !work.batches.isEmpty {
                     committer.commit(work.batches)
                     callbacks.committed()
+                    // Whoever is answered FAILED finds the store in that state.
+                    tellOfFailure()
                     deliver(work.batches)
                 }
                 for request in work.requests { request(&committer) }
@@ -123,10 +130,7 @@ final class WriterThread: Sendable {
                 _ = try? committer.roll()
                 callbacks.rolled()
             }
-            if let failure = committer.failure, !hasFailed {
-                hasFailed = true
-                callbacks.failed(failure)
-            }
+            tellOfFailure()
             if let work, work.isClosed {
                 committer.idle()
                 return

@@ -36,6 +36,9 @@ package final class AppendBatch: @unchecked Sendable {
         var outcome: AppendOutcome?
     }
 
+    /// Single events are settled together up to so many bytes: well below what a frame of the smallest segment holds.
+    private static let unitBytes = 256 << 10
+
     package let sink: any AppendSink
     /// Whatever the sink needs to find the connection again.
     package let token: AnyObject
@@ -56,7 +59,9 @@ package final class AppendBatch: @unchecked Sendable {
         let start = buffer.byteCount
         buffer.append(event)
         let range = start..<buffer.byteCount
-        if condition == nil, event.uuid == nil, let last = units.indices.last, units[last].isPlain {
+        if condition == nil, event.uuid == nil, let last = units.indices.last, units[last].isPlain,
+            units[last].range.count + range.count <= Self.unitBytes
+        {
             units[last].range = units[last].range.lowerBound..<range.upperBound
             units[last].records += 1
             return

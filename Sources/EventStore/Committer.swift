@@ -48,7 +48,7 @@ struct Committer {
                     }
                 }
                 if let outcome = objection(to: batch.units[unit], pending: &pending) {
-                    batch.settle(unit, outcome)
+                    pending.settle(batch, unit: unit, outcome)
                 } else {
                     pending.add(batch, unit: unit)
                 }

@@ -24,6 +24,12 @@ struct PendingFrame {
         settled.append((batch, unit))
     }
 
+    /// Settles a unit that adds nothing to the frame. An outcome that speaks of the frame's events shares their fate.
+    mutating func settle(_ batch: AppendBatch, unit: Int, _ outcome: AppendOutcome) {
+        batch.settle(unit, outcome)
+        if outcome.ids.contains(where: { $0 >= EventID(frame.firstID) }) { settled.append((batch, unit)) }
+    }
+
     /// The last event of the frame that matches; nil where there is none.
     mutating func lastMatch(_ expression: KeyExpression) -> EventID? {
         guard frame.recordCount > 0 else { return nil }
@@ -59,5 +65,16 @@ struct PendingFrame {
         }
         indexedPieces = max(frame.pieces.count - 1, 0)
         indexedBytes = frame.pieces.last?.range.count ?? 0
+    }
+}
+
+extension AppendOutcome {
+    /// The events, appended before, that the outcome speaks of.
+    fileprivate var ids: [EventID] {
+        switch self {
+        case .appended: []
+        case .existing(let ids): ids
+        case .refused(let error): error.ids
+        }
     }
 }

@@ -103,14 +103,21 @@ final class ProjectionEngine: Sendable {
         }
     }
 
-    /// Takes a snapshot of every projection that has moved since its last.
+    /// Takes a snapshot of every projection that has moved since its last. Throws the first failure, after the others
+    /// have theirs.
     func snapshotAll() throws(StoreError) -> [(name: String, position: EventID, bytes: Int)] {
         var taken: [(String, EventID, Int)] = []
+        var failure: StoreError?
         for projection in list.withLock({ $0 }) {
-            if let snapshot = try projection.snapshot(snapshots, now: clock.now()) {
-                taken.append((projection.source.name, snapshot.position, snapshot.bytes))
+            do throws(StoreError) {
+                if let snapshot = try projection.snapshot(snapshots, now: clock.now()) {
+                    taken.append((projection.source.name, snapshot.position, snapshot.bytes))
+                }
+            } catch {
+                failure = failure ?? error
             }
         }
+        if let failure { throw failure }
         return taken
     }
 

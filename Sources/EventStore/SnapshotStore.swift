@@ -9,6 +9,7 @@ import Synchronization
 /// The ladders of all projections. May be used from any thread.
 final class SnapshotStore: Sendable {
     private static let suffix = ".snapshot"
+    private static let asideSuffix = ".ahead"
 
     private let disk: any Disk
     private let directory: String
@@ -44,6 +45,8 @@ final class SnapshotStore: Sendable {
                 continue
             }
             if snapshot.position > tail {
+                // Out of the ladder for good: the log will grow past this position with other events.
+                try? disk.rename("\(folder)/\(name)", to: "\(folder)/\(name)\(Self.asideSuffix)")
                 notes.append(
                     "the snapshot \(source.name)/\(name) is newer than the log, which ends at \(tail): "
                         + "the log has lost acknowledged events")

@@ -79,7 +79,8 @@ extension EventID {
 }
 
 extension RecordID {
-    init(_ id: EventID) { self.init(id.rawValue) }
+    /// The greatest number is no event's id and has no successor; the one before it bounds as much.
+    init(_ id: EventID) { self.init(min(id.rawValue, .max - 1)) }
 }
 
 extension Timestamp {

@@ -28,7 +28,27 @@ final class WriterThread: Sendable {
     /// The largest batch that is committed on the caller's thread, in bytes.
     private static let borrowedBytes = 16 << 10
 
-    private let role: Monitor<Committer>
+    /// What the role comes with.
+    private struct Role {
+        var committer: Committer
+        let callbacks: Callbacks
+        var hasToldOfFailure = false
+
+        mutating func commit(_ batches: [AppendBatch]) {
+            committer.commit(batches)
+            callbacks.committed()
+            tellOfFailure()
+        }
+
+        /// Before anybody is answered FAILED, so that the store says it of itself by then.
+        mutating func tellOfFailure() {
+            guard let failure = committer.failure, !hasToldOfFailure else { return }
+            hasToldOfFailure = true
+            callbacks.failed(failure)
+        }
+    }
+
+    private let role: Monitor<Role>
     private let inbox = Monitor(Inbox())
     private let thread: Monitor<NamedThread?>
     private let inboxLimit: Int
@@ -49,10 +69,10 @@ final class WriterThread: Sendable {
         inboxLimit = options.inboxBytes
         self.callbacks = callbacks
         thread = Monitor(nil)
-        let (role, inbox) = (Monitor(committer), inbox)
+        let (role, inbox) = (Monitor(Role(committer: committer, callbacks: callbacks)), inbox)
         self.role = role
         let started = NamedThread("ev-writer") {
-            Self.run(role, inbox: inbox, options: options, callbacks: callbacks)
+            Self.run(role, inbox: inbox, options: options)
         }
         thread.withLock { $0 = started }
     }
@@ -65,7 +85,6 @@ final class WriterThread: Sendable {
         else { return false }
         let committed: Void? = role.tryWithLock { $0.commit([batch]) }
         guard committed != nil else { return false }
-        callbacks.committed()
         inbox.withLock { if $0.hasWork { $0.solitaryCommits = 0 } }
         return true
     }
@@ -117,10 +136,7 @@ final class WriterThread: Sendable {
         running?.join()
     }
 
-    private static func run(
-        _ role: Monitor<Committer>, inbox: Monitor<Inbox>, options: StoreOptions, callbacks: Callbacks
-    ) {
-        var hasFailed = false
+    private static func run(_ role: Monitor<Role>, inbox: Monitor<Inbox>, options: StoreOptions) {
         var isIdle = true
         while true {
             let timeout = isIdle ? 1000 : options.markAfterMilliseconds
@@ -134,24 +150,19 @@ final class WriterThread: Sendable {
             }
             if let batches = work?.batches, !batches.isEmpty {
                 role.withLock { $0.commit(batches) }
-                callbacks.committed()
                 inbox.withLock { inbox in
                     inbox.solitaryCommits = batches.count == 1 && !inbox.hasWork ? inbox.solitaryCommits + 1 : 0
                 }
                 deliver(batches)
             }
-            let failure = role.withLock { committer in
-                work?.requests.forEach { $0(&committer) }
-                if work == nil || work?.isClosed == true { committer.idle() }
-                if committer.isDue(afterSeconds: options.rollAfterSeconds) {
-                    _ = try? committer.roll()
-                    callbacks.rolled()
+            role.withLock { role in
+                work?.requests.forEach { $0(&role.committer) }
+                if work == nil || work?.isClosed == true { role.committer.idle() }
+                if role.committer.isDue(afterSeconds: options.rollAfterSeconds) {
+                    _ = try? role.committer.roll()
+                    role.callbacks.rolled()
                 }
-                return committer.failure
-            }
-            if let failure, !hasFailed {
-                hasFailed = true
-                callbacks.failed(failure)
+                role.tellOfFailure()
             }
             isIdle = work == nil
             if let work, work.isClosed { return }

@@ -40,7 +40,10 @@ struct StoreClaim {
     private static func make(
         _ disk: any Disk, _ directory: LogDirectory, now: RecordTime
     ) throws(LogError) -> StoreFile {
-        try onDisk { () throws(DiskError) in try disk.createDirectory(directory.log) }
+        try onDisk { () throws(DiskError) in
+            try disk.createDirectory(directory.log)
+            try disk.syncDirectory(directory.data)
+        }
         let names = try onDisk { () throws(DiskError) in try disk.names(in: directory.log) }
         let suffixes = [LogDirectory.activeSuffix, LogDirectory.sealedSuffix]
         guard !names.contains(where: { name in suffixes.contains { name.hasSuffix($0) } }) else {

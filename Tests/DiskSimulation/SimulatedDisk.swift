@@ -17,6 +17,7 @@ package final class SimulatedDisk: Disk {
         var life = 0
         var isDown = false
         var operations = 0
+        var changingOperations: [Int] = []
         var faults = DiskFaults()
     }
 
@@ -38,6 +39,12 @@ package final class SimulatedDisk: Disk {
     /// How many operations have been asked for so far.
     package var operations: Int {
         state.withLock { $0.operations }
+    }
+
+    /// The numbers of those that can have changed something. A crash in any other operation leaves what a crash in the next
+    /// of these leaves.
+    package var changingOperations: [Int] {
+        state.withLock { $0.changingOperations }
     }
 
     /// Every file with its bytes as reads see them now, every directory without.
@@ -63,6 +70,7 @@ package final class SimulatedDisk: Disk {
                 return .failure(.crash(operation, path))
             }
             state.operations += 1
+            if ![.list, .read, .status].contains(operation) { state.changingOperations.append(state.operations) }
             let fault = state.faults.fault(of: operation, number: state.operations)
             if fault == .crash {
                 state.isDown = true

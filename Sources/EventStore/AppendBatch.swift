@@ -1,5 +1,5 @@
-// Owns: what one connection hands to the writer at once: staged events, cut into units that succeed or fail each on its
-// own, and, when the writer is done, the outcome of each.
+// Owns: what an event loop hands to the writer at once: staged events of its connections, cut into units that succeed or
+// fail each on its own, and, when the writer is done, the outcome of each.
 
 package import EventModel
 import SegmentLog
@@ -21,10 +21,12 @@ package protocol AppendSink: AnyObject, Sendable {
 
 /// Appends on their way to the writer and back.
 ///
-/// `@unchecked Sendable` because a batch is handed over, never shared: the connection fills it and submits it, the writer
+/// `@unchecked Sendable` because a batch is handed over, never shared: an event loop fills it and submits it, the writer
 /// works on it and hands it back.
 package final class AppendBatch: @unchecked Sendable {
     struct Unit {
+        /// Who is to have the outcome.
+        let owner: AnyObject
         /// Where the records lie in the buffer.
         var range: Range<Int>
         /// Events of one transaction; or, where it is none, so many events that succeed or fail each on its own.
@@ -40,14 +42,13 @@ package final class AppendBatch: @unchecked Sendable {
     private static let unitBytes = 256 << 10
 
     package let sink: any AppendSink
-    /// Whatever the sink needs to find the connection again.
-    package let token: AnyObject
     let buffer: RecordBuffer
     private(set) var units: [Unit] = []
+    /// Whether everything in it is of one owner.
+    private(set) var hasOneOwner = true
 
-    package init(sink: any AppendSink, token: AnyObject, capacity: Int = 4096) {
+    package init(sink: any AppendSink, capacity: Int = 4096) {
         self.sink = sink
-        self.token = token
         buffer = RecordBuffer(capacity: capacity)
     }
 
@@ -55,52 +56,77 @@ package final class AppendBatch: @unchecked Sendable {
     package var byteCount: Int { buffer.byteCount }
 
     /// Adds one event that stands alone; it has been checked.
-    package func append(_ event: borrowing NewEventParts, unless condition: AppendCondition? = nil) {
+    package func append(
+        _ event: borrowing NewEventParts, by owner: AnyObject, unless condition: AppendCondition? = nil
+    ) {
         let start = buffer.byteCount
         buffer.append(event)
         let range = start..<buffer.byteCount
         if condition == nil, event.uuid == nil, let last = units.indices.last, units[last].isPlain,
-            units[last].range.count + range.count <= Self.unitBytes
+            units[last].owner === owner, units[last].range.count + range.count <= Self.unitBytes
         {
             units[last].range = units[last].range.lowerBound..<range.upperBound
             units[last].records += 1
             return
         }
-        units.append(
+        add(
             Unit(
-                range: range, records: 1, isTransaction: false,
+                owner: owner, range: range, records: 1, isTransaction: false,
                 conditions: condition.map { [$0] } ?? [], identifiers: event.uuid.map { [$0] } ?? [], outcome: nil))
     }
 
     /// Adds events that are appended together or not at all; they have been checked.
-    package func append(_ transaction: Transaction) {
+    package func append(_ transaction: Transaction, by owner: AnyObject) {
         let start = buffer.byteCount
         for event in transaction.events {
             event.withParts { buffer.append($0) }
         }
         let identifiers = transaction.events.map(\.uuid)
-        units.append(
+        add(
             Unit(
-                range: start..<buffer.byteCount, records: transaction.events.count, isTransaction: true,
+                owner: owner, range: start..<buffer.byteCount, records: transaction.events.count, isTransaction: true,
                 conditions: transaction.conditions,
                 identifiers: identifiers.contains { $0 != nil } ? identifiers : [], outcome: nil))
     }
 
     /// Adds the place of an event that was refused before it was staged, so that outcomes keep their order.
-    package func refuse(_ error: StoreError) {
-        units.append(
+    package func refuse(_ error: StoreError, to owner: AnyObject) {
+        add(
             Unit(
-                range: buffer.byteCount..<buffer.byteCount, records: 1, isTransaction: false, conditions: [],
+                owner: owner, range: buffer.byteCount..<buffer.byteCount, records: 1, isTransaction: false, conditions: [],
                 identifiers: [], outcome: .refused(error)))
     }
 
     /// Visits the outcomes in the order of the appends. Single events that were appended in a row come as one outcome
     /// with their count.
-    package func forEachOutcome(_ visit: (_ outcome: AppendOutcome, _ records: Int, _ isTransaction: Bool) -> Void) {
+    package func forEachOutcome(_ visit: (Settled) -> Void) {
         for unit in units {
             guard let outcome = unit.outcome else { preconditionFailure("a batch is read after it was completed") }
-            visit(outcome, unit.records, unit.isTransaction)
+            visit(
+                Settled(
+                    owner: unit.owner, outcome: outcome, records: unit.records, isTransaction: unit.isTransaction,
+                    byteCount: unit.range.count))
         }
+    }
+
+    /// Visits the owners, some of them more than once.
+    package func forEachOwner(_ visit: (AnyObject) -> Void) {
+        for unit in units { visit(unit.owner) }
+    }
+
+    /// What became of some appends of one owner.
+    package struct Settled {
+        package let owner: AnyObject
+        package let outcome: AppendOutcome
+        package let records: Int
+        package let isTransaction: Bool
+        /// Bytes that had been staged.
+        package let byteCount: Int
+    }
+
+    private func add(_ unit: Unit) {
+        if let last = units.last, last.owner !== unit.owner { hasOneOwner = false }
+        units.append(unit)
     }
 
     func settle(_ unit: Int, _ outcome: AppendOutcome) {

@@ -17,7 +17,7 @@ final class WriterThread: Sendable {
         /// Asked of the writer between two commits.
         var requests: [@Sendable (inout Committer) -> Void] = []
         var isClosed = false
-        /// Commits in a row that had one batch, with nothing in the inbox when they were done.
+        /// Commits in a row that were for one owner, with nothing in the inbox when they were done.
         var solitaryCommits = 0
 
         var hasWork: Bool { !batches.isEmpty || !requests.isEmpty }
@@ -80,7 +80,7 @@ final class WriterThread: Sendable {
     /// Commits a small batch on the caller's thread, where the caller seems to be alone. On true every unit of the batch
     /// has its outcome, and the sink is not called; on false nothing has been done.
     func commitAlone(_ batch: AppendBatch) -> Bool {
-        guard batch.byteCount <= Self.borrowedBytes,
+        guard batch.hasOneOwner, batch.byteCount <= Self.borrowedBytes,
             inbox.withLock({ !$0.hasWork && !$0.isClosed && $0.solitaryCommits >= Self.solitude })
         else { return false }
         let committed: Void? = role.tryWithLock { $0.commit([batch]) }
@@ -151,7 +151,8 @@ final class WriterThread: Sendable {
             if let batches = work?.batches, !batches.isEmpty {
                 role.withLock { $0.commit(batches) }
                 inbox.withLock { inbox in
-                    inbox.solitaryCommits = batches.count == 1 && !inbox.hasWork ? inbox.solitaryCommits + 1 : 0
+                    let isSolitary = batches.count == 1 && batches[0].hasOneOwner && !inbox.hasWork
+                    inbox.solitaryCommits = isSolitary ? inbox.solitaryCommits + 1 : 0
                 }
                 deliver(batches)
             }

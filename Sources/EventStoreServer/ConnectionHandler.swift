@@ -1,6 +1,6 @@
 // Owns: one connection: bytes in, commands in their order, replies in the same order.
 //
-// Appends are pipelined: all those of one read go to the writer as one batch, and several batches may be on their way.
+// Appends are pipelined: all that have arrived go to the writer, with those of the loop's other connections.
 // Any other command waits until the appends before it are done, and holds up what comes after it until it is done, so
 // that every command sees the effects of those before it and no reply overtakes another.
 //
@@ -20,8 +20,6 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Staged bytes of one connection that may be on their way to the writer.
     private static let inFlightBytes = 4 << 20
-    /// A batch is handed in once it is so large, even if more commands have arrived.
-    private static let batchBytes = 1 << 20
 
     let server: ServerCore
     private let loop: LoopContext
@@ -33,8 +31,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     var replies = ReplyEncoder()
     private var handshake: Handshake
-    private var batch: AppendBatch?
-    private var inFlightBatches = 0
+    /// Appends, and errors in their order, that the writer has not answered yet; and the bytes of them.
+    private var inFlight = 0
     private var inFlightBytes = 0
     /// Whether a command other than an append is being executed.
     private var isExecuting = false
@@ -108,14 +106,12 @@ final class ConnectionHandler: ChannelInboundHandler {
     // MARK: Going on
 
     /// Works through what has arrived as far as it may, then asks for more.
-    private func proceed() {
+    func proceed() {
         guard let context else { return }
         var isBlocked = false
         while !isClosing, !isExecuting, !isBlocked, context.channel.isWritable, !isFull {
             guard decodeOne(&isBlocked) else { break }
-            if let batch, batch.byteCount >= Self.batchBytes { submit() }
         }
-        submit()
         flush()
         if isClosing, isQuiet {
             closeAfterReplies(context)
@@ -150,7 +146,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
         if let failure {
             // Appends before the broken frame are answered first.
-            guard isQuiet, batch == nil else {
+            guard isQuiet else {
                 isBlocked = true
                 return false
             }
@@ -180,7 +176,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                 execute(open)
                 return true
             }
-            guard isQuiet, batch == nil else { return false }
+            guard isQuiet else { return false }
             perform(command)
         } catch {
             refuse(error)
@@ -188,26 +184,32 @@ final class ConnectionHandler: ChannelInboundHandler {
         return true
     }
 
-    private var isQuiet: Bool { inFlightBatches == 0 && !isExecuting }
+    private var isQuiet: Bool { inFlight == 0 && !isExecuting }
 
     /// Whether enough is on its way to the writer, from here or from everybody together.
     private var isFull: Bool {
-        inFlightBytes >= Self.inFlightBytes || inFlightBatches > 0 && server.store.isCongested
+        inFlightBytes >= Self.inFlightBytes || inFlight > 0 && server.store.isCongested
     }
 
     /// Answers with an error, in its turn.
     private func refuse(_ error: StoreError) {
         transaction?.isBroken = true
-        if isQuiet, batch == nil { replies.error(error) } else { filling.refuse(error) }
+        if isQuiet {
+            replies.error(error)
+        } else {
+            stage(1) { $0.refuse(error, to: self) }
+        }
     }
 
     // MARK: Appending
 
-    private var filling: AppendBatch {
-        if let batch { return batch }
-        let fresh = AppendBatch(sink: loop, token: self, capacity: min(max(buffer.readableBytes * 3 / 2, 1024), 1 << 20))
-        batch = fresh
-        return fresh
+    /// Adds something to the loop's batch, and notes that an answer to it is to come.
+    private func stage(_ appends: Int, _ add: (AppendBatch) -> Void) {
+        let batch = loop.batch(capacity: buffer.readableBytes * 3 / 2)
+        let before = batch.byteCount
+        add(batch)
+        inFlight += appends
+        inFlightBytes += batch.byteCount - before
     }
 
     private func append(_ request: AppendRequest) {
@@ -217,7 +219,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                 try transaction?.add(request, limit: server.options.limits.commandBytes)
                 replies.simple("QUEUED")
             } else {
-                filling.append(request.event, unless: request.unless)
+                stage(1) { $0.append(request.event, by: self, unless: request.unless) }
             }
         } catch {
             refuse(error)
@@ -230,44 +232,31 @@ final class ConnectionHandler: ChannelInboundHandler {
         } else if open.events.count == 0 {
             replies.array(0)
         } else {
-            filling.append(open.events)
+            stage(open.events.count) { $0.append(open.events, by: self) }
         }
     }
 
-    private func submit() {
-        guard let full = batch, !full.isEmpty else { return }
-        batch = nil
-        if inFlightBatches == 0, server.store.commitAlone(full) { return answer(full) }
-        inFlightBatches += 1
-        inFlightBytes += full.byteCount
-        if !server.store.submit(full) {
-            inFlightBatches -= 1
-            inFlightBytes -= full.byteCount
-            isClosing = true
+    /// Takes an outcome back from the writer and answers it; `proceed` follows when the loop has them all.
+    func settle(_ settled: AppendBatch.Settled) {
+        inFlight -= settled.records
+        inFlightBytes -= settled.byteCount
+        let (records, isTransaction) = (settled.records, settled.isTransaction)
+        switch settled.outcome {
+        case .appended(let first):
+            if isTransaction { replies.array(records) }
+            for offset in 0..<UInt64(records) { replies.integer(first.rawValue + offset) }
+        case .existing(let ids):
+            if isTransaction { replies.array(ids.count) }
+            for id in ids { replies.integer(id) }
+        case .refused(let error):
+            for _ in 0..<(isTransaction ? 1 : records) { replies.error(error) }
         }
     }
 
-    /// Takes a batch back from the writer and answers it.
-    func complete(_ batch: AppendBatch) {
-        inFlightBatches -= 1
-        inFlightBytes -= batch.byteCount
-        answer(batch)
-        proceed()
-    }
-
-    private func answer(_ batch: AppendBatch) {
-        batch.forEachOutcome { outcome, records, isTransaction in
-            switch outcome {
-            case .appended(let first):
-                if isTransaction { replies.array(records) }
-                for offset in 0..<UInt64(records) { replies.integer(first.rawValue + offset) }
-            case .existing(let ids):
-                if isTransaction { replies.array(ids.count) }
-                for id in ids { replies.integer(id) }
-            case .refused(let error):
-                for _ in 0..<(isTransaction ? 1 : records) { replies.error(error) }
-            }
-        }
+    /// The store takes no more: what was staged is lost, and the client must be told by the end of its connection.
+    func storeClosed() {
+        isClosing = true
+        context?.close(promise: nil)
     }
 
     // MARK: Executing

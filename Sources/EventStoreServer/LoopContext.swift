@@ -1,5 +1,6 @@
-// Owns: what the connections of one event loop share: a validator with its JSON parser, and the way back from the
-// writer's thread, so that the loop is woken once for all its finished batches.
+// Owns: what the connections of one event loop share: a validator with its JSON parser, and the batch that their appends
+// gather in. All that arrives in one turn of the loop goes to the writer together, and comes back together: one lock and
+// one wake-up for many connections.
 
 import EventModel
 import EventStore
@@ -10,22 +11,63 @@ import NIOCore
 /// `@unchecked Sendable` because everything but `complete` is used on its event loop alone, and `complete` only hands
 /// over to it.
 final class LoopContext: AppendSink, @unchecked Sendable {
+    /// A batch is handed in before the end of the turn once it is so large.
+    private static let batchBytes = 1 << 20
+
     let eventLoop: any EventLoop
     let validator: EventValidator
+    private let store: EventStore
+    private var gathering: AppendBatch?
 
-    init(_ eventLoop: any EventLoop, limits: EventLimits) {
+    init(_ eventLoop: any EventLoop, store: EventStore) {
         self.eventLoop = eventLoop
-        validator = EventValidator(limits: limits)
+        self.store = store
+        validator = EventValidator(limits: store.options.limits)
+    }
+
+    /// The batch of this turn of the loop.
+    func batch(capacity: Int) -> AppendBatch {
+        if let gathering {
+            if gathering.byteCount < Self.batchBytes { return gathering }
+            submit()
+        }
+        let fresh = AppendBatch(sink: self, capacity: min(max(capacity, 4096), Self.batchBytes))
+        gathering = fresh
+        // Tasks run when the loop has been through all sockets that were ready.
+        eventLoop.execute { self.submit() }
+        return fresh
     }
 
     func complete(_ batches: [AppendBatch]) {
         eventLoop.execute {
-            for batch in batches {
-                guard let connection = batch.token as? ConnectionHandler else {
-                    preconditionFailure("a batch of this loop belongs to one of its connections")
-                }
-                connection.complete(batch)
-            }
+            for batch in batches { self.settle(batch) }
         }
+    }
+
+    private func submit() {
+        guard let full = gathering else { return }
+        gathering = nil
+        if store.commitAlone(full) {
+            settle(full)
+        } else if !store.submit(full) {
+            full.forEachOwner { connection(of: $0).storeClosed() }
+        }
+    }
+
+    private func settle(_ batch: AppendBatch) {
+        var served: [ConnectionHandler] = []
+        batch.forEachOutcome { settled in
+            let connection = connection(of: settled.owner)
+            connection.settle(settled)
+            if served.last !== connection { served.append(connection) }
+        }
+        for connection in served { connection.proceed() }
+    }
+
+    private func connection(of owner: AnyObject) -> ConnectionHandler {
+        guard let connection = owner as? ConnectionHandler else {
+            preconditionFailure("a batch of this loop belongs to its connections")
+        }
+        return connection
     }
 }

@@ -29,7 +29,7 @@ final class ServerCore: Sendable {
         self.options = options
         contexts = Dictionary(
             uniqueKeysWithValues: group.makeIterator().map { loop in
-                (ObjectIdentifier(loop), LoopContext(loop, limits: store.options.limits))
+                (ObjectIdentifier(loop), LoopContext(loop, store: store))
             })
         readers = NIOThreadPool(numberOfThreads: max(options.readers, 1))
         readers.start()

@@ -52,7 +52,9 @@ final class SpareFiles: Sendable {
         var worked = false
         while let path = state.withLock({ $0.retired.popLast() }) {
             worked = true
-            if state.withLock({ $0.ready.count }) < max(wanted, kept) {
+            let size = try onDisk { () throws(DiskError) in try disk.open(path, .read).size() }
+            // A file of another size comes from a time when another size was configured.
+            if size == fileBytes, state.withLock({ $0.ready.count }) < max(wanted, kept) {
                 let spare = nextPath()
                 try onDisk { () throws(DiskError) in try disk.rename(path, to: spare) }
                 state.withLock { $0.ready.append(spare) }

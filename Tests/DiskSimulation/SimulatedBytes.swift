@@ -13,44 +13,33 @@ struct SimulatedBytes: Sendable {
     private var durable: [UInt8] = []
     /// Whether the file was truncated since the last sync: a crash may bring the durable bytes back as a whole.
     private var isTruncated = false
-    /// Every unsynced version of a sector, oldest first. A disk may have stopped at any of them.
-    private var unsynced: [Int: [ArraySlice<UInt8>]] = [:]
+    /// Every unsynced write, oldest first. Of each sector a disk may have stopped at any of them.
+    private var unsynced: [(start: Int, bytes: [UInt8])] = []
 
     mutating func truncate() {
         current = []
-        unsynced = [:]
+        unsynced = []
         isTruncated = true
     }
 
     mutating func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) {
-        var end = offset
-        for piece in pieces where !piece.isEmpty {
-            if current.count < end + piece.count {
-                current.append(contentsOf: repeatElement(0, count: end + piece.count - current.count))
-            }
-            current.withUnsafeMutableBytes { bytes in
-                UnsafeMutableRawBufferPointer(rebasing: bytes[end..<end + piece.count]).copyMemory(from: piece)
-            }
-            end += piece.count
-        }
-        guard end > offset else { return }
-        for sector in offset / Self.sectorBytes...(end - 1) / Self.sectorBytes {
-            let start = sector * Self.sectorBytes
-            unsynced[sector, default: []].append(
-                ArraySlice(Array(current[start..<min(start + Self.sectorBytes, current.count)])))
-        }
+        var bytes: [UInt8] = []
+        for piece in pieces { bytes += piece }
+        guard !bytes.isEmpty else { return }
+        Self.put(bytes[...], at: offset, into: &current)
+        unsynced.append((offset, bytes))
     }
 
     mutating func sync() {
         durable = current
         isTruncated = false
-        unsynced = [:]
+        unsynced = []
     }
 
     /// What a failed sync leaves: the unsynced pages never reach the disk. The page cache goes on showing them where
     /// `isCacheKept`, as ext4 and XFS do; otherwise reads see the old bytes, as with Btrfs.
     mutating func failSync(isCacheKept: Bool) {
-        unsynced = [:]
+        unsynced = []
         isTruncated = false
         if !isCacheKept { current = durable }
     }
@@ -58,27 +47,27 @@ struct SimulatedBytes: Sendable {
     /// Leaves what a crash may leave: each unsynced sector in any of its versions, the old one included; the old size
     /// or the new.
     mutating func crash(_ random: inout SeededRandom) {
-        if isTruncated, Bool.random(using: &random) { durable = [] } else if isTruncated { unsynced = [:] }
-        let sizes = [durable.count, unsynced.isEmpty ? durable.count : max(durable.count, current.count)]
-        let size = sizes[Int.random(in: 0...1, using: &random)]
-        durable.append(contentsOf: repeatElement(0, count: size - durable.count))
+        if isTruncated, Bool.random(using: &random) { durable = [] } else if isTruncated { unsynced = [] }
+        let size = Bool.random(using: &random) && !unsynced.isEmpty ? max(durable.count, current.count) : durable.count
         // A whole write often reaches the disk, or no part of it does; without a bias either would hardly ever happen.
         let mood = Int.random(in: 0..<4, using: &random)
-        for (sector, versions) in unsynced.sorted(by: { $0.key < $1.key }) {
-            let kept =
-                switch mood {
-                case 0: 0
-                case 1: versions.count
-                default: Int.random(in: 0...versions.count, using: &random)
+        var stops: [Int: Int] = [:]
+        for (number, write) in unsynced.enumerated() {
+            for sector in Self.sectors(of: write.start..<write.start + write.bytes.count) {
+                let stop = stops[sector] ?? (mood == 0 ? 0 : mood == 1 ? .max : Int.random(in: 0...unsynced.count, using: &random))
+                stops[sector] = stop
+                guard number < stop else { continue }
+                let start = max(write.start, sector * Self.sectorBytes)
+                let end = min(write.start + write.bytes.count, (sector + 1) * Self.sectorBytes, size)
+                if start < end {
+                    Self.put(write.bytes[start - write.start..<end - write.start], at: start, into: &durable)
                 }
-            let start = sector * Self.sectorBytes
-            guard kept > 0, start < size else { continue }
-            let bytes = versions[kept - 1].prefix(size - start)
-            durable.replaceSubrange(start..<start + bytes.count, with: bytes)
+            }
         }
+        if durable.count < size { durable += [UInt8](repeating: 0, count: size - durable.count) }
         current = durable
         isTruncated = false
-        unsynced = [:]
+        unsynced = []
     }
 
     /// Damage at rest: on the disk and in what reads see.
@@ -91,6 +80,18 @@ struct SimulatedBytes: Sendable {
     mutating func cut(to size: Int) {
         current.removeLast(current.count - size)
         durable = current
-        unsynced = [:]
+        unsynced = []
+    }
+
+    private static func sectors(of range: Range<Int>) -> ClosedRange<Int> {
+        range.lowerBound / sectorBytes...(range.upperBound - 1) / sectorBytes
+    }
+
+    private static func put(_ bytes: ArraySlice<UInt8>, at offset: Int, into file: inout [UInt8]) {
+        let end = offset + bytes.count
+        if file.count < end { file += [UInt8](repeating: 0, count: end - file.count) }
+        file.withUnsafeMutableBytes { file in
+            bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: file[offset..<end]).copyMemory(from: $0) }
+        }
     }
 }

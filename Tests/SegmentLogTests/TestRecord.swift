@@ -100,5 +100,6 @@ extension LogOptions {
 /// Bytes that compress to about half.
 func noise(_ count: Int, seed: Int) -> [UInt8] {
     var random = SeededRandom(seed: UInt64(seed))
-    return (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) & 0x0F }
+    let words = (0..<(count + 7) / 8).map { _ in random.next() & 0x0F0F_0F0F_0F0F_0F0F }
+    return words.withUnsafeBytes { Array($0.prefix(count)) }
 }

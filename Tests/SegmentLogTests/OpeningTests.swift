@@ -1,0 +1,159 @@
+// Owns: what opening refuses, and what it survives: locks, unknown formats, files that were lost, renamed, or brought in
+// from elsewhere.
+
+import Disk
+import DiskSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct OpeningTests {
+    private static let active = storeDirectory.active(RecordID(1))
+
+    /// A sealed segment of two records, and an active one of one.
+    private static func disk() throws -> SimulatedDisk {
+        try diskWithLog { log, writer in
+            try writer.commit([TestRecord(keys: ["a"]), TestRecord(keys: ["b"])], at: 1)
+            try writer.roll()
+            _ = try log.sealOldest()
+            _ = try log.replenishSpares()
+            try writer.commit([TestRecord(keys: ["c"])], at: 2)
+            try writer.mark()
+        }.disk
+    }
+
+    @Test func `A second opening fails while the first holds the lock`() throws {
+        let disk = SimulatedDisk()
+        let first = try openLog(disk)
+        #expect(throws: LogError.inUse(path: "/store")) { try openLog(disk) }
+        _ = first.log
+    }
+
+    @Test func `A store that is missing is not made where it may not be`() throws {
+        let disk = SimulatedDisk()
+        var options = LogOptions.small
+        options.create = false
+        #expect(throws: LogError.missing(path: "/store")) { try openLog(disk, options) }
+        #expect(disk.image.keys.sorted() == ["/"])
+    }
+
+    @Test func `An existing store whose log is not mounted is refused`() throws {
+        let disk = SimulatedDisk()
+        try disk.createDirectory("/store")
+        try disk.replaceFile(
+            StoreFile.name, in: "/store", with: StoreFile(store: .random(), created: .minimum).encoded())
+        #expect(throws: LogError.self) { try openLog(disk) }
+        #expect(disk.image["/store/log"] == nil)
+    }
+
+    @Test func `Segments without a store file are not taken for an empty store`() throws {
+        let disk = try Self.disk()
+        try disk.remove("/store/store.json")
+        let before = disk.image
+        #expect(throws: LogError.self) { try openLog(disk) }
+        #expect(disk.image == before)
+    }
+
+    @Test func `A store of a later version is refused, and not a byte is written`() throws {
+        let disk = try Self.disk()
+        let file = try disk.open("/store/store.json", .readWrite)
+        try file.write(Array("{\"format\":2,".utf8), at: FileOffset(0))
+        let before = disk.image
+        #expect(throws: LogError.unknownFormat(path: "/store/store.json", found: "version 2")) { try openLog(disk) }
+        #expect(disk.image == before)
+    }
+
+    @Test(arguments: [storeDirectory.active(RecordID(3)), storeDirectory.sealed(RecordID(1))], [8, 10])
+    func `A segment of a later version is refused, and not a byte is written`(path: String, field: Int) throws {
+        let disk = try Self.disk()
+        let file = try disk.open(path, .readWrite)
+        var header = try #require(try file.bytes(at: FileOffset(0), count: FileHeader.bytes))
+        header[field] = 9
+        header.replaceSubrange(12..<16, with: [0, 0, 0, 0])
+        let crc = Checksum.crc32(header)
+        header.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 12) }
+        try file.write(header, at: FileOffset(0))
+        let before = disk.image
+        let found = field == 8 ? "version 9" : "feature bits 9"
+        #expect(throws: LogError.unknownFormat(path: path, found: found)) { try openLog(disk) }
+        #expect(disk.image == before)
+    }
+
+    @Test func `A segment of another store is refused untouched`() throws {
+        let disk = try Self.disk()
+        let other = try Self.disk()
+        let foreign = other.bytes(storeDirectory.sealed(RecordID(1)))
+        let file = try disk.open(storeDirectory.sealed(RecordID(1)), .createOrTruncate)
+        try file.write(foreign, at: FileOffset(0))
+        let before = disk.image
+        #expect(throws: LogError.self) { try openLog(disk) }
+        #expect(disk.image == before)
+    }
+
+    @Test func `A segment under another's name is refused untouched`() throws {
+        let disk = try Self.disk()
+        try disk.rename(storeDirectory.sealed(RecordID(1)), to: storeDirectory.sealed(RecordID(2)))
+        let before = disk.image
+        #expect(throws: LogError.self) { try openLog(disk) }
+        #expect(disk.image == before)
+    }
+
+    @Test func `One damaged header of a raw segment costs nothing`() throws {
+        for place in [0, 4096] {
+            let disk = try Self.disk()
+            disk.flip(bit: 0, at: place + 40, of: storeDirectory.active(RecordID(3)))
+            let opened = try openLog(disk)
+            #expect(try opened.log.view.records().map(\.keys) == [["a"], ["b"], ["c"]])
+            #expect(try opened.log.verify().isClean == false)
+        }
+    }
+
+    @Test func `Where both are damaged, the ids the file can have held are reported and never given again`() throws {
+        let disk = try Self.disk()
+        let path = storeDirectory.active(RecordID(3))
+        for place in [0, 4096] { disk.flip(bit: 0, at: place, of: path) }
+        let bytes = disk.bytes(path)
+        let opened = try openLog(disk)
+        let bound = UInt64(LogOptions.small.segmentBytes / RecordFormat.headerBytes)
+        #expect(opened.report.damage == [ClosedRange(3, 3 + bound)])
+        #expect(disk.quarantine == ["/store/quarantine/00000000000000000003.active": bytes])
+        #expect(try opened.writer.commit([TestRecord()], at: 3)[0].id == RecordID(4 + bound))
+        #expect(try opened.log.view.record(RecordID(2)) != nil)
+    }
+
+    @Test func `A lost segment is a gap that is reported`() throws {
+        let disk = try Self.disk()
+        try disk.remove(storeDirectory.sealed(RecordID(1)))
+        let opened = try openLog(disk)
+        #expect(opened.report.damage == [ClosedRange(1, 2)])
+        #expect(throws: LogError.corrupt(ClosedRange(1, 2), reason: "damaged on disk")) {
+            try opened.log.view.records()
+        }
+        #expect(try opened.log.view.records(LogQuery(after: RecordID(2))).map(\.keys) == [["c"]])
+        #expect(opened.writer.nextID == RecordID(4))
+    }
+
+    @Test func `Another segment size takes effect with a new segment`() throws {
+        let disk = try Self.disk()
+        var options = LogOptions.small
+        options.segmentBytes = 128 << 10
+        for size in [128 << 10, 32 << 10, 64 << 10] {
+            options.segmentBytes = size
+            let opened = try openLog(disk, options)
+            let expected = try opened.log.view.records() + [opened.writer.commit([TestRecord()], at: 5)[0]]
+            while try opened.log.sealOldest() {}
+            _ = try opened.log.replenishSpares()
+            #expect(try opened.log.view.records() == expected)
+            let raw = disk.logFiles.filter { !$0.hasSuffix(".segment") }
+            #expect(raw.allSatisfy { disk.bytes("/store/log/\($0)").count == size })
+        }
+    }
+
+    @Test func `A log opened for reading alone writes nothing`() throws {
+        let disk = try Self.disk()
+        let before = disk.image
+        let opened = try SegmentLog.openReadOnly(disk, directory: storeDirectory, options: .small)
+        #expect(try opened.log.view.records().count == 3)
+        #expect(disk.image == before)
+    }
+}

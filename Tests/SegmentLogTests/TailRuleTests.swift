@@ -1,0 +1,186 @@
+// Owns: the tail rule: a torn write is saved and cut, damage is reported and never cut, and the two are told apart by
+// what is known to have been durable.
+
+import Disk
+import DiskSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct TailRuleTests {
+    private static let active = storeDirectory.active(RecordID(1))
+
+    /// Four frames of two, three, one and two records; closed with a marker or without.
+    private static func disk(isMarked: Bool) throws -> (disk: SimulatedDisk, result: [TestRecord]) {
+        try diskWithLog { _, writer in
+            var records: [TestRecord] = []
+            for (frame, count) in [2, 3, 1, 2].enumerated() {
+                records += try writer.commit(
+                    (0..<count).map { TestRecord(keys: ["k"], payload: noise(40 + $0, seed: frame)) },
+                    at: Int64(10 + frame))
+            }
+            if isMarked { try writer.mark() }
+            return records
+        }
+    }
+
+    @Test func `Zeros behind the last frame are a clean end`() throws {
+        let (disk, records) = try Self.disk(isMarked: false)
+        let opened = try openLog(disk)
+        #expect(opened.report.notes == [] && opened.report.tornBytes == 0)
+        #expect(try opened.log.view.records() == records)
+    }
+
+    @Test func `A torn write is saved byte for byte, then cut, and what precedes it is kept`() throws {
+        let (disk, records) = try Self.disk(isMarked: false)
+        let last = try #require(try frames(of: Self.active, on: disk).last)
+        // The second half of the last frame never reached the disk.
+        let bodyMiddle = Int(last.offset.rawValue) + FrameHeader.bytes + Int(last.bodyBytes) / 2
+        disk.flip(bit: 3, at: bodyMiddle, of: Self.active)
+        let torn = Array(disk.bytes(Self.active)[Int(last.offset.rawValue)..<Int(last.end.rawValue)])
+
+        let opened = try openLog(disk)
+        #expect(opened.report.damage == [] && opened.report.tornBytes == torn.count)
+        #expect(Array(disk.quarantine.values) == [torn])
+        #expect(try opened.log.view.records() == Array(records.dropLast(2)))
+        #expect(disk.bytes(Self.active)[Int(last.offset.rawValue)...].allSatisfy { $0 == 0 })
+        let next = try opened.writer.commit([TestRecord(payload: [1])], at: 100)
+        #expect(next[0].id == RecordID(7))
+        #expect(disk.logFiles.count { $0.hasSuffix(".active") } == 1)
+    }
+
+    @Test func `A recovery that is cut off never spoils the torn bytes it has saved`() throws {
+        let (disk, _) = try Self.disk(isMarked: false)
+        let last = try #require(try frames(of: Self.active, on: disk).last)
+        disk.flip(bit: 0, at: Int(last.offset.rawValue) + FrameHeader.bytes, of: Self.active)
+        let torn = Array(disk.bytes(Self.active)[Int(last.offset.rawValue)..<Int(last.end.rawValue)])
+        let before = disk.operations
+        _ = try openLog(disk.copy())
+        for step in 1...40 {
+            let crashed = disk.copy()
+            crashed.crash(atOperation: before + step)
+            _ = try? openLog(crashed)
+            crashed.restart(seed: UInt64(step))
+            _ = try openLog(crashed)
+            #expect(crashed.quarantine.values.contains(torn), "crash at step \(step)")
+        }
+    }
+
+    @Test(arguments: [0, 1, 2])
+    func `Damage below the durable offset is reported by id, and nothing is cut`(frame: Int) throws {
+        let (disk, records) = try Self.disk(isMarked: true)
+        let damaged = try frames(of: Self.active, on: disk)[frame]
+        let ids = damaged.firstID.rawValue..<damaged.nextID.rawValue
+        for offset in Int(damaged.offset.rawValue)..<Int(damaged.offset.rawValue) + 56 + Int(damaged.bodyBytes) {
+            let copy = disk.copy()
+            copy.flip(bit: offset % 8, at: offset, of: Self.active)
+            let bytes = copy.bytes(Self.active)
+            let opened = try openLog(copy)
+
+            let lost = Set(opened.report.damage.flatMap { $0.lowerBound.rawValue...$0.upperBound.rawValue })
+            try #require(!lost.isEmpty && lost.isSubset(of: ids), "flip at \(offset)")
+            #expect(copy.bytes(Self.active) == bytes && copy.quarantine.isEmpty, "flip at \(offset)")
+            for record in records {
+                if lost.contains(record.id.rawValue) {
+                    #expect(throws: LogError.self) { try opened.log.view.record(record.id) }
+                } else {
+                    #expect(try opened.log.view.record(record.id).map { TestRecord($0) } == record)
+                }
+            }
+            // Appends go on behind, in a segment of their own, and the next opening finds all as it was.
+            let next = try opened.writer.commit([TestRecord(payload: [1])], at: 100)
+            #expect(next[0].id == RecordID(9))
+            #expect(copy.logFiles.contains("00000000000000000009.active"))
+        }
+    }
+
+    @Test func `A damaged payload costs its record alone`() throws {
+        let (disk, _) = try Self.disk(isMarked: true)
+        let second = try frames(of: Self.active, on: disk)[1]
+        disk.flip(bit: 1, at: Int(second.offset.rawValue) + 56 + RecordFormat.headerBytes + 10, of: Self.active)
+        #expect(try openLog(disk).report.damage == [ClosedRange(3, 3)])
+        #expect(try openLog(disk).report.damage == [ClosedRange(3, 3)])
+    }
+
+    @Test func `Only a marker tells damage to the last frame from a torn write`() throws {
+        for isMarked in [true, false] {
+            let (disk, _) = try Self.disk(isMarked: isMarked)
+            let last = try frames(of: Self.active, on: disk)[3]
+            disk.flip(bit: 1, at: Int(last.offset.rawValue) + 70, of: Self.active)
+            let report = try openLog(disk).report
+            #expect(report.damage.isEmpty == !isMarked)
+            #expect((report.tornBytes > 0) == !isMarked)
+        }
+    }
+
+    @Test func `In a segment that has another behind it nothing is torn`() throws {
+        let (disk, _) = try diskWithLog { _, writer in
+            try writer.commit([TestRecord(payload: [1])], at: 1)
+            try writer.commit([TestRecord(payload: [2]), TestRecord(payload: [3])], at: 2)
+            try writer.roll()
+            try writer.commit([TestRecord(payload: [4])], at: 3)
+        }
+        let last = try frames(of: Self.active, on: disk)[1]
+        disk.flip(bit: 0, at: Int(last.offset.rawValue) + 4, of: Self.active)
+        let bytes = disk.bytes(Self.active)
+        for _ in 1...2 {
+            let opened = try openLog(disk)
+            #expect(opened.report.damage == [ClosedRange(2, 3)] && opened.report.tornBytes == 0)
+            // Sealing would say that these ids never were.
+            #expect(try opened.log.sealOldest() == false)
+            #expect(disk.bytes(Self.active) == bytes)
+            #expect(throws: LogError.self) { try opened.log.view.records() }
+            #expect(try opened.log.view.records(LogQuery(after: RecordID(3))).map(\.payload) == [[4]])
+        }
+    }
+
+    @Test func `Bytes of a former life are never taken for records`() throws {
+        let (disk, _) = try diskWithLog { log, writer in
+            for value in 0..<9 { try writer.commit([TestRecord(payload: noise(3_000, seed: value))], at: 1) }
+            try writer.roll()
+            _ = try log.sealOldest()
+            _ = try log.replenishSpares()
+            try writer.commit([TestRecord()], at: 2)
+            try writer.roll()
+            try writer.commit([TestRecord(payload: [42])], at: 3)
+        }
+        // The active file is the first one again: the old frames stand behind the new one.
+        let path = storeDirectory.active(RecordID(11))
+        #expect(disk.bytes(path).contains(sequence: noise(3_000, seed: 8)))
+        let opened = try openLog(disk)
+        #expect(opened.log.view.tail == RecordID(11) && opened.report.notes == [])
+        #expect(try opened.log.view.records(LogQuery(after: RecordID(10))).map(\.payload) == [[42]])
+    }
+
+    @Test func `A frame that was written to another place is not believed`() throws {
+        let (disk, records) = try Self.disk(isMarked: false)
+        let all = try frames(of: Self.active, on: disk)
+        let (second, last) = (all[1], all[3])
+        // The disk writes the second frame once more, behind the last.
+        let file = try disk.open(Self.active, .readWrite)
+        let bytes = try #require(try file.bytes(at: second.offset, count: second.end - second.offset))
+        try file.write(bytes, at: last.end)
+        let opened = try openLog(disk)
+        #expect(try opened.log.view.records() == records && opened.report.damage == [])
+    }
+
+    @Test func `What a failed sync left in the page cache is written again before it is trusted`() throws {
+        let disk = SimulatedDisk()
+        do {
+            let opened = try openLog(disk)
+            disk.keepCacheAfterFailedSync()
+            disk.failNext(.sync)
+            #expect(throws: LogError.self) { try opened.writer.commit([TestRecord(payload: [7])], at: 1) }
+        }
+        disk.restartProcess()
+        #expect(try openLog(disk).log.view.records().map(\.payload) == [[7]])
+        disk.restart(seed: 1)
+        #expect(try openLog(disk).log.view.records().map(\.payload) == [[7]])
+    }
+}
+
+extension [UInt8] {
+    fileprivate func contains(sequence: [UInt8]) -> Bool {
+        firstRange(of: sequence) != nil
+    }
+}

@@ -111,7 +111,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "evstoredTests", dependencies: ["evstored"], swiftSettings: settings),
+        .testTarget(name: "evstoredTests", dependencies: ["evstored", "EventStore"], swiftSettings: settings),
         .testTarget(
             name: "evctlTests",
             dependencies: ["evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventModel", "SegmentLog"],

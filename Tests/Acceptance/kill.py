@@ -120,10 +120,11 @@ def main():
     parser = arguments("Kill the daemon in the middle of an import, again and again.")
     parser.add_argument("--events", type=int, default=60_000)
     parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--segment-bytes", type=int, default=4 << 20, help="the default of the daemon is 67108864")
     options = parser.parse_args()
     claims, events, pick = Claims(), Events(options.seed), random.Random(options.seed)
     # A small store rolls, seals and compacts as often between two kills as a large one does in the field.
-    settings = {"EVSTORED_SEGMENT_BYTES": str(4 << 20), "EVSTORED_SNAPSHOTS_EVERY_EVENTS": "20000"}
+    settings = {"EVSTORED_SEGMENT_BYTES": str(options.segment_bytes), "EVSTORED_SNAPSHOTS_EVERY_EVENTS": "20000"}
     points = sorted(pick.sample(range(1, options.events), options.kills))
     slowest = 0.0
 

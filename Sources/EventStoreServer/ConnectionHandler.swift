@@ -118,7 +118,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         submit()
         flush()
         if isClosing, isQuiet {
-            context.close(promise: nil)
+            // Behind everything that was answered, which a client that reads slowly has yet to get.
+            let channel = context.channel
+            channel.writeAndFlush(ByteBuffer()).whenComplete { _ in channel.close(promise: nil) }
         } else if !isClosing, !isExecuting, !isBlocked, context.channel.isWritable,
             !isFull
         {

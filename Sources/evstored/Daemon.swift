@@ -38,7 +38,7 @@ struct Daemon {
         } catch {
             logger.error("\(error)")
             store.close()
-            return .unavailable
+            return ExitStatus(starting: error)
         }
         let place = options.listeningDescriptor == nil ? options.socketPath : "the socket of the service manager"
         logger.info("\(store.tail) events in \(configuration.store.directory); listening on \(place)")

@@ -30,116 +30,138 @@ package struct ProjectionStatus: Sendable {
 final class Projection: Sendable {
     let source: ReducerSource
 
-    private struct State {
+    /// The reducer with its state. The engine's thread holds it for a turn at a time.
+    private struct Folding {
         let box: ReducerBox
         var fold = FoldState()
         var position = EventID.zero
+    }
+
+    /// What can be asked at any moment. Nobody holds it for long.
+    private struct Progress {
+        var position = EventID.zero
+        var eventsProcessed: UInt64 = 0
         var health = ProjectionHealth.rebuilding
         var lacking: [ClosedRange<EventID>] = []
         var snapshotPosition = EventID.zero
         var snapshotTime: Timestamp
+        /// Threads that want the state: the next turn waits for them, since a lock alone would be taken again at once.
+        var readers = 0
     }
 
-    private let state: Monitor<State>
+    private let folding: Monitor<Folding>
+    private let progress: Monitor<Progress>
 
     /// Begins with a snapshot of this very reducer, or with nothing.
     init(
         _ source: ReducerSource, reducers: ReducerLibrary, snapshot: Snapshot?, now: Timestamp
     ) throws(StoreError) {
         self.source = source
-        let box = try reducers.take(source)
-        var initial = State(box: box, snapshotTime: now)
+        var folding = Folding(box: try reducers.take(source))
+        var progress = Progress(snapshotTime: now)
         if let snapshot {
             do {
-                try box.reducer.restore(
+                try folding.box.reducer.restore(
                     stateJSON: snapshot.stateJSON, eventsProcessed: snapshot.state.eventsProcessed)
-                initial.fold = snapshot.state
-                initial.position = snapshot.position
-                initial.snapshotPosition = snapshot.position
             } catch {
                 throw StoreError(error, reducer: source.name, at: nil)
             }
+            folding.fold = snapshot.state
+            folding.position = snapshot.position
+            progress.position = snapshot.position
+            progress.eventsProcessed = snapshot.state.eventsProcessed
+            progress.snapshotPosition = snapshot.position
         }
-        state = Monitor(initial)
+        self.folding = Monitor(folding)
+        self.progress = Monitor(progress)
     }
 
     /// Whether there is something to fold.
     func isBehind(_ tail: EventID) -> Bool {
-        state.withLock { state in
-            if case .faulted = state.health { return false }
-            return state.position < tail
+        progress.withLock { !$0.health.isFaulted && $0.position < tail }
+    }
+
+    /// Folds some of what is new, for about `duration`, so that others get their turn.
+    func advance(_ log: SegmentLog, for duration: Duration) {
+        _ = progress.wait { $0.readers == 0 ? true : nil }
+        folding.withLock { folding in
+            guard !progress.withLock(\.health.isFaulted) else { return }
+            let end = ContinuousClock.now + duration
+            let view = log.view
+            let keys = KeyExpression().restricted(to: folding.box.reducer.selection)
+            var scan = LogScan(view, LogQuery(keys: keys, after: RecordID(folding.position)))
+            do throws(StoreError) {
+                while let records = try inLog({ () throws(LogError) in try scan.next() }) {
+                    for record in records {
+                        try folding.box.reducer.fold(StoredEvent(record), into: &folding.fold)
+                        folding.position = EventID(record.id)
+                        if ContinuousClock.now >= end { return publish(folding) }
+                    }
+                }
+                folding.position = EventID(view.tail)
+                publish(folding, health: .live)
+            } catch {
+                guard error.code == .corrupt, error.ids.count == 2 else {
+                    return publish(folding, health: .faulted(error))
+                }
+                // What cannot be read is named, and the rest is folded.
+                folding.position = max(folding.position, error.ids[1])
+                publish(folding, lacking: error.ids[0]...error.ids[1])
+            }
         }
     }
 
-    /// Folds some of what is new: at most about `limit` events, so that others get their turn.
-    func advance(_ log: SegmentLog, limit: Int) {
-        state.update { state in
-            let view = log.view
-            if case .faulted = state.health { return }
-            let keys = KeyExpression().restricted(to: state.box.reducer.selection)
-            var scan = LogScan(view, LogQuery(keys: keys, after: RecordID(state.position)))
-            var folded = 0
-            do throws(StoreError) {
-                while folded < limit {
-                    guard let records = try inLog({ () throws(LogError) in try scan.next() }) else {
-                        state.position = EventID(view.tail)
-                        state.health = .live
-                        return
-                    }
-                    for record in records {
-                        try state.box.reducer.fold(StoredEvent(record), into: &state.fold)
-                        state.position = EventID(record.id)
-                    }
-                    folded += records.count
-                }
-            } catch {
-                if error.code == .corrupt, error.ids.count == 2 {
-                    // What cannot be read is named, and the rest is folded.
-                    state.lacking.append(error.ids[0]...error.ids[1])
-                    state.position = max(state.position, error.ids[1])
-                } else {
-                    state.health = .faulted(error)
-                }
-            }
+    private func publish(
+        _ folding: Folding, health: ProjectionHealth? = nil, lacking: ClosedRange<EventID>? = nil
+    ) {
+        progress.update { progress in
+            progress.position = folding.position
+            progress.eventsProcessed = folding.fold.eventsProcessed
+            if let health { progress.health = health }
+            if let lacking { progress.lacking.append(lacking) }
         }
+    }
+
+    /// Runs `body` between two turns.
+    private func betweenTurns<Result>(_ body: (Folding) throws(StoreError) -> Result) throws(StoreError) -> Result {
+        progress.update { $0.readers += 1 }
+        defer { progress.update { $0.readers -= 1 } }
+        return try folding.withLock { folding throws(StoreError) in try body(folding) }
     }
 
     /// The state once it reflects everything up to `target`.
     func current(reaching target: EventID, waitMilliseconds: Int) throws(StoreError) -> FoldedState {
-        let answer = state.wait(timeoutMilliseconds: waitMilliseconds) { state -> Result<FoldedState, StoreError>? in
-            if case .faulted(let error) = state.health { return .failure(error) }
-            guard state.position >= target else { return nil }
-            do throws(StoreError) {
-                return .success(
-                    FoldedState(
-                        eventsProcessed: state.fold.eventsProcessed, lastEvent: state.fold.lastEvent,
-                        stateJSON: try state.box.reducer.json()))
-            } catch {
-                return .failure(error)
-            }
+        let hasReached = progress.wait(timeoutMilliseconds: waitMilliseconds) { progress in
+            progress.health.isFaulted || progress.position >= target ? true : nil
         }
-        guard let answer else {
+        guard hasReached != nil else {
             throw StoreError(
-                .lagging, ids: [state.withLock(\.position)], "projection \(source.name) has not reached \(target) yet")
+                .lagging, ids: [progress.withLock(\.position)],
+                "projection \(source.name) has not reached \(target) yet")
         }
-        return try answer.get()
+        return try betweenTurns { folding throws(StoreError) in
+            if case .faulted(let error) = progress.withLock(\.health) { throw error }
+            return FoldedState(
+                eventsProcessed: folding.fold.eventsProcessed, lastEvent: folding.fold.lastEvent,
+                stateJSON: try folding.box.reducer.json())
+        }
     }
 
     func status(tail: EventID) -> ProjectionStatus {
-        state.withLock { state in
+        progress.withLock { progress in
             ProjectionStatus(
-                name: source.name, position: state.position,
-                lag: tail.rawValue - min(tail.rawValue, state.position.rawValue),
-                eventsProcessed: state.fold.eventsProcessed, health: state.health, lacking: state.lacking)
+                name: source.name, position: progress.position,
+                lag: tail.rawValue - min(tail.rawValue, progress.position.rawValue),
+                eventsProcessed: progress.eventsProcessed, health: progress.health, lacking: progress.lacking)
         }
     }
 
     /// Whether the policy wants a snapshot now.
     func isSnapshotDue(_ policy: SnapshotPolicy, now: Timestamp) -> Bool {
-        state.withLock { state in
-            if case .faulted = state.health { return false }
-            let events = state.position.rawValue - state.snapshotPosition.rawValue
-            let age = now.nanoseconds - state.snapshotTime.nanoseconds
+        progress.withLock { progress in
+            guard !progress.health.isFaulted else { return false }
+            let events = progress.position.rawValue - progress.snapshotPosition.rawValue
+            let age = now.nanoseconds - progress.snapshotTime.nanoseconds
             return events >= policy.everyEvents || events > 0 && age >= Int64(policy.everyMinutes) * 60_000_000_000
         }
     }
@@ -147,17 +169,28 @@ final class Projection: Sendable {
     /// Saves the state as it is. Nil where there is nothing new to save, or nothing that should be: a projection that
     /// lacks events would pass its gap on to every restart.
     func snapshot(_ snapshots: SnapshotStore, now: Timestamp) throws(StoreError) -> (position: EventID, bytes: Int)? {
-        let taken = try state.withLock { state throws(StoreError) -> Snapshot? in
-            if case .faulted = state.health { return nil }
-            guard state.position > state.snapshotPosition, state.lacking.isEmpty else { return nil }
-            // Noted before the attempt, so that one that fails is not made again at once.
-            state.snapshotPosition = state.position
-            state.snapshotTime = now
+        let taken = try betweenTurns { folding throws(StoreError) -> Snapshot? in
+            let isWanted = progress.withLock { progress in
+                guard !progress.health.isFaulted, progress.lacking.isEmpty,
+                    folding.position > progress.snapshotPosition
+                else { return false }
+                // Noted before the attempt, so that one that fails is not made again at once.
+                progress.snapshotPosition = folding.position
+                progress.snapshotTime = now
+                return true
+            }
+            guard isWanted else { return nil }
             return Snapshot(
-                hash: source.contentHash, position: state.position, state: state.fold,
-                stateJSON: try state.box.reducer.json())
+                hash: source.contentHash, position: folding.position, state: folding.fold,
+                stateJSON: try folding.box.reducer.json())
         }
         guard let taken else { return nil }
         return (taken.position, try snapshots.save(taken, of: source))
+    }
+}
+
+extension ProjectionHealth {
+    fileprivate var isFaulted: Bool {
+        if case .faulted = self { true } else { false }
     }
 }

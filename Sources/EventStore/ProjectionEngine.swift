@@ -7,7 +7,8 @@ import Synchronization
 
 /// All live projections of a store. May be used from any thread.
 final class ProjectionEngine: Sendable {
-    private static let turnEvents = 4096
+    /// How long one projection folds before the others have their turn.
+    private static let turn = Duration.milliseconds(20)
 
     let snapshots: SnapshotStore
     private let log: SegmentLog
@@ -144,7 +145,7 @@ final class ProjectionEngine: Sendable {
                 for projection in list.withLock({ $0 }) {
                     let tail = EventID(log.view.tail)
                     guard projection.isBehind(tail) else { continue }
-                    projection.advance(log, limit: Self.turnEvents)
+                    projection.advance(log, for: Self.turn)
                     isBehind = true
                     if case .faulted(let error) = projection.status(tail: tail).health {
                         report("projection \(projection.source.name) has stopped: \(error)")

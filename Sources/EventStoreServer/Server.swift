@@ -18,6 +18,8 @@ package final class Server: Sendable {
     /// Why a server could not be started.
     package struct StartError: Error, Sendable, CustomStringConvertible {
         package let description: String
+        /// Whether another daemon has the socket; otherwise the place is wrong.
+        package var isInUse = false
     }
 
     /// Listens, and serves the store from now on. Throws `StartError`.
@@ -123,7 +125,7 @@ package final class Server: Sendable {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
             }
         }
-        if connected { throw StartError(description: "\(path) is in use by a live daemon") }
+        if connected { throw StartError(description: "\(path) is in use by a live daemon", isInUse: true) }
         unlink(path)
     }
 }

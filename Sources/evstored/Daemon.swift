@@ -16,6 +16,8 @@ struct Daemon {
 
     /// Runs until a signal or a failure ends it.
     func run(_ configuration: Configuration) async -> ExitStatus {
+        // Before anything else: a signal that comes during recovery is obeyed after it.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let (failures, failed) = AsyncStream.makeStream(of: StoreError.self)
         let store: EventStore
         do throws(OpenError) {
@@ -36,14 +38,14 @@ struct Daemon {
         } catch {
             logger.error("\(error)")
             store.close()
-            return .unavailable
+            return ExitStatus(starting: error)
         }
         let place = options.listeningDescriptor == nil ? options.socketPath : "the socket of the service manager"
         logger.info("\(store.tail) events in \(configuration.store.directory); listening on \(place)")
         manager.notify("READY=1\nSTATUS=\(store.tail) events at the start")
 
         let status = await withTaskGroup(of: ExitStatus?.self) { group in
-            group.addTask { await obeySignals(store) }
+            group.addTask { await obey(signals, store) }
             group.addTask {
                 for await failure in failures {
                     logger.critical("no more appends: \(failure)")
@@ -67,8 +69,8 @@ struct Daemon {
     }
 
     /// Returns at SIGTERM or SIGINT; SIGHUP reads the reducers and the list of projections anew.
-    private func obeySignals(_ store: EventStore) async -> ExitStatus? {
-        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+    private func obey(_ signals: UnixSignalsSequence, _ store: EventStore) async -> ExitStatus? {
+        for await signal in signals {
             guard signal == .sighup else { return .stopped }
             manager.notify("RELOADING=1\nMONOTONIC_USEC=\(monotonicMicroseconds)")
             do {

@@ -1,6 +1,7 @@
 // Owns: the exit codes of the daemon, after sysexits.h; systemd's unit restarts on some of them and not on others.
 
 import EventStore
+import EventStoreServer
 import SegmentLog
 
 enum ExitStatus: Int32 {
@@ -12,6 +13,12 @@ enum ExitStatus: Int32 {
     case unavailable = 69
     case ioError = 74
     case configuration = 78
+
+    /// A server that could not be started.
+    init(starting error: any Error) {
+        let isInUse = (error as? Server.StartError)?.isInUse ?? false
+        self = isInUse ? .unavailable : .configuration
+    }
 
     init(_ error: OpenError) {
         switch error {

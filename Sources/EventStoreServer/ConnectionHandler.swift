@@ -315,27 +315,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         begin(server.readers.runIfActive(eventLoop: eventLoop) { query.answer(server, version) })
     }
 
-    /// Has the writer close its segment, and says which ids are in it.
-    private func roll() {
-        let reply = eventLoop.makePromise(of: [UInt8].self)
-        let version = replies.version
-        server.store.roll { result in
-            var replies = ReplyEncoder(version: version)
-            switch result {
-            case .success(let ids?):
-                replies.bulk(
-                    JSONText.object([
-                        ("rolled", .true), ("first_id", .number(ids.lowerBound.rawValue)),
-                        ("last_id", .number(ids.upperBound.rawValue)),
-                    ]))
-            case .success(nil): replies.bulk(JSONText.object([("rolled", .false)]))
-            case .failure(let error): replies.error(error)
-            }
-            reply.succeed(replies.bytes)
-        }
-        begin(reply.futureResult)
-    }
-
     /// Holds up what comes next until the bytes of a reply are there.
     func begin(_ reply: EventLoopFuture<[UInt8]>) {
         isExecuting = true

@@ -1,5 +1,6 @@
 // Owns: EV.ROLL, as a connection asks for it and is answered.
 
+import EventModel
 import EventStore
 import EventWire
 import NIOCore

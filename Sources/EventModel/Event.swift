@@ -5,9 +5,13 @@
 /// `data` and `metadata` are JSON objects in UTF-8; the store validates `data` and `metadata` once, at append, and
 /// returns them byte for byte.
 public struct NewEvent: Hashable, Sendable {
+    /// What kind of thing it is about.
     public var category: String
+    /// Which thing.
     public var aggregateID: String
+    /// What happened.
     public var eventType: String
+    /// A JSON object in UTF-8; kept byte for byte.
     public var data: [UInt8]
     /// When it happened; the commit time where nil.
     public var timestamp: Timestamp?
@@ -20,6 +24,7 @@ public struct NewEvent: Hashable, Sendable {
     /// A JSON object beside the data: correlation, causation …
     public var metadata: [UInt8]?
 
+    /// An event to append; names are checked by the store.
     public init(
         category: String,
         aggregateID: String,
@@ -45,9 +50,13 @@ public struct NewEvent: Hashable, Sendable {
 
 /// An immutable event as the store keeps it.
 public struct Event: Hashable, Sendable {
+    /// Its position in the one global order.
     public let id: EventID
+    /// What kind of thing it is about.
     public let category: String
+    /// Which thing.
     public let aggregateID: String
+    /// What happened.
     public let eventType: String
     /// The JSON object, byte for byte as it was appended.
     public let data: [UInt8]
@@ -55,11 +64,16 @@ public struct Event: Hashable, Sendable {
     public let timestamp: Timestamp
     /// When it was committed, by a clock that never runs backwards.
     public let recordedAt: Timestamp
+    /// Schema version of `data`, from 1.
     public let version: UInt32
+    /// The identifier it was given; nil where none was.
     public let uuid: EventUUID?
+    /// The further keys it was given, in their order.
     public let tags: [String]
+    /// The JSON object beside the data, byte for byte; nil where none was given.
     public let metadata: [UInt8]?
 
+    /// A stored event, put together from its parts.
     public init(
         id: EventID,
         category: String,

@@ -4,12 +4,15 @@
 ///
 /// Zero is not an event; it stands for "before the first", so that `after: .zero` means everything.
 public struct EventID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The position as a number.
     public let rawValue: UInt64
 
+    /// The id of a position.
     public init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 
+    /// The id of a position.
     public init(_ rawValue: UInt64) {
         self.rawValue = rawValue
     }
@@ -17,10 +20,12 @@ public struct EventID: RawRepresentable, Hashable, Comparable, Sendable, CustomS
     /// The position before the first event.
     public static let zero = EventID(0)
 
+    /// By position.
     public static func < (lhs: EventID, rhs: EventID) -> Bool {
         lhs.rawValue < rhs.rawValue
     }
 
+    /// The position in decimal digits.
     public var description: String {
         String(rawValue)
     }

@@ -2,9 +2,12 @@
 
 /// A UUID as 16 bytes; printed in the canonical lower-case form of RFC 9562.
 public struct EventUUID: Hashable, Sendable, CustomStringConvertible {
+    /// The first eight bytes, in network order.
     public let high: UInt64
+    /// The last eight bytes, in network order.
     public let low: UInt64
 
+    /// An identifier of these 16 bytes, of whatever version.
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
@@ -64,6 +67,7 @@ public struct EventUUID: Hashable, Sendable, CustomStringConvertible {
         self.init(high: digits.0, low: digits.1)
     }
 
+    /// The canonical form: 36 characters, lower case.
     public var description: String {
         let hexadecimal = Array("0123456789abcdef")
         var text = ""

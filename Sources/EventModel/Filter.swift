@@ -11,6 +11,7 @@ public struct Criteria: Hashable, Sendable {
     /// All of these.
     public var tags: [String]
 
+    /// Criteria of these kinds; an empty kind asks nothing.
     public init(categories: [String] = [], aggregates: [String] = [], types: [String] = [], tags: [String] = []) {
         self.categories = categories
         self.aggregates = aggregates
@@ -23,6 +24,7 @@ public struct Criteria: Hashable, Sendable {
         categories.isEmpty && aggregates.isEmpty && types.isEmpty && tags.isEmpty
     }
 
+    /// The rule, on the names of an event.
     public func matches(category: String, aggregateID: String, eventType: String, tags eventTags: [String]) -> Bool {
         (categories.isEmpty || categories.contains(category))
             && (aggregates.isEmpty || aggregates.contains(aggregateID))
@@ -33,6 +35,7 @@ public struct Criteria: Hashable, Sendable {
 
 /// What the store knew by then, inclusive.
 public enum AsOf: Hashable, Sendable {
+    /// By id.
     case id(EventID)
     /// By `recordedAt`.
     case time(Timestamp)
@@ -50,8 +53,10 @@ public struct Filter: Hashable, Sendable {
     public var since: Timestamp?
     /// Inclusive upper bound on `timestamp`.
     public var until: Timestamp?
+    /// Only what the store knew by then.
     public var asOf: AsOf?
 
+    /// A filter of these alternatives within these bounds.
     public init(
         alternatives: [Criteria] = [],
         after: EventID? = nil,
@@ -85,8 +90,11 @@ public struct Filter: Hashable, Sendable {
         return alternatives.isEmpty
             || alternatives.contains {
                 $0.matches(
-                    category: event.category, aggregateID: event.aggregateID, eventType: event.eventType,
-                    tags: event.tags)
+                    category: event.category,
+                    aggregateID: event.aggregateID,
+                    eventType: event.eventType,
+                    tags: event.tags
+                )
             }
     }
 }
@@ -95,8 +103,10 @@ public struct Filter: Hashable, Sendable {
 public struct AppendCondition: Hashable, Sendable {
     /// Never empty of meaning: an empty list matches every event.
     public var alternatives: [Criteria]
+    /// Only events behind this one count.
     public var after: EventID
 
+    /// Refuses where an event that matches any alternative exists after `after`.
     public init(alternatives: [Criteria], after: EventID) {
         self.alternatives = alternatives
         self.after = after

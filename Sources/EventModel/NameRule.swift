@@ -2,6 +2,7 @@
 
 /// The rule for names: 1 to 255 bytes of UTF-8 without control characters.
 public enum NameRule {
+    /// The most bytes of UTF-8 a name can have.
     public static let maximumBytes = 255
 
     /// The reason why the bytes are no name, or nil where they are one. `what` is the word the sentence begins with.

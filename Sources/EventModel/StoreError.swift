@@ -3,6 +3,7 @@
 /// An error of the store: a stable code, the ids it is about, and a sentence that says what was wrong and what was
 /// expected.
 public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What kind of error it is. The raw values are the words of the wire and are stable.
     public enum Code: String, Hashable, Sendable, CaseIterable {
         /// Bad arguments, not a JSON object, bad UTF-8.
         case invalid = "INVALID"
@@ -28,11 +29,14 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case other = "ERR"
     }
 
+    /// What kind of error it is.
     public let code: Code
     /// The ids that are part of the error, as its code defines them.
     public let ids: [EventID]
+    /// A sentence for a person; its wording may change.
     public let message: String
 
+    /// An error of a code, about these ids.
     public init(_ code: Code, ids: [EventID] = [], _ message: String) {
         self.code = code
         self.ids = ids

@@ -3,15 +3,20 @@
 
 /// A moment: nanoseconds since the Unix epoch, from year 1677 to year 2262.
 public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Nanoseconds since the Unix epoch; negative before it.
     public let nanoseconds: Int64
 
+    /// The moment so many nanoseconds after the Unix epoch.
     public init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
 
+    /// The earliest moment, which stands for no lower bound; no event can have it.
     public static let distantPast = Timestamp(nanoseconds: .min)
+    /// The latest moment, which stands for no upper bound.
     public static let distantFuture = Timestamp(nanoseconds: .max)
 
+    /// Earlier before later.
     public static func < (lhs: Timestamp, rhs: Timestamp) -> Bool {
         lhs.nanoseconds < rhs.nanoseconds
     }

@@ -9,7 +9,7 @@ package struct LogOptions: Sendable {
     /// Raw files of sealed segments that are kept for the next burst; those beyond are removed.
     package var recycledFiles = 16
     /// zlib level of a segment that is sealed for the first time, 1 to 9.
-    package var sealingLevel = 6
+    package var sealingLevel = 8
     /// zlib level of a segment that compaction writes, 1 to 9.
     package var compactionLevel = 9
     /// Compaction merges segments up to this many bytes of records.

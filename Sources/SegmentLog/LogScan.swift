@@ -62,7 +62,7 @@ package struct LogScan: Sendable {
             }
             try checkForDamage(upTo: summary.firstID)
             candidates?.removeFirst()
-            if query.keys.isEmpty, query.contains(summary), !summary.isHole {
+            if query.keys.isEmpty, query.contains(summary), !summary.isUnreadable {
                 total += Int(summary.recordCount)
             } else {
                 total += matches(in: try view.segments[segment].block(index)).count

@@ -56,11 +56,10 @@ struct SealedFooter: Equatable {
         firstCovered = covering.lowerBound
         lastCovered = covering.upperBound
         recordCount = blocks.recordCount
-        let times = blocks.entries.flatMap { [$0.summary.firstRecordedAt, $0.summary.lastRecordedAt] }
-        // A block that could not be read has the widest bounds; the clock of the log must not start from those.
-        let known = times.filter { $0 != .minimum && $0 != .maximum }
-        firstRecordedAt = known.first ?? .minimum
-        lastRecordedAt = known.last ?? .minimum
+        // The bounds of a block that could not be read are no times: the clock of the log must not start from them.
+        let known = blocks.entries.map(\.summary).filter { !$0.isUnreadable }
+        firstRecordedAt = known.first?.firstRecordedAt ?? .minimum
+        lastRecordedAt = known.last?.lastRecordedAt ?? .minimum
     }
 
     func encoded() -> [UInt8] {

@@ -51,7 +51,7 @@ package final class SealedSegment: Segment {
             let table = BlockFinder.filled(found, covering: covering)
             self.footer = SealedFooter(header.identity, fileBytes: size, covering: covering, blocks: found)
             hasFooter = false
-            damage = table.entries.map(\.summary).filter(\.isHole).map { $0.firstID...$0.lastID }
+            damage = table.entries.map(\.summary).filter(\.isUnreadable).map { $0.firstID...$0.lastID }
             known.withLock { $0 = KnownBlocks(table: table, isComplete: false) }
         }
     }

@@ -8,23 +8,36 @@ internal import Disk
 import Synchronization
 
 extension SegmentLog {
-    /// Seals the oldest closed raw segment, if there is one. `pace` is called between blocks and may sleep; where it
+    /// Seals the oldest closed raw segment that can be sealed. `pace` is called between blocks and may sleep; where it
     /// returns false the work is abandoned. Returns whether a segment was sealed.
     package func sealOldest(pace: () -> Bool = { true }) throws(LogError) -> Bool {
         try maintenance.withLock { _ throws(LogError) in
             let segments = view.segments
-            // A segment with damage stays raw: its file is the evidence, and may hold more than was read.
-            let position = segments.dropLast().firstIndex { ($0 as? RawSegment)?.damage.isEmpty ?? false }
-            guard let position, let raw = segments[position] as? RawSegment else { return false }
-            let covering = raw.base...RecordID(segments[position + 1].base.rawValue - 1)
-            let sealed = try writeSealed(
-                [raw], covering: covering, level: options.sealingLevel, pace: pace)
-            guard let sealed else { return false }
-            replace([raw], with: sealed)
-            let (spares, path) = (spares, raw.path)
-            raw.retire { spares.retire(path) }
-            return true
+            var failure: LogError?
+            for (segment, next) in zip(segments, segments.dropFirst()) {
+                // A segment with damage stays raw: its file is the evidence, and may hold more than was read.
+                guard let raw = segment as? RawSegment, raw.damage.isEmpty else { continue }
+                do throws(LogError) {
+                    return try seal(raw, upTo: next.base, pace: pace)
+                } catch .corrupt(let ids, let reason) {
+                    // Damaged since it was opened. It must not keep those behind it waiting.
+                    failure = failure ?? .corrupt(ids, reason: reason)
+                }
+            }
+            if let failure { throw failure }
+            return false
         }
+    }
+
+    private func seal(_ raw: RawSegment, upTo next: RecordID, pace: () -> Bool) throws(LogError) -> Bool {
+        let covering = raw.base...RecordID(next.rawValue - 1)
+        guard let sealed = try writeSealed([raw], covering: covering, level: options.sealingLevel, pace: pace) else {
+            return false
+        }
+        replace([raw], with: sealed)
+        let (spares, path) = (spares, raw.path)
+        raw.retire { spares.retire(path) }
+        return true
     }
 
     /// Writes the records of `sources` into one sealed segment, verifies it, and puts it in place under the name of the

@@ -11,8 +11,9 @@ package struct BlockSummary: Hashable, Sendable {
     package internal(set) var firstRecordedAt: RecordTime
     package internal(set) var lastRecordedAt: RecordTime
 
-    /// Whether it stands for a block that could not be found: no block is empty.
-    var isHole: Bool { recordCount == 0 }
+    /// Whether it stands for a block that could not be found, or not be read: such a one has the widest bounds, so that
+    /// every reader who might want it comes to it and is told.
+    var isUnreadable: Bool { firstRecordedAt == .minimum && lastRecordedAt == .maximum }
 }
 
 /// A run of the log. May be read from any thread.

@@ -3,8 +3,9 @@
 
 /// Writes one JSON object: members one after another, then a note that brings it to the length drawn for it.
 struct EventData {
-    /// Lengths are drawn from here, evenly; what the members take beyond is bounded by their own words.
-    static let drawnBytes: ClosedRange<UInt64> = 121...385
+    /// Lengths are drawn from here, evenly. A note stays up to a sentence below what was drawn; what the members take
+    /// beyond is bounded by their own words.
+    static let drawnBytes: ClosedRange<UInt64> = 155...395
     private static let noteOpening: StaticString = #","note":""#
 
     var output: [UInt8]
@@ -27,13 +28,13 @@ struct EventData {
     }
 
     private mutating func note(until end: Int) {
-        // Room for the opening, a word, the quote and the brace.
-        guard output.count + Self.noteOpening.utf8CodeUnitCount + Vocabulary.longestNoteWord + 2 <= end else { return }
+        // Room for the opening, a sentence, the quote and the brace.
+        guard output.count + Self.noteOpening.utf8CodeUnitCount + Vocabulary.longestSentence + 2 <= end else { return }
         output.append(Self.noteOpening)
-        output.append(random.pick(Vocabulary.noteWords))
-        while output.count + 1 + Vocabulary.longestNoteWord + 2 <= end {
+        output.append(random.pick(Vocabulary.sentences))
+        while output.count + 1 + Vocabulary.longestSentence + 2 <= end {
             output.append(UInt8(ascii: " "))
-            output.append(random.pick(Vocabulary.noteWords))
+            output.append(random.pick(Vocabulary.sentences))
         }
         output.append(UInt8(ascii: "\""))
     }

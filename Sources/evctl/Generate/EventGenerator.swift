@@ -4,8 +4,8 @@
 
 struct EventGenerator {
     /// 2025-01-01T00:00:00Z
-    static let firstMicrosecond: UInt64 = 1_735_689_600_000_000
-    static let yearMicroseconds: UInt64 = 365 * 86_400 * 1_000_000
+    static let firstMillisecond: UInt64 = 1_735_689_600_000
+    static let yearMilliseconds: UInt64 = 365 * 86_400 * 1000
     /// One event in fifty is told late, up to a hundred steps.
     private static let lateOneIn: UInt64 = 50
     private static let latestSteps: UInt64 = 100
@@ -14,16 +14,16 @@ struct EventGenerator {
     /// Kinds by their weights, so that a draw is one look-up.
     private let draws: [Int]
     private let popularity: Popularity
-    private let stepMicroseconds: UInt64
+    private let stepMilliseconds: UInt64
     private var random: SplitMix64
-    private var clock = Self.firstMicrosecond
+    private var clock = Self.firstMillisecond
 
     /// `events` spreads the stream over one year. `aggregates` are shared among the four categories.
     init(seed: UInt64, events: UInt64, aggregates: UInt64) {
         random = SplitMix64(seed: seed)
         draws = kinds.enumerated().flatMap { repeatElement($0.offset, count: Int($0.element.weight)) }
         popularity = Popularity(things: max(1, aggregates / 4))
-        stepMicroseconds = Self.yearMicroseconds / max(1, events)
+        stepMilliseconds = max(1, Self.yearMilliseconds / max(1, events))
     }
 
     /// Appends one line with its break.
@@ -47,17 +47,17 @@ struct EventGenerator {
 
         let moment = nextMoment()
         output.append(#","timestamp":"#)
-        output.append(decimal: moment / 1_000_000)
+        output.append(decimal: moment / 1000)
         output.append(UInt8(ascii: "."))
-        output.append(decimal: moment % 1_000_000, width: 6)
+        output.append(decimal: moment % 1000, width: 3)
         output.append("}\n")
     }
 
     /// The clock moves by up to twice the mean step; some events are told late.
     private mutating func nextMoment() -> UInt64 {
-        clock += random.below(2 * stepMicroseconds + 1)
+        clock += random.below(2 * stepMilliseconds + 1)
         guard random.below(Self.lateOneIn) == 0 else { return clock }
-        let late = random.below(Self.latestSteps * stepMicroseconds)
-        return clock - min(late, clock - Self.firstMicrosecond)
+        let late = random.below(Self.latestSteps * stepMilliseconds)
+        return clock - min(late, clock - Self.firstMillisecond)
     }
 }

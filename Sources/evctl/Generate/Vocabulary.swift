@@ -35,11 +35,38 @@ enum Vocabulary {
     static let declines: [StaticString] = ["insufficient_funds", "expired_card", "suspected_fraud", "issuer_timeout"]
     static let reasons: [StaticString] = ["changed_mind", "found_cheaper", "too_late", "damaged", "wrong_item"]
     static let languages: [StaticString] = ["en", "fr", "de", "it", "es", "nl", "pt", "sv"]
-    /// What notes are written with; the longest has `longestNoteWord` bytes.
-    static let noteWords: [StaticString] = [
-        "please", "leave", "with", "the", "neighbour", "ring", "twice", "call", "before", "delivery", "gift", "wrapped",
-        "customer", "asked", "for", "a", "later", "date", "checked", "by", "hand", "box", "was", "open", "café", "next",
-        "door", "second", "floor", "no", "\\\"rush\\\"", "as", "agreed",
+    /// What notes are made of, as people at a service desk write them; none has more than `longestSentence` bytes.
+    static let sentences: [StaticString] = [
+        "Please leave the parcel with the neighbour.",
+        "Ring twice, the bell is weak.",
+        "Customer asked for delivery on Friday.",
+        "Call before delivery.",
+        "Gift wrapping agreed by phone.",
+        "The box was open on arrival.",
+        "Second floor, no lift.",
+        "Marked \\\"rush\\\" by the service desk.",
+        "To be handed over at the café next door.",
+        "Delivery date moved at the customer's wish.",
+        "Checked by hand, nothing missing.",
+        "Customer will collect it in person.",
+        "Side door, after six in the evening.",
+        "Confirmed by e-mail.",
+        "Waiting for the supplier's answer.",
+        "No signature needed.",
+        "Address checked against the invoice.",
+        "Packed together with an earlier order.",
+        "Customer is a member since 2019.",
+        "Returned to stock after inspection.",
+        "Label printed twice by mistake.",
+        "Forwarded to the night shift.",
+        "Weight differs from the order, accepted.",
+        "Voucher applied at checkout.",
+        "Please do not bend.",
+        "Counted twice.",
+        "Handled by the new team in the east.",
+        "Third reminder sent.",
+        "Seen by a colleague.",
+        "As agreed.",
     ]
-    static let longestNoteWord = 9
+    static let longestSentence = 48
 }

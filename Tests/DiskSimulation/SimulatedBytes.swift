@@ -30,8 +30,10 @@ struct SimulatedBytes: Sendable {
         unsynced.append((offset, bytes))
     }
 
+    /// Writes what is unsynced, and only that: what a failed sync has left in the page cache counts as written.
     mutating func sync() {
-        durable = current
+        if isTruncated { durable = [] }
+        for write in unsynced { Self.put(write.bytes[...], at: write.start, into: &durable) }
         isTruncated = false
         unsynced = []
     }

@@ -23,8 +23,14 @@ package final class SimulatedDisk: Disk {
 
     let state: Mutex<State>
 
-    package init() {
-        state = Mutex(State())
+    /// A disk with nothing on it, or with one directory.
+    package init(directory: String? = nil) {
+        var state = State()
+        if let directory {
+            state.names.change(adding: (directory, .directory))
+            state.names.sync("/")
+        }
+        self.state = Mutex(state)
     }
 
     private init(_ state: State) {

@@ -60,17 +60,15 @@ import Testing
         for operation in Self.operations {
             let crashed = Self.crash(at: operation)
             crashed.disk.restart(seed: UInt64(operation))
-            for step in 1... {
+            let whole = crashed.disk.copy()
+            #expect(Self.recover(whole) == nil)
+            for step in whole.changingOperations where step > crashed.disk.operations {
                 let disk = crashed.disk.copy()
-                disk.crash(atOperation: disk.operations + step)
-                let error = Self.recover(disk)
-                guard error?.isCrash ?? false else {
-                    #expect(error == nil, "crash at operation \(operation), recovery")
-                    break
-                }
+                disk.crash(atOperation: step)
+                #expect(Self.recover(disk) != nil)
                 disk.restart(seed: UInt64(operation + step))
                 let violations = CrashOracle(history: crashed.history).violations(on: disk)
-                #expect(violations == [], "crash at operation \(operation), then \(step) of the recovery")
+                #expect(violations == [], "crash at operation \(operation), recovery at \(step)")
             }
         }
     }
@@ -86,11 +84,5 @@ import Testing
             }
         }
         #expect(isFound)
-    }
-}
-
-extension LogError {
-    fileprivate var isCrash: Bool {
-        if case .disk(let error) = self { error.isCrash } else { false }
     }
 }

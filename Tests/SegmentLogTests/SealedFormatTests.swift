@@ -1,0 +1,182 @@
+// Owns: the layouts of a sealed segment: columns, blocks, key pages, directory, table, filter, footer. What is written
+// is read back, and damaged bytes are refused or give something harmless, never a trap.
+
+import Disk
+import DiskSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct SealedFormatTests {
+    private static let identity = SegmentIdentity(
+        store: UniqueID(bytes: Array(0..<16)), segment: UniqueID(bytes: Array(16..<32)))
+
+    /// Records with gaps in their ids and times at the ends of what a number holds.
+    private static func records() throws -> [Record] {
+        let (log, writer, _) = try openLog(SimulatedDisk())
+        let times: [Int64] = [0, .max, .min + 1, 5, -7, 6, 100]
+        for (index, time) in times.enumerated() {
+            try writer.commit(
+                [TestRecord(time: time, keys: ["k\(index)"], payload: noise(index * 9, seed: index))], at: Int64(index))
+        }
+        var scan = LogScan(log.view, LogQuery())
+        return try #require(try scan.next()).filter { $0.id.rawValue != 3 && $0.id.rawValue != 5 }
+    }
+
+    private static func header(of records: [Record]) -> SealedBlockHeader {
+        SealedBlockHeader(
+            offset: FileOffset(64), firstID: records[0].id, lastID: records[records.count - 1].id,
+            count: UInt32(records.count), rawBytes: 0, streamBytes: 0, streamCRC: 0, kind: .records)
+    }
+
+    @Test func `Columns give back records with gaps and extreme times`() throws {
+        let records = try Self.records()
+        let block = try #require(RecordColumns.decode(RecordColumns.encode(records), header: Self.header(of: records)))
+        let decoded = block.entries.indices.map { TestRecord(Record(block, $0)) }
+        #expect(decoded == records.map { TestRecord($0) })
+    }
+
+    @Test func `Columns with any byte changed are refused or harmless`() throws {
+        let records = try Self.records()
+        let bytes = RecordColumns.encode(records)
+        for offset in bytes.indices {
+            for value: UInt8 in [0, 0x7F, 0x80, 0xFF] {
+                var damaged = bytes
+                damaged[offset] = value
+                guard let block = RecordColumns.decode(damaged, header: Self.header(of: records)) else { continue }
+                for index in block.entries.indices { _ = TestRecord(Record(block, index)) }
+            }
+            #expect(RecordColumns.decode(Array(bytes[..<offset]), header: Self.header(of: records)) == nil)
+        }
+    }
+
+    @Test func `A block is inflated at its place in its segment, and no flip of it is`() {
+        let raw = noise(700, seed: 3)
+        let stream = Compression.deflate(raw, level: 6)
+        let offset = FileOffset(640)
+        let header = SealedBlockHeader(
+            offset: offset, firstID: RecordID(1), lastID: RecordID(9), count: 9, rawBytes: UInt32(raw.count),
+            streamBytes: UInt32(stream.count), streamCRC: Checksum.crc32(stream), kind: .keys)
+        let seed = Self.identity.seed
+        var bytes = header.encoded(seed: seed) + stream
+        func inflate(_ offset: FileOffset, _ seed: UInt32, _ kind: SealedBlockHeader.Kind) -> [UInt8]? {
+            SealedBlockHeader.inflate(bytes, at: offset, seed: seed, kind: kind)?.raw
+        }
+        #expect(inflate(offset, seed, .keys) == raw)
+        #expect(inflate(offset + 1, seed, .keys) == nil)
+        #expect(inflate(offset, seed ^ 1, .keys) == nil)
+        #expect(inflate(offset, seed, .records) == nil)
+        for bit in 0..<bytes.count * 8 {
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+            #expect(inflate(offset, seed, .keys) == nil, "bit \(bit)")
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+        }
+    }
+
+    @Test func `A stream that promises another length is refused`() {
+        let raw = noise(500, seed: 4)
+        let stream = Compression.deflate(raw, level: 9)
+        stream.withUnsafeBytes { stream in
+            #expect(Compression.inflate(stream, count: 500) == raw)
+            for count in [0, 1, 499, 501, 5_000] { #expect(Compression.inflate(stream, count: count) == nil) }
+            #expect(Compression.inflate(UnsafeRawBufferPointer(rebasing: stream.dropLast()), count: 500) == nil)
+        }
+        (stream + [0]).withUnsafeBytes { #expect(Compression.inflate($0, count: 500) == nil) }
+    }
+
+    @Test func `A footer is read back, and no flip of it is`() {
+        var footer = SealedFooter(identity: Self.identity)
+        footer.fileBytes = 1
+        footer.recordCount = 2
+        footer.firstCovered = RecordID(3)
+        footer.lastCovered = RecordID(4)
+        footer.recordBytes = 5
+        footer.firstRecordedAt = RecordTime(-6)
+        footer.lastRecordedAt = RecordTime(7)
+        footer.table = SealedFooter.Reference(offset: FileOffset(8), streamBytes: 9, rawBytes: 10)
+        footer.directory = SealedFooter.Reference(offset: FileOffset(11), streamBytes: 12, rawBytes: 13)
+        footer.filter = SealedFooter.Reference(offset: FileOffset(14), streamBytes: 15, rawBytes: 16)
+        var bytes = footer.encoded()
+        #expect(bytes.count == SealedFooter.bytes && SealedFooter(bytes) == footer)
+        for bit in 0..<bytes.count * 8 {
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+            // Bytes 12 to 15 are zero, and under the checksum like the rest.
+            #expect(SealedFooter(bytes) == nil, "bit \(bit)")
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+        }
+    }
+
+    @Test func `A filter knows all its keys, and few others`() throws {
+        var filter = KeyFilter(keyCount: 1_000)
+        func key(_ number: Int) -> [UInt8] { Array("order-\(number)".utf8) }
+        for number in 0..<1_000 { key(number).withUnsafeBytes { filter.insert($0) } }
+        let copy = try #require(KeyFilter(filter.encoded()))
+        #expect((0..<1_000).allSatisfy { key($0).withUnsafeBytes(copy.mayContain) })
+        let mistaken = (1_000..<11_000).count { key($0).withUnsafeBytes(copy.mayContain) }
+        #expect(mistaken < 200)
+        #expect(KeyFilter(Array(filter.encoded().dropLast())) == nil && KeyFilter([]) == nil)
+    }
+
+    @Test func `Key pages give back every key with its blocks, through the directory`() throws {
+        var pages: [KeyPageBuilder] = []
+        var page = KeyPageBuilder()
+        var directory = KeyDirectory()
+        let keys = (0..<3_000).map { "key-\($0 / 7)-\($0)" }.sorted()
+        for (index, key) in keys.enumerated() {
+            let blocks = index.isMultiple(of: 3) ? Array(0..<9) : [UInt32(index % 9)]
+            Array(key.utf8).withUnsafeBytes { page.add($0, blocks: blocks, records: index + 1, blockCount: 9) }
+            if page.isFull || index == keys.count - 1 {
+                let reference = SealedFooter.Reference(
+                    offset: FileOffset(pages.count), streamBytes: 1, rawBytes: UInt32(page.bytes.count))
+                directory.pages.append(KeyDirectory.Page(reference: reference, firstKey: page.firstKey))
+                pages.append(page)
+                page = KeyPageBuilder()
+            }
+        }
+        #expect(pages.count > 1)
+        let copy = try #require(KeyDirectory(directory.encoded()))
+        for (index, key) in keys.enumerated() {
+            let found = try #require(copy.page(of: Array(key.utf8)))
+            var entry: KeyEntry?
+            let isWhole = KeyPage.forEach(pages[Int(found.reference.offset.rawValue)].bytes, blockCount: 9) {
+                if $0 == Array(key.utf8) { entry = $1() }
+                return entry == nil
+            }
+            #expect(isWhole && entry?.recordCount == index + 1)
+            #expect(entry?.blocks == (index.isMultiple(of: 3) ? Array(0..<9) : [UInt32(index % 9)]))
+        }
+        #expect(copy.page(of: Array("a".utf8)) == nil)
+    }
+
+    @Test func `A page or directory with any byte changed is refused or harmless`() {
+        var page = KeyPageBuilder()
+        for number in 10..<20 {
+            Array("key\(number)".utf8).withUnsafeBytes {
+                page.add($0, blocks: [UInt32(number % 4)], records: 1, blockCount: 4)
+            }
+        }
+        for offset in page.bytes.indices {
+            for value: UInt8 in [0, 0x7F, 0x80, 0xFF] {
+                var damaged = page.bytes
+                damaged[offset] = value
+                _ = KeyPage.forEach(damaged, blockCount: 4) { _, entry in
+                    entry().blocks.allSatisfy { $0 < 4 }
+                }
+                _ = KeyDirectory(damaged)
+            }
+        }
+    }
+
+    @Test func `A block table is read back, and only whole entries are`() throws {
+        var table = BlockTable()
+        for number: UInt64 in 1...3 {
+            let summary = BlockSummary(
+                firstID: RecordID(number), lastID: RecordID(number + 1), recordCount: 2, minimumTime: RecordTime(-1),
+                maximumTime: RecordTime(9), firstRecordedAt: RecordTime(3), lastRecordedAt: RecordTime(4))
+            table.entries.append(
+                BlockTable.Entry(offset: FileOffset(number * 100), streamBytes: 5, rawBytes: 6, summary: summary))
+        }
+        #expect(BlockTable(table.encoded())?.entries == table.entries)
+        #expect(BlockTable(Array(table.encoded().dropLast())) == nil)
+    }
+}

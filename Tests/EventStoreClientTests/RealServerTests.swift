@@ -42,9 +42,16 @@ import Testing
     func fields() async throws {
         try await withServer { _, client in
             let new = NewEvent(
-                category: "kä se", aggregateID: "日本 1", eventType: "t", data: Array(#"{"n": 1e400,"n":18446744073709551616}"#.utf8),
-                timestamp: Timestamp(nanoseconds: -1), version: .max, uuid: .random(), tags: ["b", "a\"'"],
-                metadata: Array("{}".utf8))
+                category: "kä se",
+                aggregateID: "日本 1",
+                eventType: "t",
+                data: Array(#"{"n": 1e400,"n":18446744073709551616}"#.utf8),
+                timestamp: Timestamp(nanoseconds: -1),
+                version: .max,
+                uuid: .random(),
+                tags: ["b", "a\"'"],
+                metadata: Array("{}".utf8)
+            )
             let id = try await client.append(new)
             let event = try #require(try await client.get(id))
             #expect(event.category == new.category && event.aggregateID == new.aggregateID)
@@ -88,7 +95,9 @@ import Testing
     @Test("Filters, pages and blocking reads")
     func reading() async throws {
         try await withServer { _, client in
-            _ = try await client.appendPipelined((0..<30).map { event($0, type: $0.isMultiple(of: 2) ? "even" : "odd") })
+            _ = try await client.appendPipelined(
+                (0..<30).map { event($0, type: $0.isMultiple(of: 2) ? "even" : "odd") }
+            )
             let even = Filter(alternatives: [Criteria(types: ["even"])])
             #expect(try await client.read(even).map(\.id.rawValue) == (0..<15).map { UInt64($0 * 2 + 1) })
             #expect(try await client.read(count: 2, reversed: true).map(\.id.rawValue) == [30, 29])
@@ -104,7 +113,9 @@ import Testing
             func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
             #expect(text(try await client.state(of: "order-0", reducer: "counts")).contains(#""state":{"count":2}"#))
             #expect(text(try await client.fold(.lua(Self.counts), .all)).contains(#""state":{"count":6}"#))
-            #expect(text(try await client.projection("counts", asOf: .id(EventID(4)))).contains(#""state":{"count":4}"#))
+            #expect(
+                text(try await client.projection("counts", asOf: .id(EventID(4)))).contains(#""state":{"count":4}"#)
+            )
             #expect(text(try await client.projection("counts")).contains(#""state":{"count":6}"#))
             #expect(try await client.projections().map(\.health) == ["live"])
             try await client.rebuildProjection("counts")

@@ -49,19 +49,23 @@ import Testing
             for _ in 0..<3 { _ = try connection.ask(append) }
             #expect(
                 try connection.ask("EV.PROJECTION", "counts").text
-                    == #"{"name":"counts","events_processed":3,"event_id":3,"state":{"count":3}}"#)
+                    == #"{"name":"counts","events_processed":3,"event_id":3,"state":{"count":3}}"#
+            )
             #expect(
                 try connection.ask("EV.PROJECTION", "counts", "ASOF", "0").text
-                    == #"{"name":"counts","events_processed":0,"event_id":null,"state":{}}"#)
+                    == #"{"name":"counts","events_processed":0,"event_id":null,"state":{}}"#
+            )
             let list = try #require(try connection.ask("EV.PROJECTIONS").elements)
             #expect(list.count == 1)
             #expect(
                 list[0]
                     == .map([
-                        .bulk(Array("name".utf8)), .bulk(Array("counts".utf8)), .bulk(Array("event_id".utf8)), .integer(3),
+                        .bulk(Array("name".utf8)), .bulk(Array("counts".utf8)), .bulk(Array("event_id".utf8)),
+                        .integer(3),
                         .bulk(Array("lag".utf8)), .integer(0), .bulk(Array("health".utf8)), .bulk(Array("live".utf8)),
                         .bulk(Array("events_processed".utf8)), .integer(3),
-                    ]))
+                    ])
+            )
             let snapshots = try object(connection.ask("EV.SNAPSHOT"))["snapshots"] as? [[String: Any]]
             #expect(snapshots?.count == 1)
             #expect(snapshots?[0]["projection"] as? String == "counts")
@@ -95,16 +99,20 @@ import Testing
             _ = try connection.ask(append + ["TIMESTAMP", "20"])
             #expect(
                 try connection.ask("EV.STATE", "a", "REDUCER", "counts", "AT", "15").text
-                    == #"{"aggregate_id":"a","reducer":"counts","events_processed":1,"event_id":1,"state":{"count":1}}"#)
+                    == #"{"aggregate_id":"a","reducer":"counts","events_processed":1,"event_id":1,"state":{"count":1}}"#
+            )
             #expect(
                 try connection.ask("EV.STATE", "a\"\\", "REDUCER", "counts").text
-                    == #"{"aggregate_id":"a\"\\","reducer":"counts","events_processed":0,"event_id":null,"state":{}}"#)
+                    == #"{"aggregate_id":"a\"\\","reducer":"counts","events_processed":0,"event_id":null,"state":{}}"#
+            )
             #expect(
                 try connection.ask("EV.FOLD", "REDUCER", "counts", "SINCE", "15").text
-                    == #"{"reducer":"counts","events_processed":1,"event_id":2,"state":{"count":1}}"#)
+                    == #"{"reducer":"counts","events_processed":1,"event_id":2,"state":{"count":1}}"#
+            )
             #expect(
                 try connection.ask("EV.FOLD", "LUA", Self.counts).text
-                    == #"{"events_processed":2,"event_id":2,"state":{"count":2}}"#)
+                    == #"{"events_processed":2,"event_id":2,"state":{"count":2}}"#
+            )
         }
     }
 
@@ -122,8 +130,12 @@ import Testing
             let connection = try test.connect()
             for _ in 0..<3 { _ = try connection.ask(append) }
             let text = try connection.ask("EV.INFO").text ?? ""
-            let lines = text.split(separator: "\r\n").filter { !$0.hasPrefix("#") }.map { $0.split(separator: ":", maxSplits: 1) }
-            let values = Dictionary(uniqueKeysWithValues: lines.map { (String($0[0]), $0.count > 1 ? String($0[1]) : "") })
+            let lines = text.split(separator: "\r\n").filter { !$0.hasPrefix("#") }.map {
+                $0.split(separator: ":", maxSplits: 1)
+            }
+            let values = Dictionary(
+                uniqueKeysWithValues: lines.map { (String($0[0]), $0.count > 1 ? String($0[1]) : "") }
+            )
             for key in [
                 "version", "uptime_seconds", "state", "store_uuid", "first_id", "last_id", "segments_sealed",
                 "segments_raw", "log_bytes", "record_bytes", "seal_backlog_bytes", "subscriptions", "connections",

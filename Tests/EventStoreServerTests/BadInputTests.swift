@@ -41,22 +41,58 @@ import Testing
         Case("Infinity", append(#"{"a":Infinity}"#), "INVALID", "data"),
         Case("a control character in a string", append("{\"a\":\"\u{1}\"}"), "INVALID", "data"),
         Case(
-            "invalid UTF-8 in data", bytes: append("x").dropLast().map { Array($0.utf8) } + [Array("{\"a\":\"".utf8) + [0xFF] + Array("\"}".utf8)],
-            "INVALID", ["data"]),
-        Case("metadata that is no object", append("{}") + ["METADATA", "7"], "INVALID", "metadata", "expected a JSON object"),
+            "invalid UTF-8 in data",
+            bytes: append("x").dropLast().map { Array($0.utf8) } + [
+                Array("{\"a\":\"".utf8) + [0xFF] + Array("\"}".utf8)
+            ],
+            "INVALID",
+            ["data"]
+        ),
+        Case(
+            "metadata that is no object",
+            append("{}") + ["METADATA", "7"],
+            "INVALID",
+            "metadata",
+            "expected a JSON object"
+        ),
         Case("an empty category", ["EV.APPEND", "", "a", "t", "{}"], "INVALID", "argument 1", "category"),
         Case("an empty aggregate", ["EV.APPEND", "c", "", "t", "{}"], "INVALID", "argument 2", "aggregate"),
         Case("an empty type", ["EV.APPEND", "c", "a", "", "{}"], "INVALID", "argument 3", "type"),
         Case("an empty tag", append("{}") + ["TAG", ""], "INVALID", "argument 6", "tag"),
         Case(
-            "an over-long category", ["EV.APPEND", String(repeating: "x", count: 256), "a", "t", "{}"], "INVALID",
-            "argument 1", "256", "255"),
-        Case("a control character in a name", ["EV.APPEND", "c", "a\nb", "t", "{}"], "INVALID", "argument 2", "control"),
+            "an over-long category",
+            ["EV.APPEND", String(repeating: "x", count: 256), "a", "t", "{}"],
+            "INVALID",
+            "argument 1",
+            "256",
+            "255"
+        ),
         Case(
-            "invalid UTF-8 in a name", bytes: [Array("EV.APPEND".utf8), [0xC3], [0x61], [0x74], [0x7B, 0x7D]], "INVALID",
-            ["argument 1", "UTF-8"]),
-        Case("a timestamp that is not one", append("{}") + ["TIMESTAMP", "yesterday"], "INVALID", "argument 6", "yesterday"),
-        Case("a timestamp without a zone", append("{}") + ["TIMESTAMP", "2026-03-01T09:00:00"], "INVALID", "argument 6"),
+            "a control character in a name",
+            ["EV.APPEND", "c", "a\nb", "t", "{}"],
+            "INVALID",
+            "argument 2",
+            "control"
+        ),
+        Case(
+            "invalid UTF-8 in a name",
+            bytes: [Array("EV.APPEND".utf8), [0xC3], [0x61], [0x74], [0x7B, 0x7D]],
+            "INVALID",
+            ["argument 1", "UTF-8"]
+        ),
+        Case(
+            "a timestamp that is not one",
+            append("{}") + ["TIMESTAMP", "yesterday"],
+            "INVALID",
+            "argument 6",
+            "yesterday"
+        ),
+        Case(
+            "a timestamp without a zone",
+            append("{}") + ["TIMESTAMP", "2026-03-01T09:00:00"],
+            "INVALID",
+            "argument 6"
+        ),
         Case("a timestamp out of range", append("{}") + ["TIMESTAMP", "99999999999999"], "INVALID", "argument 6"),
         Case("a timestamp missing", append("{}") + ["TIMESTAMP"], "INVALID", "argument 6", "time"),
         Case("version zero", append("{}") + ["VERSION", "0"], "INVALID", "argument 6"),
@@ -123,7 +159,8 @@ import Testing
     func oddButValid() async throws {
         let texts = [
             #"{"a":1,"a":2}"#, #"{"n":123456789012345678901234567890123456789}"#, #"{"n":1e999,"m":-0.0}"#,
-            #"{"n":18446744073709551616,"m":-9223372036854775809}"#, " {\t\"a\" :\r\n 1 } ", #"{"\u0000":"\ud83d\ude00"}"#,
+            #"{"n":18446744073709551616,"m":-9223372036854775809}"#, " {\t\"a\" :\r\n 1 } ",
+            #"{"\u0000":"\ud83d\ude00"}"#,
             "{\"käse\":\"日本 🙂\"}", "{}",
         ]
         try await TestServer.run { test in

@@ -65,7 +65,10 @@ import Testing
             try writer.send(Array(repeating: append, count: 300))
             var ids: [UInt64] = []
             while ids.count < 300 {
-                ids += try reader.ask("EV.READ", "AFTER", "\(ids.last ?? 0)", "COUNT", "7", "BLOCK", "5000").events?.map(\.id.rawValue) ?? []
+                ids +=
+                    try reader.ask("EV.READ", "AFTER", "\(ids.last ?? 0)", "COUNT", "7", "BLOCK", "5000").events?.map(
+                        \.id.rawValue
+                    ) ?? []
                 if ids.isEmpty { break }
             }
             #expect(ids == Array(1...300))

@@ -24,7 +24,8 @@ import Testing
                 names == [
                     "event_id", "category", "event_type", "aggregate_id", "data", "timestamp", "version", "recorded_at",
                     "id", "tags", "metadata",
-                ])
+                ]
+            )
             let event = try #require(RESPValue.map(map).event)
             #expect(event.timestamp == Timestamp(nanoseconds: 1_500_000_000))
             #expect(event.version == 2)

@@ -11,9 +11,11 @@ import Testing
     @Test(
         "Bytes that are no frame are answered with a protocol error and the connection is closed",
         arguments: [
-            "*1073741824\r\n", "*99999999999999999999\r\n", "*-5\r\n", "*x\r\n", "*1\r\n$2147483648\r\n", "*1\r\n$-7\r\n",
+            "*1073741824\r\n", "*99999999999999999999\r\n", "*-5\r\n", "*x\r\n", "*1\r\n$2147483648\r\n",
+            "*1\r\n$-7\r\n",
             "*1\r\n$99999999999\r\n", "*1\r\n:5\r\n", "*1\r\n$4\r\nPINGxx", "'unbalanced\r\n", "*2\n",
-        ])
+        ]
+    )
     func broken(bytes: String) async throws {
         try await TestServer.run { test in
             let (bystander, culprit) = (try test.connect(), try test.connect())
@@ -97,7 +99,9 @@ import Testing
     @Test("A client that goes away in the middle of a command, or of an append, leaves nothing behind")
     func goneAway() async throws {
         try await TestServer.run { test in
-            for bytes in ["*5\r\n$9\r\nEV.APPEND\r\n$1\r\nc", "EV.READ AFTER $ BLOCK 0\r\n", "MULTI\r\nEV.APPEND c a t {}\r\n"] {
+            for bytes in [
+                "*5\r\n$9\r\nEV.APPEND\r\n$1\r\nc", "EV.READ AFTER $ BLOCK 0\r\n", "MULTI\r\nEV.APPEND c a t {}\r\n",
+            ] {
                 try test.connect().send(bytes)
             }
             #expect(try eventually { try test.info("connections") == "1" })

@@ -30,7 +30,8 @@ import Testing
             let path = test.directory.path + "/" + String(repeating: "x", count: 100)
             let refusal = try await refusal(test, at: path)
             #expect(refusal.contains("\(path.utf8.count)") && refusal.contains("103"), "\(refusal)")
-            let longest = test.directory.path + "/" + String(repeating: "y", count: 102 - test.directory.path.utf8.count)
+            let longest =
+                test.directory.path + "/" + String(repeating: "y", count: 102 - test.directory.path.utf8.count)
             let server = try await start(test, at: longest)
             let answer = try RawConnection(longest).ask("PING")
             #expect(answer == .simple("PONG"))

@@ -15,7 +15,8 @@ import Testing
             let connection = try test.connect()
             try connection.send([
                 append, ["EV.APPEND", "c", "a", "t", "nonsense"], append, ["EV.COUNT"], ["NONSENSE"], append, ["MULTI"],
-                append, append, ["EXEC"], ["EV.GET", "5"], append + ["UNLESS", "AFTER", "0"], ["PING"], append, ["EV.COUNT"],
+                append, append, ["EXEC"], ["EV.GET", "5"], append + ["UNLESS", "AFTER", "0"], ["PING"], append,
+                ["EV.COUNT"],
             ])
             let replies = try connection.receive(15)
             #expect(replies[0] == .integer(1))
@@ -31,7 +32,10 @@ import Testing
         }
     }
 
-    @Test("A long pipeline of every kind of command, cut anywhere, is answered in order", arguments: [1, 7, 1000, 100_000])
+    @Test(
+        "A long pipeline of every kind of command, cut anywhere, is answered in order",
+        arguments: [1, 7, 1000, 100_000]
+    )
     func long(chunk: Int) async throws {
         try await TestServer.run { test in
             let connection = try test.connect()
@@ -91,7 +95,9 @@ import Testing
             let (connection, other) = (try test.connect(), try test.connect())
             let data = "{\"p\":\"" + String(repeating: "x", count: 100_000) + "\"}"
             for _ in 0..<7 { _ = try other.ask("EV.APPEND", "c", "a", "t", data) }
-            try connection.send([["EV.READ"], ["EV.APPEND", "c", "a", "t", "{}"], ["QUIT"], ["EV.APPEND", "c", "a", "t", "{}"]])
+            try connection.send([
+                ["EV.READ"], ["EV.APPEND", "c", "a", "t", "{}"], ["QUIT"], ["EV.APPEND", "c", "a", "t", "{}"],
+            ])
             usleep(100_000)
             #expect(try connection.receive().events?.count == 7)
             #expect(try connection.receive() == .integer(8))

@@ -37,7 +37,9 @@ import Testing
         try await TestServer.run { test in
             let writer = try test.connect()
             for _ in 0..<3 { _ = try writer.ask(append) }
-            let cases: [([String], UInt64)] = [([], 4), (["FROM", "0"], 1), (["FROM", "1"], 1), (["AFTER", "0"], 1), (["AFTER", "2"], 3)]
+            let cases: [([String], UInt64)] = [
+                ([], 4), (["FROM", "0"], 1), (["FROM", "1"], 1), (["AFTER", "0"], 1), (["AFTER", "2"], 3),
+            ]
             let subscribers = try cases.map { _ in try test.connect(resp3: true) }
             for (subscriber, (words, _)) in zip(subscribers, cases) {
                 #expect(try subscriber.ask(["EV.SUBSCRIBE"] + words) == .integer(1))

@@ -14,7 +14,8 @@ import Testing
             try connection.send([["MULTI"], append, append, ["EXEC"], append])
             #expect(
                 try connection.receive(5)
-                    == [.ok, .queued, .queued, .array([.integer(1), .integer(2)]), .integer(3)])
+                    == [.ok, .queued, .queued, .array([.integer(1), .integer(2)]), .integer(3)]
+            )
             #expect(try connection.ask("MULTI") == .ok)
             #expect(try connection.ask("EXEC") == .array([]))
         }
@@ -38,9 +39,11 @@ import Testing
     @Test(
         "A mistake between MULTI and EXEC is answered at once, and EXEC with EXECABORT: nothing is appended",
         arguments: [
-            ["EV.APPEND", "c", "a", "t", "nonsense"], ["EV.APPEND", "c", "a", "t"], ["NONSENSE"], ["MULTI"], ["EV.COUNT"],
+            ["EV.APPEND", "c", "a", "t", "nonsense"], ["EV.APPEND", "c", "a", "t"], ["NONSENSE"], ["MULTI"],
+            ["EV.COUNT"],
             ["EV.APPEND", "c", "a", "t", "{}", "TIMESTAMP", "soon"],
-        ])
+        ]
+    )
     func mistake(words: [String]) async throws {
         try await TestServer.run { test in
             let connection = try test.connect()

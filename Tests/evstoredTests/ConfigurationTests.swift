@@ -13,20 +13,30 @@ import Testing
     private let directory = TemporaryDirectory()
 
     private func load(
-        _ yaml: String? = nil, dataDirectory: String? = nil, socket: String? = nil, environment: [String: String] = [:]
+        _ yaml: String? = nil,
+        dataDirectory: String? = nil,
+        socket: String? = nil,
+        environment: [String: String] = [:]
     ) throws -> Configuration {
         var environment = environment
         environment["EVSTORED_CONFIG"] = environment["EVSTORED_CONFIG"] ?? directory.path + "/evstored.yaml"
         try directory.write(yaml ?? "", to: "evstored.yaml")
         return try Configuration.load(
-            file: nil, dataDirectory: dataDirectory, socket: socket, environment: environment)
+            file: nil,
+            dataDirectory: dataDirectory,
+            socket: socket,
+            environment: environment
+        )
     }
 
     private func mistake(_ yaml: String, environment: [String: String] = [:]) throws -> String {
         try #require(throws: Configuration.Mistake.self) { try load(yaml, environment: environment) }.description
     }
 
-    @Test("Without a file, flags or environment the defaults are INTERFACE's", arguments: ["", "# nothing\n", "reducers:\n"])
+    @Test(
+        "Without a file, flags or environment the defaults are INTERFACE's",
+        arguments: ["", "# nothing\n", "reducers:\n"]
+    )
     func defaults(yaml: String) throws {
         let configuration = try load(yaml)
         #expect(configuration.store.directory == "/var/lib/evstored")
@@ -81,7 +91,8 @@ import Testing
             ("log_level: loud\n", "log_level: expected one of error, warning, info, debug"),
             ("projections: {a: b}\n", "projections: expected a list"), ("socket_mode: 999\n", "socket_mode: expected"),
             ("- a\n", "must be a mapping"), ("a: [\n", "not valid YAML"), ("socket: a\nsocket: b\n", "socket"),
-        ])
+        ]
+    )
     func wrongValues(yaml: String, expected: String) throws {
         let mistake = try mistake(yaml)
         #expect(mistake.contains(expected), "\(mistake)")

@@ -55,7 +55,9 @@ import Testing
         _ = try await client.appendPipelined((0..<10).map { event($0) })
         #expect(text(try await client.projection("counts")).contains(#""count":10"#))
         try daemon.directory.write(
-            "return { reduce = function(s, e) s.sum = (s.sum or 0) + e.data.n return s end }", to: "reducers/counts.lua")
+            "return { reduce = function(s, e) s.sum = (s.sum or 0) + e.data.n return s end }",
+            to: "reducers/counts.lua"
+        )
         daemon.signal(SIGHUP)
         while !daemon.log.contains("reloaded;") { try await Task.sleep(for: .milliseconds(5)) }
         #expect(text(try await client.projection("counts")).contains(#""sum":45"#))
@@ -110,7 +112,9 @@ import Testing
     @Test("A socket that the service manager hands over is served, told about, and left in place")
     func activation() async throws {
         let daemon = try DaemonProcess()
-        let (listening, notify) = (try Self.bound(daemon.socket, SOCK_STREAM), try Self.bound(daemon.directory.path + "/notify", SOCK_DGRAM))
+        let (listening, notify) = (
+            try Self.bound(daemon.socket, SOCK_STREAM), try Self.bound(daemon.directory.path + "/notify", SOCK_DGRAM)
+        )
         #expect(listen(listening, 16) == 0)
         try daemon.start(environment: ["NOTIFY_SOCKET": daemon.directory.path + "/notify"], listening: listening)
         let client = try await daemon.connect()
@@ -122,7 +126,8 @@ import Testing
         while case let count = recv(notify, &buffer, buffer.count, Int32(MSG_DONTWAIT)), count > 0 {
             states += String(decoding: buffer[..<count], as: UTF8.self) + "\n"
         }
-        let ready = try #require(states.firstRange(of: "READY=1")), stopping = try #require(states.firstRange(of: "STOPPING=1"))
+        let ready = try #require(states.firstRange(of: "READY=1")),
+            stopping = try #require(states.firstRange(of: "STOPPING=1"))
         #expect(ready.lowerBound < stopping.lowerBound)
         close(listening)
         close(notify)

@@ -52,8 +52,12 @@ import Testing
     func descriptors() {
         #expect(ServiceManager(environment: ["LISTEN_FDS": "1", "LISTEN_PID": "1"]).listeningDescriptor == nil)
         #expect(ServiceManager(environment: ["LISTEN_FDS": "1"]).listeningDescriptor == nil)
-        #expect(ServiceManager(environment: ["LISTEN_FDS": "0", "LISTEN_PID": "\(getpid())"]).listeningDescriptor == nil)
-        #expect(ServiceManager(environment: ["LISTEN_FDS": "x", "LISTEN_PID": "\(getpid())"]).listeningDescriptor == nil)
+        #expect(
+            ServiceManager(environment: ["LISTEN_FDS": "0", "LISTEN_PID": "\(getpid())"]).listeningDescriptor == nil
+        )
+        #expect(
+            ServiceManager(environment: ["LISTEN_FDS": "x", "LISTEN_PID": "\(getpid())"]).listeningDescriptor == nil
+        )
     }
 
     @Test("The watchdog is fed twice in its time, where it is ours")

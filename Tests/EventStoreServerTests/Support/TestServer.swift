@@ -26,7 +26,8 @@ final class TestServer: Sendable {
 
     /// Runs `body` with a server whose reducers are these, all of them live.
     static func run(
-        reducers: [String: String] = [:], store configureStore: (inout StoreOptions) -> Void = { _ in },
+        reducers: [String: String] = [:],
+        store configureStore: (inout StoreOptions) -> Void = { _ in },
         server configureServer: (inout ServerOptions) -> Void = { _ in },
         _ body: (TestServer) async throws -> Void
     ) async throws {
@@ -70,7 +71,9 @@ final class TestServer: Sendable {
     /// A value of EV.INFO.
     func info(_ key: String) throws -> String? {
         let text = try connect().ask("EV.INFO").text ?? ""
-        return text.split(separator: "\r\n").first { $0.hasPrefix(key + ":") }.map { String($0.dropFirst(key.count + 1)) }
+        return text.split(separator: "\r\n").first { $0.hasPrefix(key + ":") }.map {
+            String($0.dropFirst(key.count + 1))
+        }
     }
 }
 

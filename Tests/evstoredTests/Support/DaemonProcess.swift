@@ -26,7 +26,9 @@ final class DaemonProcess {
               bytes: 1048576
               spare_files: 1
             \(yaml)
-            """, to: "evstored.yaml")
+            """,
+            to: "evstored.yaml"
+        )
     }
 
     deinit {
@@ -35,7 +37,9 @@ final class DaemonProcess {
 
     /// Starts the program; with its own configuration where no arguments are given.
     func start(
-        _ arguments: [String]? = nil, environment: [String: String] = [:], listening descriptor: Int32? = nil
+        _ arguments: [String]? = nil,
+        environment: [String: String] = [:],
+        listening descriptor: Int32? = nil
     ) throws {
         let program = Self.products + "/evstored"
         let arguments = arguments ?? ["--config", directory.path + "/evstored.yaml"]

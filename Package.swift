@@ -101,17 +101,23 @@ let package = Package(
         .testTarget(name: "EventWireTests", dependencies: ["EventWire", "EventModel"], swiftSettings: settings),
         .testTarget(
             name: "EventStoreServerTests",
-            dependencies: ["EventStoreServer", "EventStore", "EventWire", "EventModel", "Disk"],
+            dependencies: ["EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "EventStoreClientTests",
             dependencies: [
-                "EventStoreClient", "EventStoreServer", "EventStore", "EventWire", "EventModel", "Disk", nioCore, nioPosix,
+                "EventStoreClient", "EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog", nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "evstoredTests", dependencies: ["evstored", "EventStore"], swiftSettings: settings),
+        .testTarget(
+            name: "evstoredTests",
+            dependencies: [
+                "evstored", "EventStoreServer", "EventStoreClient", "EventStore", "EventWire", "EventModel", "SegmentLog",
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "evctlTests",
             dependencies: ["evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventModel", "SegmentLog"],

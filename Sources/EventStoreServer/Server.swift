@@ -105,11 +105,10 @@ package final class Server: Sendable {
 
     /// Makes way for a new socket: removes the file of a server that is gone, and refuses to touch one that answers.
     private static func clear(_ path: String) throws {
-        var address = sockaddr_un()
-        let limit = MemoryLayout.size(ofValue: address.sun_path) - 1
-        guard path.utf8.count <= limit else {
+        guard path.utf8.count <= ServerOptions.maximumPathBytes else {
             throw StartError(
-                description: "the socket path is \(path.utf8.count) bytes long, the system's limit is \(limit): \(path)")
+                description: "the socket path is \(path.utf8.count) bytes long, "
+                    + "the limit is \(ServerOptions.maximumPathBytes): \(path)")
         }
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
@@ -118,6 +117,7 @@ package final class Server: Sendable {
         }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
+        var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let connected = withUnsafePointer(to: &address) {

@@ -3,7 +3,10 @@
 package import EventWire
 
 package struct ServerOptions: Sendable {
-    /// Where the socket is. At most 107 bytes, which is the system's limit.
+    /// SwiftNIO's limit, which is the least of all systems it runs on; Linux itself takes 107.
+    package static let maximumPathBytes = 103
+
+    /// Where the socket is.
     package var socketPath: String
     /// A listening socket handed over by the service manager, instead of making one at `socketPath`.
     package var listeningDescriptor: Int32?

@@ -60,7 +60,9 @@ struct Configuration {
 
     private mutating func apply(_ node: Node, prefix: String, path: String, folder: String) throws(Mistake) {
         guard let mapping = node.mapping else {
-            throw Mistake(description: "\(path): \(prefix.isEmpty ? "the file" : prefix) must be a mapping of keys")
+            let line = node.mark.map { ":\($0.line)" } ?? ""
+            let what = prefix.isEmpty ? "the file" : String(prefix.dropLast())
+            throw Mistake(description: "\(path)\(line): \(what) must be a mapping of keys")
         }
         for (key, value) in mapping {
             let name = prefix + (key.string ?? "?")

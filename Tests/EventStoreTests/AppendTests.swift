@@ -23,7 +23,8 @@ import Testing
             answers == [
                 .appended([1]), .appended([2]), .refused(.invalid, []), .appended([3, 4]), .refused(.conflict, [4]),
                 .appended([5]),
-            ])
+            ]
+        )
     }
 
     @Test("Ids are 1 to n without a gap over batches, rolls and restarts")
@@ -48,7 +49,12 @@ import Testing
         let test = try TestStore()
         let padding = String(repeating: "x", count: 1000)
         let events = (0..<3000).map { n in
-            NewEvent(category: "c", aggregateID: "a", eventType: "t", data: Array("{\"n\":\(n),\"p\":\"\(padding)\"}".utf8))
+            NewEvent(
+                category: "c",
+                aggregateID: "a",
+                eventType: "t",
+                data: Array("{\"n\":\(n),\"p\":\"\(padding)\"}".utf8)
+            )
         }
         let answers = test.append(events)
         #expect(answers == (1...3000).map { .appended([$0]) })
@@ -60,8 +66,11 @@ import Testing
     func tooBig() throws {
         let test = try TestStore()
         let huge = NewEvent(
-            category: "c", aggregateID: "a", eventType: "t",
-            data: Array("{\"p\":\"\(String(repeating: "x", count: 1 << 20))\"}".utf8))
+            category: "c",
+            aggregateID: "a",
+            eventType: "t",
+            data: Array("{\"p\":\"\(String(repeating: "x", count: 1 << 20))\"}".utf8)
+        )
         #expect(test.append([huge, .numbered(1)]) == [.refused(.tooBig, []), .appended([1])])
     }
 
@@ -94,19 +103,35 @@ import Testing
     func faithful() throws {
         let test = try TestStore()
         let event = NewEvent(
-            category: "kä se", aggregateID: "日本 1", eventType: "t", data: Array("{ \"n\" : 1e400, \"n\":2 }".utf8),
-            timestamp: Timestamp(nanoseconds: -1), version: .max, uuid: .random(), tags: ["b", "a", "b"],
-            metadata: Array("{}".utf8))
+            category: "kä se",
+            aggregateID: "日本 1",
+            eventType: "t",
+            data: Array("{ \"n\" : 1e400, \"n\":2 }".utf8),
+            timestamp: Timestamp(nanoseconds: -1),
+            version: .max,
+            uuid: .random(),
+            tags: ["b", "a", "b"],
+            metadata: Array("{}".utf8)
+        )
         test.append(event)
         func check() throws {
             let stored = try #require(try test.store.event(EventID(1))).event
             #expect(
                 stored
                     == Event(
-                        id: EventID(1), category: event.category, aggregateID: event.aggregateID,
-                        eventType: event.eventType, data: event.data, timestamp: event.timestamp!,
-                        recordedAt: stored.recordedAt, version: event.version, uuid: event.uuid, tags: event.tags,
-                        metadata: event.metadata))
+                        id: EventID(1),
+                        category: event.category,
+                        aggregateID: event.aggregateID,
+                        eventType: event.eventType,
+                        data: event.data,
+                        timestamp: event.timestamp!,
+                        recordedAt: stored.recordedAt,
+                        version: event.version,
+                        uuid: event.uuid,
+                        tags: event.tags,
+                        metadata: event.metadata
+                    )
+            )
         }
         try check()
         try test.roll()
@@ -130,7 +155,9 @@ import Testing
         let events = try test.all()
         #expect(events.map(\.id.rawValue) == Array(1...400))
         for thread in 0..<8 {
-            let own = events.filter { $0.aggregateID == "thread-\(thread)" }.map { String(decoding: $0.data, as: UTF8.self) }
+            let own = events.filter { $0.aggregateID == "thread-\(thread)" }.map {
+                String(decoding: $0.data, as: UTF8.self)
+            }
             #expect(own == (0..<50).map { "{\"n\":\($0)}" })
         }
     }

@@ -13,7 +13,8 @@ import Testing
         #expect(test.append(.numbered(2), unless: .unless(aggregate: "thing-1", after: 0)) == .refused(.conflict, [1]))
         #expect(
             test.append(.numbered(3, aggregate: "thing-2"), unless: .unless(aggregate: "thing-2", after: 0))
-                == .appended([2]))
+                == .appended([2])
+        )
     }
 
     @Test("AFTER the id last read is optimistic concurrency")
@@ -41,11 +42,14 @@ import Testing
         event.tags = ["course:1", "student:7"]
         test.append(event)
         event.aggregateID = "thing-2"
-        #expect(test.append(event, unless: .unless(tags: ["course:1", "student:7"], after: 0)) == .refused(.conflict, [1]))
+        #expect(
+            test.append(event, unless: .unless(tags: ["course:1", "student:7"], after: 0)) == .refused(.conflict, [1])
+        )
         #expect(test.append(event, unless: .unless(tags: ["course:1", "student:8"], after: 0)) == .appended([2]))
         let either = AppendCondition(
             alternatives: [Criteria(tags: ["nobody"]), Criteria(types: ["happened"], tags: ["student:7"])],
-            after: EventID(1))
+            after: EventID(1)
+        )
         #expect(test.append(event, unless: either) == .refused(.conflict, [2]))
     }
 
@@ -56,7 +60,8 @@ import Testing
         #expect(test.append(.numbered(1), unless: empty) == .appended([1]))
         #expect(test.append(.numbered(2), unless: empty) == .refused(.conflict, [1]))
         #expect(
-            test.append(.numbered(2), unless: AppendCondition(alternatives: [], after: EventID(1))) == .appended([2]))
+            test.append(.numbered(2), unless: AppendCondition(alternatives: [], after: EventID(1))) == .appended([2])
+        )
     }
 
     @Test("Events of the same frame are in the way, though they are not durable yet")
@@ -75,7 +80,9 @@ import Testing
             for n in 0..<50 {
                 let aggregate = "thing-\(n)"
                 let new = AppendCondition.unless(aggregate: aggregate, after: 0)
-                for _ in 0..<2 { NewEvent.numbered(n, aggregate: aggregate).withParts { batch.append($0, unless: new) } }
+                for _ in 0..<2 {
+                    NewEvent.numbered(n, aggregate: aggregate).withParts { batch.append($0, unless: new) }
+                }
                 NewEvent.numbered(n, aggregate: "noise").withParts { batch.append($0) }
             }
         }

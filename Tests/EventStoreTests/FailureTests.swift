@@ -46,7 +46,8 @@ import Testing
             answers == [
                 .refused(.failed, []), .refused(.failed, []), .refused(.failed, []), .existing([1]),
                 .refused(.failed, []),
-            ])
+            ]
+        )
     }
 
     @Test("After a failed sync reads go on, of what was durable before")
@@ -79,7 +80,12 @@ import Testing
         let disk = FaultyDisk()
         let test = try TestStore(disk: disk) { $0.log.spareFiles = 0 }
         let padding = String(repeating: "x", count: 100_000)
-        let event = NewEvent(category: "c", aggregateID: "a", eventType: "t", data: Array("{\"p\":\"\(padding)\"}".utf8))
+        let event = NewEvent(
+            category: "c",
+            aggregateID: "a",
+            eventType: "t",
+            data: Array("{\"p\":\"\(padding)\"}".utf8)
+        )
         disk.fillUp()
         var acknowledged: [UInt64] = []
         var refusals = 0

@@ -35,10 +35,12 @@ import Testing
             test.append(
                 (0..<10).map { k in
                     var event = random.event(n * 10 + k)
-                    let late = Int64.random(in: 0..<10, using: &random) == 0 ? Int64.random(in: 0...30, using: &random) : 0
+                    let late =
+                        Int64.random(in: 0..<10, using: &random) == 0 ? Int64.random(in: 0...30, using: &random) : 0
                     event.timestamp = Timestamp(seconds: Int64(n) - late)
                     return event
-                })
+                }
+            )
             if n.isMultiple(of: 9) { try test.roll() }
             if n.isMultiple(of: 7) {
                 _ = try test.projection("checksum")

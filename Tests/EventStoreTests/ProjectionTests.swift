@@ -109,13 +109,17 @@ import Testing
         #expect(try test.all().map { String(decoding: $0.data, as: UTF8.self) } == [#"{"n":7}"#, #"{"n":8}"#])
     }
 
-    @Test("A changed reducer file is noticed at a reload, and rebuilt from the first event; the others keep their state")
+    @Test(
+        "A changed reducer file is noticed at a reload, and rebuilt from the first event; the others keep their state"
+    )
     func changedAtReload() throws {
         let test = try TestStore(reducers: ["counts": Self.counts, "last": Self.last])
         test.append([.numbered(1), .numbered(2)])
         #expect(try test.projection("counts") == #"{"happened":2}"#)
         try test.directory.write(
-            "return { reduce = function(s, e) s.sum = (s.sum or 0) + e.data.n return s end }", to: "reducers/counts.lua")
+            "return { reduce = function(s, e) s.sum = (s.sum or 0) + e.data.n return s end }",
+            to: "reducers/counts.lua"
+        )
         #expect(try test.projection("counts") == #"{"happened":2}"#)
         try test.store.reload(projections: ["counts", "last"])
         #expect(try test.projection("counts") == #"{"sum":3}"#)
@@ -129,7 +133,9 @@ import Testing
         _ = try test.projection("counts")
         test.close()
         try test.directory.write(
-            "return { reduce = function(s, e) s.sum = (s.sum or 0) + e.data.n return s end }", to: "reducers/counts.lua")
+            "return { reduce = function(s, e) s.sum = (s.sum or 0) + e.data.n return s end }",
+            to: "reducers/counts.lua"
+        )
         try test.restart()
         #expect(try test.projection("counts") == #"{"sum":3}"#)
     }

@@ -44,7 +44,9 @@ import Testing
             let some = Int.random(in: 1...20, using: &random)
             #expect(try test.store.read(filter, count: some).map(\.event) == Array(expected.prefix(some)))
             #expect(
-                try test.store.read(filter, count: some, reversed: true).map(\.event) == expected.suffix(some).reversed())
+                try test.store.read(filter, count: some, reversed: true).map(\.event)
+                    == expected.suffix(some).reversed()
+            )
         }
     }
 
@@ -70,7 +72,8 @@ import Testing
         test.append(
             (0..<20).map { _ in
                 NewEvent(category: "c", aggregateID: "a", eventType: "t", data: Array("{\"p\":\"\(padding)\"}".utf8))
-            })
+            }
+        )
         #expect(try test.store.read(.all, count: 100, byteLimit: 35_000).count == 3)
         #expect(try test.store.read(.all, count: 100, byteLimit: 1).count == 1)
         #expect(try test.store.read(.all, count: 100, reversed: true, byteLimit: 1).map(\.id) == [EventID(20)])

@@ -100,7 +100,9 @@ import Testing
         #expect(try test.projection("counter") == state(count: 10, given: 10))
     }
 
-    @Test("A snapshot that is newer than the log is reported, and never believed, not even once the log has grown past it")
+    @Test(
+        "A snapshot that is newer than the log is reported, and never believed, not even once the log has grown past it"
+    )
     func newerThanTheLog() throws {
         let test = try store()
         try append(10, to: test)
@@ -112,7 +114,9 @@ import Testing
         test.close()
         // The log goes back in time, the snapshot stays.
         try FileManager.default.copyItem(
-            atPath: path(20, of: test), toPath: copy + "/snapshots/counter/" + (path(20, of: test) as NSString).lastPathComponent)
+            atPath: path(20, of: test),
+            toPath: copy + "/snapshots/counter/" + (path(20, of: test) as NSString).lastPathComponent
+        )
         try FileManager.default.removeItem(atPath: data)
         try FileManager.default.moveItem(atPath: copy, toPath: data)
         try test.restart()
@@ -123,7 +127,9 @@ import Testing
         try test.restart()
         let expected = (0..<10).reduce(0, +) + 15_000
         #expect(try test.projection("counter").contains("\"sum\":\(expected)"))
-        #expect(try test.projection("counter", asOf: .id(EventID(21))).contains("\"sum\":\((0..<10).reduce(0, +) + 11_000)"))
+        #expect(
+            try test.projection("counter", asOf: .id(EventID(21))).contains("\"sum\":\((0..<10).reduce(0, +) + 11_000)")
+        )
     }
 
     @Test("A snapshot of another store is not believed")

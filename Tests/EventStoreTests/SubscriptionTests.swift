@@ -91,7 +91,8 @@ import Testing
         test.append(
             (0..<20).map { _ in
                 NewEvent(category: "c", aggregateID: "a", eventType: "t", data: Array("{\"p\":\"\(padding)\"}".utf8))
-            })
+            }
+        )
         let sink = RecordingSink(isPaused: true)
         _ = try test.store.subscribe(.all, sink: sink)
         #expect(sink.wait(for: 1))

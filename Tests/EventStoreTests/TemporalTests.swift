@@ -18,7 +18,11 @@ import Testing
 
     private func state(_ test: TestStore, at: Int64? = nil, asOf: AsOf? = nil) throws -> String {
         try test.store.state(
-            of: "thing-1", reducer: "numbers", at: at.map { Timestamp(seconds: $0) }, asOf: asOf).json
+            of: "thing-1",
+            reducer: "numbers",
+            at: at.map { Timestamp(seconds: $0) },
+            asOf: asOf
+        ).json
     }
 
     @Test("AT counts what had happened by then, inclusive, in the order of the log")
@@ -86,7 +90,9 @@ import Testing
         test.append([.numbered(1), .numbered(2, type: "changed"), .numbered(3, aggregate: "thing-2", type: "changed")])
         let filter = Filter(alternatives: [Criteria(types: ["changed"])])
         #expect(try test.store.fold(.named("numbers"), filter).json == #"{"seen":[2,3]}"#)
-        let source = ReducerChoice.source(Array("return { reduce = function(s, e) s.last = e.event_id return s end }".utf8))
+        let source = ReducerChoice.source(
+            Array("return { reduce = function(s, e) s.last = e.event_id return s end }".utf8)
+        )
         #expect(try test.store.fold(source, filter).json == #"{"last":3}"#)
         #expect(try test.store.fold(source, Filter(after: EventID(99))).json == "{}")
     }
@@ -110,14 +116,18 @@ import Testing
         let test = try TestStore(
             reducers: [
                 "changed": """
-                    return { events = { type = "changed" },
-                      reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }
-                    """
-            ], live: false)
+                return { events = { type = "changed" },
+                  reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }
+                """
+            ],
+            live: false
+        )
         test.append([.numbered(1), .numbered(2, type: "changed"), .numbered(3, aggregate: "b", type: "changed")])
         #expect(try test.store.state(of: "thing-1", reducer: "changed").json == #"{"count":1}"#)
         #expect(try test.store.fold(.named("changed"), .all).json == #"{"count":2}"#)
-        #expect(try test.store.fold(.named("changed"), Filter(alternatives: [Criteria(types: ["happened"])])).json == "{}")
+        #expect(
+            try test.store.fold(.named("changed"), Filter(alternatives: [Criteria(types: ["happened"])])).json == "{}"
+        )
     }
 
     @Test("An integer beyond 64 bits in the data reaches the reducer, and reading gives its bytes")

@@ -19,7 +19,10 @@ import Testing
         let test = try TestStore()
         test.append(.numbered(0))
         let new = AppendCondition.unless(aggregate: "thing-1", after: 0)
-        #expect(test.transaction([.numbered(1, aggregate: "thing-2"), .numbered(2)], unless: new) == .refused(.conflict, [1]))
+        #expect(
+            test.transaction([.numbered(1, aggregate: "thing-2"), .numbered(2)], unless: new)
+                == .refused(.conflict, [1])
+        )
         #expect(test.store.tail == EventID(1))
     }
 

@@ -57,5 +57,6 @@ private final class FaultyFile: DiskFile {
     func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) {
         try file.write(pieces, at: offset)
     }
+    func reserve(_ bytes: UInt64) throws(DiskError) { try file.reserve(bytes) }
     func sync() throws(DiskError) { try disk.sync(file) }
 }

@@ -18,7 +18,9 @@ final class TemporaryDirectory: Sendable {
     func write(_ text: String, to name: String) throws {
         let file = "\(path)/\(name)"
         try FileManager.default.createDirectory(
-            atPath: String(file[..<file.lastIndex(of: "/")!]), withIntermediateDirectories: true)
+            atPath: String(file[..<file.lastIndex(of: "/")!]),
+            withIntermediateDirectories: true
+        )
         try Data(text.utf8).write(to: URL(fileURLWithPath: file))
     }
 }

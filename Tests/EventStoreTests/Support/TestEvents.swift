@@ -9,8 +9,12 @@ extension NewEvent {
         -> NewEvent
     {
         NewEvent(
-            category: "thing", aggregateID: aggregate, eventType: type, data: Array("{\"n\":\(n)}".utf8),
-            timestamp: seconds.map { Timestamp(seconds: $0) })
+            category: "thing",
+            aggregateID: aggregate,
+            eventType: type,
+            data: Array("{\"n\":\(n)}".utf8),
+            timestamp: seconds.map { Timestamp(seconds: $0) }
+        )
     }
 }
 
@@ -44,11 +48,16 @@ extension SeededRandom {
         var tags: [String] = []
         for _ in 0..<Int.random(in: 0...3, using: &self) { tags.append(tag()) }
         return NewEvent(
-            category: pick(Self.categories), aggregateID: aggregate(), eventType: pick(Self.types),
+            category: pick(Self.categories),
+            aggregateID: aggregate(),
+            eventType: pick(Self.types),
             data: Array("{\"n\":\(n)}".utf8),
             timestamp: Timestamp(seconds: Int64.random(in: 0..<60, using: &self)),
-            version: UInt32.random(in: 1...3, using: &self), uuid: n.isMultiple(of: 7) ? EventUUID.from(n) : nil,
-            tags: tags, metadata: n.isMultiple(of: 5) ? Array("{\"by\":\(n)}".utf8) : nil)
+            version: UInt32.random(in: 1...3, using: &self),
+            uuid: n.isMultiple(of: 7) ? EventUUID.from(n) : nil,
+            tags: tags,
+            metadata: n.isMultiple(of: 5) ? Array("{\"by\":\(n)}".utf8) : nil
+        )
     }
 
     mutating func events(_ count: Int) -> [NewEvent] {
@@ -91,5 +100,7 @@ extension SeededRandom {
 }
 
 extension EventUUID {
-    static func from(_ n: Int) -> EventUUID { EventUUID(high: 0x1234_0000_0000_4000, low: 0x8000_0000_0000_0000 | UInt64(n)) }
+    static func from(_ n: Int) -> EventUUID {
+        EventUUID(high: 0x1234_0000_0000_4000, low: 0x8000_0000_0000_0000 | UInt64(n))
+    }
 }

@@ -65,7 +65,9 @@ final class TestStore {
 
     /// A store whose reducers are these: name and Lua text. All of them are live projections where `live`.
     convenience init(
-        reducers: [String: String], live: Bool = true, disk: any Disk = PosixDisk(),
+        reducers: [String: String],
+        live: Bool = true,
+        disk: any Disk = PosixDisk(),
         _ configure: (inout StoreOptions) -> Void = { _ in }
     ) throws {
         try self.init(disk: disk)
@@ -90,10 +92,14 @@ final class TestStore {
 
     private func open() throws {
         opened = try EventStore.open(
-            options, disk: disk, clock: clock.storeClock,
+            options,
+            disk: disk,
+            clock: clock.storeClock,
             events: EventStore.Events(
                 report: { [weak self] note in self?.notes.withLock { $0.append(note) } },
-                failed: { [weak self] error in self?.failures.withLock { $0.append(error) } }))
+                failed: { [weak self] error in self?.failures.withLock { $0.append(error) } }
+            )
+        )
     }
 }
 

@@ -1,0 +1,168 @@
+// Owns: the promises of the client against the real server: what one writes the other reads.
+
+import EventModel
+import EventStore
+import EventStoreClient
+import EventStoreServer
+import Foundation
+import SegmentLog
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct RealServerTests {
+    private static let counts = "return { reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }"
+
+    private func withServer(_ body: (Server, EventStoreClient) async throws -> Void) async throws {
+        let directory = "/tmp/evstore-client-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.createDirectory(atPath: directory + "/reducers", withIntermediateDirectories: true)
+        try Self.counts.write(toFile: directory + "/reducers/counts.lua", atomically: true, encoding: .utf8)
+        var options = StoreOptions(directory: directory + "/data")
+        options.log.segmentBytes = 1 << 20
+        options.log.spareFiles = 0
+        options.reducersDirectory = directory + "/reducers"
+        options.projections = ["counts"]
+        let store = try EventStore.open(options)
+        var serverOptions = ServerOptions(socketPath: directory + "/socket")
+        serverOptions.eventLoops = 1
+        let server = try await Server.start(store: store, options: serverOptions)
+        let client = try await EventStoreClient.connect(.init(socketPath: serverOptions.socketPath))
+        var failure: (any Error)?
+        do { try await body(server, client) } catch { failure = error }
+        await client.close()
+        await server.stop()
+        store.close()
+        if let failure { throw failure }
+    }
+
+    private func event(_ n: Int, type: String = "created") -> NewEvent {
+        NewEvent(category: "order", aggregateID: "order-\(n % 3)", eventType: type, data: Array("{\"n\":\(n)}".utf8))
+    }
+
+    @Test("Every field of an event comes back as it went in")
+    func fields() async throws {
+        try await withServer { _, client in
+            let new = NewEvent(
+                category: "kä se",
+                aggregateID: "日本 1",
+                eventType: "t",
+                data: Array(#"{"n": 1e400,"n":18446744073709551616}"#.utf8),
+                timestamp: Timestamp(nanoseconds: -1),
+                version: .max,
+                uuid: .random(),
+                tags: ["b", "a\"'"],
+                metadata: Array("{}".utf8)
+            )
+            let id = try await client.append(new)
+            let event = try #require(try await client.get(id))
+            #expect(event.category == new.category && event.aggregateID == new.aggregateID)
+            #expect(event.data == new.data && event.metadata == new.metadata)
+            #expect(event.timestamp == new.timestamp && event.version == new.version)
+            #expect(event.uuid == new.uuid && event.tags == new.tags)
+            #expect(try await client.append(new) == id)
+            #expect(try await client.get(EventID(99)) == nil)
+        }
+    }
+
+    @Test("Single, atomic and pipelined appends, with refusals in their places")
+    func appending() async throws {
+        try await withServer { _, client in
+            #expect(try await client.append(event(0)) == EventID(1))
+            #expect(try await client.appendAtomically([event(1), event(2)]) == [EventID(2), EventID(3)])
+            var bad = event(3)
+            bad.data = Array("[]".utf8)
+            let results = try await client.appendPipelined([event(3), bad, event(4)])
+            #expect(try results[0].get() == EventID(4))
+            #expect(throws: StoreError.self) { try results[1].get() }
+            #expect(try results[2].get() == EventID(5))
+            await #expect(throws: ClientError.self) { try await client.appendAtomically([event(5), bad]) }
+            let new = AppendCondition(alternatives: [Criteria(aggregates: ["order-0"])], after: .zero)
+            let error = await #expect(throws: ClientError.self) { try await client.append(event(6), unless: new) }
+            guard case .store(let conflict) = error else { throw error ?? .protocolViolation("no error") }
+            #expect(conflict.code == .conflict && conflict.ids == [EventID(4)])
+            let count = try await client.count()
+            #expect(count == 5)
+        }
+    }
+
+    @Test("Ten thousand pipelined events get their ids in order")
+    func manyPipelined() async throws {
+        try await withServer { _, client in
+            let results = try await client.appendPipelined((0..<10_000).map { event($0) })
+            #expect(try results.map { try $0.get().rawValue } == Array(1...10_000))
+        }
+    }
+
+    @Test("Filters, pages and blocking reads")
+    func reading() async throws {
+        try await withServer { _, client in
+            _ = try await client.appendPipelined(
+                (0..<30).map { event($0, type: $0.isMultiple(of: 2) ? "even" : "odd") }
+            )
+            let even = Filter(alternatives: [Criteria(types: ["even"])])
+            #expect(try await client.read(even).map(\.id.rawValue) == (0..<15).map { UInt64($0 * 2 + 1) })
+            #expect(try await client.read(count: 2, reversed: true).map(\.id.rawValue) == [30, 29])
+            #expect(try await client.count(even) == 15)
+            #expect(try await client.read(blockMilliseconds: 10, afterTail: true).isEmpty)
+        }
+    }
+
+    @Test("States, folds and projections as JSON")
+    func states() async throws {
+        try await withServer { _, client in
+            _ = try await client.appendPipelined((0..<6).map { event($0) })
+            func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+            #expect(text(try await client.state(of: "order-0", reducer: "counts")).contains(#""state":{"count":2}"#))
+            #expect(text(try await client.fold(.lua(Self.counts), .all)).contains(#""state":{"count":6}"#))
+            #expect(
+                text(try await client.projection("counts", asOf: .id(EventID(4)))).contains(#""state":{"count":4}"#)
+            )
+            #expect(text(try await client.projection("counts")).contains(#""state":{"count":6}"#))
+            #expect(try await client.projections().map(\.health) == ["live"])
+            try await client.rebuildProjection("counts")
+            #expect(text(try await client.snapshot()).contains("snapshots"))
+            #expect(text(try await client.roll()).contains(#""rolled":true"#))
+            #expect(text(try await client.compact()).contains("segments_after"))
+            #expect(text(try await client.verify()).contains(#""events":6"#))
+            #expect(try await client.info().contains("last_id:6"))
+        }
+    }
+
+    @Test("A subscription catches up and goes on live, while its consumer takes its time")
+    func subscribing() async throws {
+        try await withServer { _, client in
+            _ = try await client.appendPipelined((0..<3000).map { event($0) })
+            let filter = Filter(alternatives: [Criteria(aggregates: ["order-1"])])
+            let subscription = try await client.subscribe(filter, from: EventID(1))
+            var ids: [UInt64] = []
+            for try await event in subscription {
+                ids.append(event.id.rawValue)
+                if ids.count == 500 { _ = try await client.appendPipelined((3000..<6000).map { self.event($0) }) }
+                if ids.count == 2000 { break }
+            }
+            let expected = (0..<2000).map { UInt64($0 * 3 + 2) }
+            #expect(ids == expected)
+        }
+    }
+
+    @Test("When the server stops, a subscription ends with an error and a request says so")
+    func stop() async throws {
+        let directory = "/tmp/evstore-client-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        var options = StoreOptions(directory: directory + "/data")
+        options.log.segmentBytes = 1 << 20
+        options.log.spareFiles = 0
+        let store = try EventStore.open(options)
+        let server = try await Server.start(store: store, options: ServerOptions(socketPath: directory + "/socket"))
+        let client = try await EventStoreClient.connect(.init(socketPath: directory + "/socket"))
+        let subscription = try await client.subscribe()
+        await server.stop()
+        store.close()
+        await #expect(throws: ClientError.self) { for try await _ in subscription {} }
+        await #expect(throws: ClientError.self) { try await client.count() }
+        await client.close()
+        await #expect(throws: ClientError.self) {
+            try await EventStoreClient.connect(.init(socketPath: directory + "/socket"))
+        }
+    }
+}

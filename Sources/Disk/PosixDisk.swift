@@ -159,7 +159,9 @@ private final class PosixFile: DiskFile {
             }
             if written > 0, let first = vectors.first {
                 vectors[vectors.startIndex] = iovec(
-                    iov_base: first.iov_base + written, iov_len: first.iov_len - written)
+                    iov_base: first.iov_base + written,
+                    iov_len: first.iov_len - written
+                )
             }
         }
     }

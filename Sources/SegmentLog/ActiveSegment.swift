@@ -14,7 +14,10 @@ extension SegmentLog {
     func prepareActive(base: RecordID) throws(LogError) -> PreparedSegment {
         let spare = try spares.take()
         let header = FileHeader(
-            kind: .raw, identity: SegmentIdentity(store: store.store, segment: .random()), base: base)
+            kind: .raw,
+            identity: SegmentIdentity(store: store.store, segment: .random()),
+            base: base
+        )
         try onDisk { () throws(DiskError) in
             let file = try disk.open(spare, .readWrite)
             try file.write(header.encoded(), at: FileOffset(0))

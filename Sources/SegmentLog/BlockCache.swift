@@ -26,7 +26,9 @@ package final class BlockCache: Sendable {
     /// The value under `key`, made by `load` where it is missing; a value that cannot be made is not remembered. Two
     /// threads may load the same value at once; one of them is kept.
     func value<Value: Sendable>(
-        _ key: Key, bytes: (Value) -> Int, load: () throws(LogError) -> Value?
+        _ key: Key,
+        bytes: (Value) -> Int,
+        load: () throws(LogError) -> Value?
     ) throws(LogError) -> Value? {
         let found = state.withLock { state -> (any Sendable)? in
             state.clock += 1

@@ -36,12 +36,19 @@ enum BlockFinder {
     private static func entry(of block: SealedBlockHeader, records: Block?) -> BlockTable.Entry {
         let times = records?.entries.map(\.time) ?? []
         return BlockTable.Entry(
-            offset: block.offset, streamBytes: block.streamBytes, rawBytes: block.rawBytes,
+            offset: block.offset,
+            streamBytes: block.streamBytes,
+            rawBytes: block.rawBytes,
             summary: BlockSummary(
-                firstID: block.firstID, lastID: block.lastID, recordCount: block.count,
-                minimumTime: times.min() ?? .minimum, maximumTime: times.max() ?? .maximum,
+                firstID: block.firstID,
+                lastID: block.lastID,
+                recordCount: block.count,
+                minimumTime: times.min() ?? .minimum,
+                maximumTime: times.max() ?? .maximum,
                 firstRecordedAt: records?.entries.first?.recordedAt ?? .minimum,
-                lastRecordedAt: records?.entries.last?.recordedAt ?? .maximum))
+                lastRecordedAt: records?.entries.last?.recordedAt ?? .maximum
+            )
+        )
     }
 
     /// The table with an entry for all ids of `covering` that no block was found for, so that a reader who comes to them
@@ -50,7 +57,9 @@ enum BlockFinder {
         var filled = BlockTable()
         var expected = covering.lowerBound
         for entry in table.entries {
-            if expected < entry.summary.firstID { filled.entries.append(hole(from: expected, to: entry.summary.firstID)) }
+            if expected < entry.summary.firstID {
+                filled.entries.append(hole(from: expected, to: entry.summary.firstID))
+            }
             filled.entries.append(entry)
             expected = entry.summary.lastID.next
         }
@@ -60,9 +69,18 @@ enum BlockFinder {
 
     private static func hole(from first: RecordID, to next: RecordID) -> BlockTable.Entry {
         BlockTable.Entry(
-            offset: FileOffset(0), streamBytes: 0, rawBytes: 0,
+            offset: FileOffset(0),
+            streamBytes: 0,
+            rawBytes: 0,
             summary: BlockSummary(
-                firstID: first, lastID: RecordID(next.rawValue - 1), recordCount: 0, minimumTime: .minimum,
-                maximumTime: .maximum, firstRecordedAt: .minimum, lastRecordedAt: .maximum))
+                firstID: first,
+                lastID: RecordID(next.rawValue - 1),
+                recordCount: 0,
+                minimumTime: .minimum,
+                maximumTime: .maximum,
+                firstRecordedAt: .minimum,
+                lastRecordedAt: .maximum
+            )
+        )
     }
 }

@@ -61,11 +61,13 @@ struct BlockTable: Sendable {
                     minimumTime: RecordTime(reader.littleEndian(Int64.self)),
                     maximumTime: RecordTime(reader.littleEndian(Int64.self)),
                     firstRecordedAt: RecordTime(reader.littleEndian(Int64.self)),
-                    lastRecordedAt: RecordTime(reader.littleEndian(Int64.self)))
+                    lastRecordedAt: RecordTime(reader.littleEndian(Int64.self))
+                )
                 let rawBytes = reader.littleEndian(UInt32.self)
                 _ = reader.littleEndian(UInt32.self)
                 entries.append(
-                    Entry(offset: offset, streamBytes: streamBytes, rawBytes: rawBytes, summary: summary))
+                    Entry(offset: offset, streamBytes: streamBytes, rawBytes: rawBytes, summary: summary)
+                )
             }
         }
     }

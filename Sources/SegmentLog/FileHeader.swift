@@ -62,7 +62,10 @@ struct FileHeader: Equatable {
     /// Reads the header that stands at `offset`; nil where it is damaged. A whole header that does not belong here is an
     /// error: such a file is a mistake of somebody's, not of the disk, and is left for them to look at.
     static func read(
-        _ file: any DiskFile, at offset: FileOffset = FileOffset(0), kind: Kind, store: UniqueID
+        _ file: any DiskFile,
+        at offset: FileOffset = FileOffset(0),
+        kind: Kind,
+        store: UniqueID
     ) throws(LogError) -> FileHeader? {
         let found = try onDisk { () throws(DiskError) in try file.bytes(at: offset, count: Self.bytes) }
         guard var bytes = found else { return nil }
@@ -79,14 +82,20 @@ struct FileHeader: Equatable {
             throw .unreadable(path: file.path, reason: "not a \(kind) segment")
         }
         let identity = SegmentIdentity(
-            store: UniqueID(bytes: Array(bytes[16..<32])), segment: UniqueID(bytes: Array(bytes[32..<48])))
+            store: UniqueID(bytes: Array(bytes[16..<32])),
+            segment: UniqueID(bytes: Array(bytes[32..<48]))
+        )
         try check(version: version, features: features, store: identity.store, is: store, path: file.path)
         return FileHeader(kind: kind, identity: identity, base: RecordID(base))
     }
 
     /// Refuses what this version does not know and what another store wrote.
     static func check(
-        version: UInt16, features: UInt16, store found: UniqueID, is store: UniqueID, path: String
+        version: UInt16,
+        features: UInt16,
+        store found: UniqueID,
+        is store: UniqueID,
+        path: String
     ) throws(LogError) {
         guard version == Self.version else { throw .unknownFormat(path: path, found: "version \(version)") }
         guard features == 0 else { throw .unknownFormat(path: path, found: "feature bits \(features)") }

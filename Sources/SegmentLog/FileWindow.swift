@@ -24,7 +24,9 @@ struct FileWindow {
 
     /// Gives `body` exactly `count` bytes; all lie within the file.
     mutating func with<Result>(
-        at offset: FileOffset, count: Int, _ body: (UnsafeRawBufferPointer) -> Result
+        at offset: FileOffset,
+        count: Int,
+        _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(LogError) -> Result {
         precondition(holds(count, at: offset), "a window shows what is in the file")
         if offset < start || offset + count > start + buffer.count {
@@ -43,7 +45,9 @@ struct FileWindow {
 
     /// The first place from `offset` on, at a multiple of `alignment`, where the four bytes of `magic` stand.
     mutating func find(
-        _ magic: UInt32, from offset: FileOffset, alignment: Int
+        _ magic: UInt32,
+        from offset: FileOffset,
+        alignment: Int
     ) throws(LogError) -> FileOffset? {
         var position = offset
         while holds(4, at: position) {

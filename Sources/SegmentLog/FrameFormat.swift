@@ -87,8 +87,13 @@ struct FrameHeader: Equatable {
     }
 
     init(
-        offset: FileOffset, durableOffset: FileOffset, firstID: RecordID, recordedAt: RecordTime, recordCount: UInt32,
-        bodyBytes: UInt32, bodyCRC: UInt32
+        offset: FileOffset,
+        durableOffset: FileOffset,
+        firstID: RecordID,
+        recordedAt: RecordTime,
+        recordCount: UInt32,
+        bodyBytes: UInt32,
+        bodyCRC: UInt32
     ) {
         self.offset = offset
         self.durableOffset = durableOffset

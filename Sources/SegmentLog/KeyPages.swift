@@ -55,7 +55,9 @@ struct KeyEntry: Sendable {
 enum KeyPage {
     /// Visits the entries of a page in order until `visit` returns false; false where the page is malformed.
     static func forEach(
-        _ page: [UInt8], blockCount: Int, _ visit: (_ key: [UInt8], _ entry: () -> KeyEntry) -> Bool
+        _ page: [UInt8],
+        blockCount: Int,
+        _ visit: (_ key: [UInt8], _ entry: () -> KeyEntry) -> Bool
     ) -> Bool {
         page.withUnsafeBytes { buffer in
             var reader = ByteReader(buffer)
@@ -115,8 +117,13 @@ struct KeyDirectory: Sendable {
                 pages.append(
                     Page(
                         reference: SealedFooter.Reference(
-                            offset: FileOffset(offset), streamBytes: streamBytes, rawBytes: rawBytes),
-                        firstKey: key))
+                            offset: FileOffset(offset),
+                            streamBytes: streamBytes,
+                            rawBytes: rawBytes
+                        ),
+                        firstKey: key
+                    )
+                )
             }
             return true
         }

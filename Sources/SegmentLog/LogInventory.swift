@@ -34,7 +34,11 @@ struct LogInventory {
     private let store: UniqueID
 
     init(
-        _ disk: any Disk, _ directory: LogDirectory, store: UniqueID, cache: BlockCache, options: LogOptions
+        _ disk: any Disk,
+        _ directory: LogDirectory,
+        store: UniqueID,
+        cache: BlockCache,
+        options: LogOptions
     ) throws(LogError) {
         self.disk = disk
         self.directory = directory
@@ -83,7 +87,10 @@ struct LogInventory {
     }
 
     private mutating func inspectSealed(
-        _ base: RecordID, nextBase: RecordID?, hasRaw: Bool, cache: BlockCache
+        _ base: RecordID,
+        nextBase: RecordID?,
+        hasRaw: Bool,
+        cache: BlockCache
     ) throws(LogError) {
         let path = directory.sealed(base)
         if let wider = sealed.last, base <= wider.footer.lastCovered {

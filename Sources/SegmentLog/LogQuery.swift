@@ -47,8 +47,12 @@ package struct LogQuery: Sendable {
     package var reversed: Bool
 
     package init(
-        keys: KeyExpression = KeyExpression(), after: RecordID = .zero, through: RecordID = .maximum,
-        since: RecordTime = .minimum, until: RecordTime = .maximum, reversed: Bool = false
+        keys: KeyExpression = KeyExpression(),
+        after: RecordID = .zero,
+        through: RecordID = .maximum,
+        since: RecordTime = .minimum,
+        until: RecordTime = .maximum,
+        reversed: Bool = false
     ) {
         self.keys = keys
         self.after = after

@@ -23,7 +23,10 @@ package struct RecoveryReport: Sendable {
 extension SegmentLog {
     /// Opens the log in a data directory for appending. `now` is the time of creation where the store is made.
     package static func open(
-        _ disk: any Disk, directory: LogDirectory, options: LogOptions = LogOptions(), now: RecordTime
+        _ disk: any Disk,
+        directory: LogDirectory,
+        options: LogOptions = LogOptions(),
+        now: RecordTime
     ) throws(LogError) -> (log: SegmentLog, writer: LogWriter, report: RecoveryReport) {
         let claim = try StoreClaim(disk, directory, createdAt: options.create ? now : nil)
         let cache = BlockCache(budgetBytes: options.cacheBytes)
@@ -31,8 +34,13 @@ extension SegmentLog {
         var repair = LogRepair(disk, directory, inventory: inventory)
         try repair.run()
         let spares = SpareFiles(
-            disk, directory, fileBytes: options.segmentBytes, wanted: options.spareFiles,
-            kept: options.recycledFiles, existing: inventory.spares)
+            disk,
+            directory,
+            fileBytes: options.segmentBytes,
+            wanted: options.spareFiles,
+            kept: options.recycledFiles,
+            existing: inventory.spares
+        )
         for path in inventory.sealedRaw { spares.retire(path) }
         let log = SegmentLog(disk, directory, options, claim: claim, inventory: inventory, cache: cache, spares: spares)
         let writer = try repair.writer(of: log)
@@ -45,7 +53,9 @@ extension SegmentLog {
 
     /// Opens the log for reading alone and writes nothing; leftovers and torn bytes stay as they are.
     package static func openReadOnly(
-        _ disk: any Disk, directory: LogDirectory, options: LogOptions = LogOptions()
+        _ disk: any Disk,
+        directory: LogDirectory,
+        options: LogOptions = LogOptions()
     ) throws(LogError) -> (log: SegmentLog, report: RecoveryReport) {
         let claim = try StoreClaim(disk, directory, createdAt: nil)
         let cache = BlockCache(budgetBytes: options.cacheBytes)
@@ -56,13 +66,24 @@ extension SegmentLog {
     }
 
     private convenience init(
-        _ disk: any Disk, _ directory: LogDirectory, _ options: LogOptions, claim: StoreClaim, inventory: LogInventory,
-        cache: BlockCache, spares: SpareFiles
+        _ disk: any Disk,
+        _ directory: LogDirectory,
+        _ options: LogOptions,
+        claim: StoreClaim,
+        inventory: LogInventory,
+        cache: BlockCache,
+        spares: SpareFiles
     ) {
         self.init(
-            disk: disk, directory: directory, store: claim.store, options: options, spares: spares, cache: cache,
+            disk: disk,
+            directory: directory,
+            store: claim.store,
+            options: options,
+            spares: spares,
+            cache: cache,
             lock: claim.lock,
             view: LogView(segments: inventory.segments, damage: inventory.report.damage, tail: inventory.tail),
-            lastRecordedAt: inventory.lastRecordedAt)
+            lastRecordedAt: inventory.lastRecordedAt
+        )
     }
 }

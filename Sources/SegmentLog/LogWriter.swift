@@ -57,12 +57,22 @@ package final class LogWriter {
         let bodyOffset = tail + FrameHeader.bytes
         try write(
             FrameHeader(
-                offset: tail, durableOffset: tail, firstID: frame.firstID, recordedAt: frame.recordedAt,
-                recordCount: UInt32(frame.recordCount), bodyBytes: UInt32(frame.byteCount), bodyCRC: crc),
-            body: frame.pieces.map { $0.buffer.bytes($0.range) })
+                offset: tail,
+                durableOffset: tail,
+                firstID: frame.firstID,
+                recordedAt: frame.recordedAt,
+                recordCount: UInt32(frame.recordCount),
+                bodyBytes: UInt32(frame.byteCount),
+                bodyCRC: crc
+            ),
+            body: frame.pieces.map { $0.buffer.bytes($0.range) }
+        )
         segment.publish(frame, at: bodyOffset)
         log.publish(
-            tail: RecordID(frame.nextID.rawValue - 1), recordedAt: frame.recordedAt, bytes: frame.byteCount)
+            tail: RecordID(frame.nextID.rawValue - 1),
+            recordedAt: frame.recordedAt,
+            bytes: frame.byteCount
+        )
         isMarked = false
     }
 
@@ -72,8 +82,14 @@ package final class LogWriter {
         if let failure { throw failure }
         guard !isMarked, fits(byteCount: 0) else { return }
         let marker = FrameHeader(
-            offset: tail, durableOffset: tail, firstID: nextID, recordedAt: log.lastRecordedAt, recordCount: 0,
-            bodyBytes: 0, bodyCRC: 0)
+            offset: tail,
+            durableOffset: tail,
+            firstID: nextID,
+            recordedAt: log.lastRecordedAt,
+            recordCount: 0,
+            bodyBytes: 0,
+            bodyCRC: 0
+        )
         try write(marker, body: [])
         isMarked = true
     }

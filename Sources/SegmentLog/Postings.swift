@@ -56,8 +56,15 @@ struct Postings {
             index = keys.count
             slots[slot] = UInt32(index)
             keys.append(
-                Key(offset: UInt32(arena.count), length: UInt16(key.count), last: Self.empty, recordCount: 0,
-                    blockCount: 0, lastRecord: Self.empty))
+                Key(
+                    offset: UInt32(arena.count),
+                    length: UInt16(key.count),
+                    last: Self.empty,
+                    recordCount: 0,
+                    blockCount: 0,
+                    lastRecord: Self.empty
+                )
+            )
             arena.append(contentsOf: key)
             if keys.count * 2 > slots.count { grow() }
         }
@@ -115,7 +122,10 @@ struct Postings {
             let same = arena.withUnsafeBytes {
                 KeyOrder.equal(
                     UnsafeRawBufferPointer(
-                        rebasing: $0[Int(candidate.offset)..<Int(candidate.offset) + Int(candidate.length)]), key)
+                        rebasing: $0[Int(candidate.offset)..<Int(candidate.offset) + Int(candidate.length)]
+                    ),
+                    key
+                )
             }
             if same { return slot }
             slot = (slot + 1) & mask

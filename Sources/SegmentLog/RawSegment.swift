@@ -91,8 +91,12 @@ package final class RawSegment: Segment {
                 while !rest.isEmpty {
                     let bytes = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
                     table.add(
-                        at: offset, bytes: bytes, id: id,
-                        time: RecordTime(rest.littleEndian(at: RecordFormat.timeOffset)), recordedAt: frame.recordedAt)
+                        at: offset,
+                        bytes: bytes,
+                        id: id,
+                        time: RecordTime(rest.littleEndian(at: RecordFormat.timeOffset)),
+                        recordedAt: frame.recordedAt
+                    )
                     offset = offset + bytes
                     id = id.next
                     rest = UnsafeRawBufferPointer(rebasing: rest[bytes...])
@@ -116,7 +120,9 @@ package final class RawSegment: Segment {
                 loaded.bytes.withUnsafeBytes { bytes in
                     for entry in loaded.entries {
                         index.postings.add(
-                            UnsafeRawBufferPointer(rebasing: bytes[entry.body]), block: UInt32(next.block))
+                            UnsafeRawBufferPointer(rebasing: bytes[entry.body]),
+                            block: UInt32(next.block)
+                        )
                     }
                 }
                 index.ordinal = next.ordinals.upperBound
@@ -174,8 +180,12 @@ package final class RawSegment: Segment {
                 let start = Int(offset - first)
                 entries.append(
                     Block.Entry(
-                        id: record.id, time: record.time, recordedAt: record.recordedAt,
-                        body: start + RecordFormat.headerBytes..<start + record.bytes))
+                        id: record.id,
+                        time: record.time,
+                        recordedAt: record.recordedAt,
+                        body: start + RecordFormat.headerBytes..<start + record.bytes
+                    )
+                )
             }
             return true
         }

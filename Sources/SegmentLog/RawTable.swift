@@ -26,7 +26,11 @@ struct RawTable {
 
     /// Notes one record. Ids ascend; a gap between two begins a new block, so that no block spans a hole.
     mutating func add(
-        at offset: FileOffset, bytes: Int, id: RecordID, time: RecordTime, recordedAt: RecordTime
+        at offset: FileOffset,
+        bytes: Int,
+        id: RecordID,
+        time: RecordTime,
+        recordedAt: RecordTime
     ) {
         let start = UInt32(offset.rawValue)
         let end = start + UInt32(bytes)
@@ -42,8 +46,14 @@ struct RawTable {
             blocks[blocks.count - 1] = last
         } else {
             let summary = BlockSummary(
-                firstID: id, lastID: id, recordCount: 1, minimumTime: time, maximumTime: time,
-                firstRecordedAt: recordedAt, lastRecordedAt: recordedAt)
+                firstID: id,
+                lastID: id,
+                recordCount: 1,
+                minimumTime: time,
+                maximumTime: time,
+                firstRecordedAt: recordedAt,
+                lastRecordedAt: recordedAt
+            )
             blocks.append(RawBlock(summary: summary, firstOrdinal: offsets.count, start: start, end: end))
         }
     }

@@ -23,7 +23,10 @@ package final class RecordBuffer: @unchecked Sendable {
     /// Appends one record with a body of exactly `bodyBytes`, which `fill` writes. A nil time stands for the time of the
     /// commit.
     package func append(
-        time: RecordTime?, keyCount: Int, bodyBytes: Int, fill: (inout RecordBodyWriter) -> Void
+        time: RecordTime?,
+        keyCount: Int,
+        bodyBytes: Int,
+        fill: (inout RecordBodyWriter) -> Void
     ) {
         let length = RecordFormat.headerBytes + bodyBytes
         reserve(byteCount + length)
@@ -31,7 +34,9 @@ package final class RecordBuffer: @unchecked Sendable {
         record.storeLittleEndian(UInt32(length), at: RecordFormat.lengthOffset)
         record.storeLittleEndian((time ?? Self.commitTime).rawValue, at: RecordFormat.timeOffset)
         var writer = RecordBodyWriter(
-            UnsafeMutableRawBufferPointer(rebasing: record[RecordFormat.headerBytes...]), keyCount: keyCount)
+            UnsafeMutableRawBufferPointer(rebasing: record[RecordFormat.headerBytes...]),
+            keyCount: keyCount
+        )
         fill(&writer)
         writer.finish()
         byteCount += length

@@ -52,8 +52,11 @@ enum RecordColumns {
             return (0..<count).map { index in
                 defer { start += lengths[index] }
                 return Block.Entry(
-                    id: RecordID(ids[index]), time: RecordTime(times[index]), recordedAt: RecordTime(recordedAt[index]),
-                    body: start..<start + lengths[index])
+                    id: RecordID(ids[index]),
+                    time: RecordTime(times[index]),
+                    recordedAt: RecordTime(recordedAt[index]),
+                    body: start..<start + lengths[index]
+                )
             }
         }
         guard let entries, zip(entries, entries.dropFirst()).allSatisfy({ $0.id < $1.id }) else { return nil }

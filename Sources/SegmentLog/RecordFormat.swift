@@ -33,7 +33,8 @@ package enum RecordBody {
     /// range, or nil where the visit was cut short or the body is malformed.
     @discardableResult
     package static func forEachKey(
-        of body: UnsafeRawBufferPointer, _ visit: (UnsafeRawBufferPointer) -> Bool
+        of body: UnsafeRawBufferPointer,
+        _ visit: (UnsafeRawBufferPointer) -> Bool
     ) -> Range<Int>? {
         guard let count = body.first else { return nil }
         var offset = 1

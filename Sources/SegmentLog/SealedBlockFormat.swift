@@ -66,8 +66,14 @@ struct SealedBlockHeader: Equatable {
     }
 
     init(
-        offset: FileOffset, firstID: RecordID, lastID: RecordID, count: UInt32, rawBytes: UInt32, streamBytes: UInt32,
-        streamCRC: UInt32, kind: Kind
+        offset: FileOffset,
+        firstID: RecordID,
+        lastID: RecordID,
+        count: UInt32,
+        rawBytes: UInt32,
+        streamBytes: UInt32,
+        streamCRC: UInt32,
+        kind: Kind
     ) {
         self.offset = offset
         self.firstID = firstID
@@ -102,7 +108,10 @@ struct SealedBlockHeader: Equatable {
 
     /// Inflates the block that fills `bytes`, header and stream; nil where anything of it is damaged.
     static func inflate(
-        _ bytes: [UInt8], at offset: FileOffset, seed: UInt32, kind: Kind
+        _ bytes: [UInt8],
+        at offset: FileOffset,
+        seed: UInt32,
+        kind: Kind
     ) -> (header: SealedBlockHeader, raw: [UInt8])? {
         bytes.withUnsafeBytes { buffer in
             guard let header = SealedBlockHeader(buffer, at: offset, seed: seed), header.kind == kind,

@@ -92,7 +92,9 @@ struct SealedFooter: Equatable {
             bytes.withUnsafeBytes({ $0.littleEndian(at: 8, as: UInt32.self) }) == Checksum.crc32(Array(bytes[12...]))
         else { return nil }
         identity = SegmentIdentity(
-            store: UniqueID(bytes: Array(bytes[120..<136])), segment: UniqueID(bytes: Array(bytes[136..<152])))
+            store: UniqueID(bytes: Array(bytes[120..<136])),
+            segment: UniqueID(bytes: Array(bytes[136..<152]))
+        )
         bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(UnsafeRawBufferPointer(rebasing: buffer[16...]))
             fileBytes = reader.littleEndian(UInt64.self)
@@ -105,7 +107,9 @@ struct SealedFooter: Equatable {
             func reference() -> Reference {
                 Reference(
                     offset: FileOffset(reader.littleEndian(UInt64.self)),
-                    streamBytes: reader.littleEndian(UInt32.self), rawBytes: reader.littleEndian(UInt32.self))
+                    streamBytes: reader.littleEndian(UInt32.self),
+                    rawBytes: reader.littleEndian(UInt32.self)
+                )
             }
             table = reference()
             directory = reference()

@@ -28,7 +28,10 @@ package final class SealedSegment: Segment {
     /// Opens a segment of the store; nil where neither header nor footer tells which it is. `nextBase` is the base of the
     /// segment behind it, which bounds what a segment with a damaged footer has covered.
     init?(
-        _ file: any DiskFile, store: UniqueID, cache: BlockCache, nextBase: RecordID? = nil
+        _ file: any DiskFile,
+        store: UniqueID,
+        cache: BlockCache,
+        nextBase: RecordID? = nil
     ) throws(LogError) {
         self.file = file
         self.cache = cache
@@ -57,7 +60,9 @@ package final class SealedSegment: Segment {
     }
 
     private static func footer(
-        _ file: any DiskFile, size: UInt64, store: UniqueID
+        _ file: any DiskFile,
+        size: UInt64,
+        store: UniqueID
     ) throws(LogError) -> SealedFooter? {
         guard size >= UInt64(FileHeader.bytes + SealedFooter.bytes) else { return nil }
         let bytes = try onDisk { () throws(DiskError) in
@@ -65,8 +70,12 @@ package final class SealedSegment: Segment {
         }
         guard let footer = bytes.flatMap({ SealedFooter($0) }), footer.fileBytes == size else { return nil }
         try FileHeader.check(
-            version: footer.version, features: footer.features, store: footer.identity.store, is: store,
-            path: file.path)
+            version: footer.version,
+            features: footer.features,
+            store: footer.identity.store,
+            is: store,
+            path: file.path
+        )
         return footer
     }
 
@@ -86,7 +95,10 @@ package final class SealedSegment: Segment {
         let entry = try table().entries[index]
         let block = try cache.value(cacheKey(entry.offset), bytes: \.memoryBytes) { () throws(LogError) -> Block? in
             let reference = SealedFooter.Reference(
-                offset: entry.offset, streamBytes: entry.streamBytes, rawBytes: entry.rawBytes)
+                offset: entry.offset,
+                streamBytes: entry.streamBytes,
+                rawBytes: entry.rawBytes
+            )
             guard let found = try Self.inflate(file, reference, seed: seed, kind: .records),
                 found.header.firstID == entry.summary.firstID, found.header.lastID == entry.summary.lastID
             else { return nil }
@@ -143,11 +155,13 @@ package final class SealedSegment: Segment {
         for page in directory.pages {
             guard let bytes: [UInt8] = try part(page.reference, .keys, { $0 }),
                 KeyPage.forEach(
-                    bytes, blockCount: blockCount,
+                    bytes,
+                    blockCount: blockCount,
                     { key, entry in
                         visit(key, entry())
                         return true
-                    })
+                    }
+                )
             else { return false }
         }
         return true
@@ -168,7 +182,9 @@ package final class SealedSegment: Segment {
             let isComplete = found.recordCount == footer.recordCount
             let covering = footer.firstCovered...footer.lastCovered
             blocks = KnownBlocks(
-                table: isComplete ? found : BlockFinder.filled(found, covering: covering), isComplete: isComplete)
+                table: isComplete ? found : BlockFinder.filled(found, covering: covering),
+                isComplete: isComplete
+            )
         }
         known.withLock { $0 = blocks }
         return blocks
@@ -176,7 +192,9 @@ package final class SealedSegment: Segment {
 
     /// A part of the index, from the cache; nil where it is damaged.
     private func part<Value: Sendable>(
-        _ reference: SealedFooter.Reference, _ kind: SealedBlockHeader.Kind, _ decode: ([UInt8]) -> Value?
+        _ reference: SealedFooter.Reference,
+        _ kind: SealedBlockHeader.Kind,
+        _ decode: ([UInt8]) -> Value?
     ) throws(LogError) -> Value? {
         let size = Int(reference.rawBytes) + 128
         return try cache.value(cacheKey(reference.offset), bytes: { _ in size }) { () throws(LogError) -> Value? in
@@ -189,7 +207,10 @@ package final class SealedSegment: Segment {
     }
 
     private static func inflate(
-        _ file: any DiskFile, _ reference: SealedFooter.Reference, seed: UInt32, kind: SealedBlockHeader.Kind
+        _ file: any DiskFile,
+        _ reference: SealedFooter.Reference,
+        seed: UInt32,
+        kind: SealedBlockHeader.Kind
     ) throws(LogError) -> (header: SealedBlockHeader, raw: [UInt8])? {
         guard Int(reference.streamBytes) <= SealedBlockHeader.maximumRawBytes else { return nil }
         let bytes = try onDisk { () throws(DiskError) in

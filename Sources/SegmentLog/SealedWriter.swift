@@ -35,7 +35,9 @@ struct SealedWriter {
     /// Adds the next record; ids ascend.
     mutating func add(_ record: Record) throws(LogError) {
         precondition(
-            record.id >= footer.firstCovered && record.id <= footer.lastCovered, "a record lies in what is covered")
+            record.id >= footer.firstCovered && record.id <= footer.lastCovered,
+            "a record lies in what is covered"
+        )
         precondition(pending.last.map { $0.id < record.id } ?? true, "records come in the order of their ids")
         record.withBody { postings.add($0, block: UInt32(table.entries.count)) }
         if footer.recordCount == 0 { footer.firstRecordedAt = record.recordedAt }
@@ -65,15 +67,28 @@ struct SealedWriter {
         let first = pending[0]
         let last = pending[pending.count - 1]
         let summary = BlockSummary(
-            firstID: first.id, lastID: last.id, recordCount: UInt32(pending.count),
-            minimumTime: pending.map(\.time).min() ?? first.time, maximumTime: pending.map(\.time).max() ?? first.time,
-            firstRecordedAt: first.recordedAt, lastRecordedAt: last.recordedAt)
+            firstID: first.id,
+            lastID: last.id,
+            recordCount: UInt32(pending.count),
+            minimumTime: pending.map(\.time).min() ?? first.time,
+            maximumTime: pending.map(\.time).max() ?? first.time,
+            firstRecordedAt: first.recordedAt,
+            lastRecordedAt: last.recordedAt
+        )
         let written = try write(
-            RecordColumns.encode(pending), kind: .records, count: pending.count, ids: first.id...last.id)
+            RecordColumns.encode(pending),
+            kind: .records,
+            count: pending.count,
+            ids: first.id...last.id
+        )
         table.entries.append(
             BlockTable.Entry(
-                offset: written.offset, streamBytes: written.streamBytes,
-                rawBytes: written.rawBytes, summary: summary))
+                offset: written.offset,
+                streamBytes: written.streamBytes,
+                rawBytes: written.rawBytes,
+                summary: summary
+            )
+        )
         pending.removeAll(keepingCapacity: true)
         pendingBytes = 0
     }
@@ -101,17 +116,29 @@ struct SealedWriter {
     }
 
     private mutating func write(
-        _ raw: [UInt8], kind: SealedBlockHeader.Kind, count: Int, ids: ClosedRange<RecordID>? = nil
+        _ raw: [UInt8],
+        kind: SealedBlockHeader.Kind,
+        count: Int,
+        ids: ClosedRange<RecordID>? = nil
     ) throws(LogError) -> SealedFooter.Reference {
         let stream = Compression.deflate(raw, level: level)
         let block = SealedBlockHeader(
-            offset: position, firstID: ids?.lowerBound ?? .zero, lastID: ids?.upperBound ?? .zero,
-            count: UInt32(count), rawBytes: UInt32(raw.count), streamBytes: UInt32(stream.count),
-            streamCRC: Checksum.crc32(stream), kind: kind)
+            offset: position,
+            firstID: ids?.lowerBound ?? .zero,
+            lastID: ids?.upperBound ?? .zero,
+            count: UInt32(count),
+            rawBytes: UInt32(raw.count),
+            streamBytes: UInt32(stream.count),
+            streamCRC: Checksum.crc32(stream),
+            kind: kind
+        )
         let bytes = block.encoded(seed: seed) + stream
         try onDisk { () throws(DiskError) in try file.write(bytes, at: position) }
         let reference = SealedFooter.Reference(
-            offset: position, streamBytes: block.streamBytes, rawBytes: block.rawBytes)
+            offset: position,
+            streamBytes: block.streamBytes,
+            rawBytes: block.rawBytes
+        )
         position = block.end
         return reference
     }

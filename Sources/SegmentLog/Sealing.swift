@@ -43,7 +43,10 @@ extension SegmentLog {
     /// Writes the records of `sources` into one sealed segment, verifies it, and puts it in place under the name of the
     /// first. Nil where `pace` said to stop.
     func writeSealed(
-        _ sources: [any Segment], covering: ClosedRange<RecordID>, level: Int, pace: () -> Bool
+        _ sources: [any Segment],
+        covering: ClosedRange<RecordID>,
+        level: Int,
+        pace: () -> Bool
     ) throws(LogError) -> SealedSegment? {
         let path = directory.sealed(covering.lowerBound)
         let temporary = path + LogDirectory.temporarySuffix
@@ -51,8 +54,10 @@ extension SegmentLog {
         defer { if !isComplete { try? disk.remove(temporary) } }
         let file = try onDisk { () throws(DiskError) in try disk.open(temporary, .createOrTruncate) }
         let header = FileHeader(
-            kind: .sealed, identity: SegmentIdentity(store: store.store, segment: .random()),
-            base: covering.lowerBound)
+            kind: .sealed,
+            identity: SegmentIdentity(store: store.store, segment: .random()),
+            base: covering.lowerBound
+        )
         var writer = try SealedWriter(file, header: header, covering: covering, level: level)
         for source in sources {
             for index in 0..<(try source.blockCount()) {
@@ -75,7 +80,9 @@ extension SegmentLog {
     /// Reads a sealed file back, past the cache, and compares it with its sources. False where `pace` said to stop;
     /// throws where a single byte differs.
     private func isFaithful(
-        _ file: any DiskFile, to sources: [any Segment], pace: () -> Bool
+        _ file: any DiskFile,
+        to sources: [any Segment],
+        pace: () -> Bool
     ) throws(LogError) -> Bool {
         guard let copy = try SealedSegment(file, store: store.store, cache: BlockCache(budgetBytes: 1 << 20)) else {
             throw .unreadable(path: file.path, reason: "what was written cannot be read back")

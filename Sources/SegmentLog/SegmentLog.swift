@@ -25,8 +25,15 @@ package final class SegmentLog: Sendable {
     }
 
     init(
-        disk: any Disk, directory: LogDirectory, store: StoreFile, options: LogOptions, spares: SpareFiles,
-        cache: BlockCache, lock: any DiskLock, view: LogView, lastRecordedAt: RecordTime
+        disk: any Disk,
+        directory: LogDirectory,
+        store: StoreFile,
+        options: LogOptions,
+        spares: SpareFiles,
+        cache: BlockCache,
+        lock: any DiskLock,
+        view: LogView,
+        lastRecordedAt: RecordTime
     ) {
         self.disk = disk
         self.directory = directory
@@ -70,7 +77,10 @@ package final class SegmentLog: Sendable {
     func append(_ segment: RawSegment) {
         state.withLock { state in
             state.view = LogView(
-                segments: state.view.segments + [segment], damage: state.view.damage, tail: state.view.tail)
+                segments: state.view.segments + [segment],
+                damage: state.view.damage,
+                tail: state.view.tail
+            )
         }
     }
 
@@ -83,7 +93,8 @@ package final class SegmentLog: Sendable {
             }
             precondition(
                 zip(segments[first...], replaced).allSatisfy { $0 === $1 } && first + replaced.count < segments.count,
-                "what is replaced stands together, before the active segment")
+                "what is replaced stands together, before the active segment"
+            )
             segments.replaceSubrange(first..<first + replaced.count, with: [replacement])
             state.view = LogView(segments: segments, damage: state.view.damage, tail: state.view.tail)
         }

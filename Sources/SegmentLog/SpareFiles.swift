@@ -31,7 +31,9 @@ final class SpareFiles: Sendable {
         state = Mutex(
             State(
                 ready: existing.map { "\(directory.log)/\($0)" },
-                nextNumber: Int(numbers.map(\.rawValue).max() ?? 0) + 1))
+                nextNumber: Int(numbers.map(\.rawValue).max() ?? 0) + 1
+            )
+        )
     }
 
     /// Takes a ready file out, or reserves one now: filling it would keep the writer waiting for as long as a whole segment

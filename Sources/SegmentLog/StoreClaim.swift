@@ -38,7 +38,9 @@ struct StoreClaim {
     /// `store.json` comes last: where it is, all else is. Where it is lost, nobody may put an empty store in the place of
     /// a full one.
     private static func make(
-        _ disk: any Disk, _ directory: LogDirectory, now: RecordTime
+        _ disk: any Disk,
+        _ directory: LogDirectory,
+        now: RecordTime
     ) throws(LogError) -> StoreFile {
         try onDisk { () throws(DiskError) in
             try disk.createDirectory(directory.log)

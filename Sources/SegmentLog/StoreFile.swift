@@ -14,7 +14,8 @@ package struct StoreFile: Equatable, Sendable {
     func encoded() -> [UInt8] {
         let digits = store.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         return Array(
-            "{\"format\":\(Self.format),\"store_uuid\":\"\(digits)\",\"created\":\(created.rawValue)}\n".utf8)
+            "{\"format\":\(Self.format),\"store_uuid\":\"\(digits)\",\"created\":\(created.rawValue)}\n".utf8
+        )
     }
 
     init(store: UniqueID, created: RecordTime) {

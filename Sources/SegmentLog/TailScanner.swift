@@ -33,10 +33,15 @@ struct TailScanner {
 
     /// Scans a whole file. `nextBase` is the base of the segment behind it, where there is one.
     static func scan(
-        _ file: any DiskFile, header: FileHeader, nextBase: RecordID?
+        _ file: any DiskFile,
+        header: FileHeader,
+        nextBase: RecordID?
     ) throws(LogError) -> Outcome {
         var scanner = TailScanner(
-            window: try FileWindow(file), seed: header.identity.seed, outcome: Outcome(nextID: header.base))
+            window: try FileWindow(file),
+            seed: header.identity.seed,
+            outcome: Outcome(nextID: header.base)
+        )
         try scanner.run(nextBase: nextBase)
         return scanner.outcome
     }
@@ -139,7 +144,12 @@ struct TailScanner {
         guard let record = place.record else { return }
         reportDamage(upTo: record.id)
         outcome.table.add(
-            at: place.offset, bytes: record.bytes, id: record.id, time: record.time, recordedAt: record.recordedAt)
+            at: place.offset,
+            bytes: record.bytes,
+            id: record.id,
+            time: record.time,
+            recordedAt: record.recordedAt
+        )
         outcome.nextID = record.id.next
     }
 

@@ -57,8 +57,11 @@ extension SegmentLog {
         // its name to another.
         guard
             let copy = try SealedSegment(
-                segment.file, store: store.store, cache: BlockCache(budgetBytes: 1 << 20),
-                nextBase: segment.footer.lastCovered.next)
+                segment.file,
+                store: store.store,
+                cache: BlockCache(budgetBytes: 1 << 20),
+                nextBase: segment.footer.lastCovered.next
+            )
         else {
             report.damage.append(segment.footer.firstCovered...segment.footer.lastCovered)
             report.problems.append("header and footer of \(segment.path) are damaged")
@@ -78,7 +81,8 @@ extension SegmentLog {
 
     /// Walks the file from block to block: whatever is not in a block, the header or the footer belongs to nothing.
     private func verifyBytes(
-        _ segment: SealedSegment, _ report: inout VerificationReport
+        _ segment: SealedSegment,
+        _ report: inout VerificationReport
     ) throws(LogError) -> Bool {
         let seed = segment.header.identity.seed
         let end = FileOffset(segment.footer.fileBytes - UInt64(SealedFooter.bytes))
@@ -121,7 +125,8 @@ extension SegmentLog {
         report.records += found
         if found != segment.footer.recordCount {
             report.problems.append(
-                "\(segment.path): \(found) records, where the footer says \(segment.footer.recordCount)")
+                "\(segment.path): \(found) records, where the footer says \(segment.footer.recordCount)"
+            )
         }
     }
 

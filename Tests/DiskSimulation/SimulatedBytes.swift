@@ -56,7 +56,9 @@ struct SimulatedBytes: Sendable {
         var stops: [Int: Int] = [:]
         for (number, write) in unsynced.enumerated() {
             for sector in Self.sectors(of: write.start..<write.start + write.bytes.count) {
-                let stop = stops[sector] ?? (mood == 0 ? 0 : mood == 1 ? .max : Int.random(in: 0...unsynced.count, using: &random))
+                let stop =
+                    stops[sector]
+                    ?? (mood == 0 ? 0 : mood == 1 ? .max : Int.random(in: 0...unsynced.count, using: &random))
                 stops[sector] = stop
                 guard number < stop else { continue }
                 let start = max(write.start, sector * Self.sectorBytes)

@@ -68,8 +68,11 @@ package final class SimulatedDisk: Disk {
     /// Runs one operation: counts it, and lets the plan of faults have its say. A sync that is cut off by the crash has
     /// no effect: it has promised nothing yet.
     func perform<Result: Sendable>(
-        _ operation: DiskError.Operation, _ path: String, life: Int? = nil,
-        onFailure: (inout State) -> Void = { _ in }, _ body: (inout State) throws(DiskError) -> Result
+        _ operation: DiskError.Operation,
+        _ path: String,
+        life: Int? = nil,
+        onFailure: (inout State) -> Void = { _ in },
+        _ body: (inout State) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
         let outcome: Swift.Result<Result, DiskError> = state.withLock { state in
             guard !state.isDown, life ?? state.life == state.life else {

@@ -28,7 +28,9 @@ final class SimulatedFile: DiskFile {
             let bytes = state.files[file]?.current ?? []
             let start = min(Int(clamping: offset.rawValue), bytes.count)
             let count = min(buffer.count, bytes.count - start)
-            bytes.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<start + count])) }
+            bytes.withUnsafeBytes {
+                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<start + count]))
+            }
             return count
         }
     }
@@ -56,9 +58,12 @@ final class SimulatedFile: DiskFile {
 
     func sync() throws(DiskError) {
         try disk.perform(
-            .sync, path, life: life,
+            .sync,
+            path,
+            life: life,
             onFailure: { $0.files[file]?.failSync(isCacheKept: $0.faults.isCacheKeptAfterFailedSync) },
-            { $0.files[file]?.sync() })
+            { $0.files[file]?.sync() }
+        )
     }
 }
 

@@ -78,7 +78,8 @@ struct SimulatedNames: Sendable {
 
     private func isReachable(_ path: String) -> Bool {
         path == "/"
-            || durable[path] != nil && durable[Self.parent(of: path)] == .directory && isReachable(Self.parent(of: path))
+            || durable[path] != nil && durable[Self.parent(of: path)] == .directory
+                && isReachable(Self.parent(of: path))
     }
 
     private static func apply(_ change: Change, to names: inout [String: SimulatedNode]) {

@@ -18,7 +18,11 @@ struct DiskUnderTest: Sendable, CustomTestStringConvertible {
         return [
             DiskUnderTest(disk: PosixDisk(), root: temporary.path, temporary: temporary, testDescription: "PosixDisk"),
             DiskUnderTest(
-                disk: SimulatedDisk(directory: "/root"), root: "/root", temporary: nil, testDescription: "SimulatedDisk"),
+                disk: SimulatedDisk(directory: "/root"),
+                root: "/root",
+                temporary: nil,
+                testDescription: "SimulatedDisk"
+            ),
         ]
     }
 
@@ -26,7 +30,9 @@ struct DiskUnderTest: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct DiskContractTests {
-    @Test(arguments: DiskUnderTest.both) func `A directory can be made twice, below a parent`(_ test: DiskUnderTest) throws {
+    @Test(arguments: DiskUnderTest.both) func `A directory can be made twice, below a parent`(_ test: DiskUnderTest)
+        throws
+    {
         let disk = test.disk
         try disk.createDirectory(test.path("d"))
         try disk.createDirectory(test.path("d"))

@@ -14,7 +14,8 @@ import Testing
                 let copy = disk.copy()
                 copy.restart(seed: seed)
                 return copy.image.filter { $0.key.hasPrefix("/r/") }
-            })
+            }
+        )
     }
 
     @Test func `What was synced survives every crash, and the same seed makes the same crash`() throws {
@@ -151,7 +152,8 @@ import Testing
         try file.write([3], at: FileOffset(1))
         try file.sync()
         for attempt in [
-            { try file.write([4], at: FileOffset(2)) }, { try file.reserve(3) }, { _ = try disk.open("/r/g", .createNew) },
+            { try file.write([4], at: FileOffset(2)) }, { try file.reserve(3) },
+            { _ = try disk.open("/r/g", .createNew) },
             { try disk.createDirectory("/r/d") },
         ] as [() throws -> Void] {
             #expect(#expect(throws: DiskError.self) { try attempt() }?.isNoSpace == true)

@@ -18,7 +18,8 @@ import Testing
 
     /// The disk and the history at a crash in the given operation.
     private static func crash(
-        at operation: Int, wrap: (SimulatedDisk) -> any Disk = { $0 }
+        at operation: Int,
+        wrap: (SimulatedDisk) -> any Disk = { $0 }
     ) -> (disk: SimulatedDisk, history: CrashHistory) {
         let disk = SimulatedDisk()
         disk.crash(atOperation: operation)
@@ -29,7 +30,11 @@ import Testing
     private static func recover(_ disk: SimulatedDisk) -> LogError? {
         do {
             _ = try SegmentLog.open(
-                disk, directory: CrashWorkload.directory, options: .small, now: RecordTime(5_000))
+                disk,
+                directory: CrashWorkload.directory,
+                options: .small,
+                now: RecordTime(5_000)
+            )
             return nil
         } catch {
             return error

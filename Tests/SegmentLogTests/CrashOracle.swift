@@ -35,7 +35,10 @@ struct CrashOracle {
 
     /// Appends, seals and compacts, and reads the same all the while.
     private func goOn(
-        _ log: SegmentLog, _ writer: LogWriter, from recovered: [TestRecord], _ found: inout [String]
+        _ log: SegmentLog,
+        _ writer: LogWriter,
+        from recovered: [TestRecord],
+        _ found: inout [String]
     ) throws(LogError) {
         var expected = recovered
         expected += try writer.commit([TestRecord(keys: ["new"], payload: noise(100, seed: 1))], at: 10_000)
@@ -57,11 +60,16 @@ struct CrashOracle {
 
     @discardableResult
     private func open<Result>(
-        _ disk: SimulatedDisk, _ found: inout [String],
+        _ disk: SimulatedDisk,
+        _ found: inout [String],
         _ body: (SegmentLog, LogWriter, RecoveryReport, inout [String]) throws -> Result
     ) throws -> Result {
         let opened = try SegmentLog.open(
-            wrap(disk), directory: CrashWorkload.directory, options: .small, now: RecordTime(5_000))
+            wrap(disk),
+            directory: CrashWorkload.directory,
+            options: .small,
+            now: RecordTime(5_000)
+        )
         return try body(opened.log, opened.writer, opened.report, &found)
     }
 }

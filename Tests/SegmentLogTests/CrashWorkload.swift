@@ -66,14 +66,17 @@ struct CrashWorkload {
         let count = history.submitted.reduce(0) { $0 + $1.count }
         let records = sizes.enumerated().map { index, size in
             TestRecord(
-                time: index.isMultiple(of: 2) ? nil : Int64(50 - count), keys: ["k\(index)", "all"],
-                payload: noise(size, seed: count + index))
+                time: index.isMultiple(of: 2) ? nil : Int64(50 - count),
+                keys: ["k\(index)", "all"],
+                payload: noise(size, seed: count + index)
+            )
         }
         // Noted before the attempt: from here on the frame may be found after a crash.
         history.submitted.append(
             records.enumerated().map {
                 $1.committed(as: RecordID(UInt64(count + $0 + 1)), at: RecordTime(clock))
-            })
+            }
+        )
         try writer.commit(records, at: clock)
         history.acknowledged = history.submitted.count
     }

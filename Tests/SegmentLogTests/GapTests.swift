@@ -14,7 +14,8 @@ import Testing
             try (0..<400).flatMap { index in
                 try writer.commit(
                     [TestRecord(time: Int64(index % 50), keys: ["k\(index % 5)"], payload: noise(90, seed: index))],
-                    at: Int64(index))
+                    at: Int64(index)
+                )
             }
         }
         let (log, _, _) = try openLog(disk.copy())
@@ -46,7 +47,9 @@ import Testing
             #expect(try log.view.records() == records, "step \(step)")
             #expect(try log.verify().isClean)
             for id in 1...UInt64(401) {
-                #expect(try log.view.record(RecordID(id)).map { TestRecord($0) } == records.first { $0.id.rawValue == id })
+                #expect(
+                    try log.view.record(RecordID(id)).map { TestRecord($0) } == records.first { $0.id.rawValue == id }
+                )
             }
             let key = KeyExpression(alternatives: [[[Array("k2".utf8)]]])
             let bounded = LogQuery(keys: key, after: RecordID(50), through: RecordID(350), reversed: true)
@@ -57,7 +60,8 @@ import Testing
             for time in stride(from: Int64(0), to: 400, by: 7) {
                 #expect(
                     try log.view.last(recordedBy: RecordTime(time))
-                        == records.last { $0.recordedAt <= RecordTime(time) }?.id ?? .zero)
+                        == records.last { $0.recordedAt <= RecordTime(time) }?.id ?? .zero
+                )
             }
             if step == 0 { #expect(try log.compact(.everything).segmentsAfter == 1) }
         }

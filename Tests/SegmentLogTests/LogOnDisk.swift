@@ -2,6 +2,7 @@
 
 import Disk
 import DiskSimulation
+
 @testable import SegmentLog
 
 let storeDirectory = LogDirectory("/store")
@@ -14,7 +15,8 @@ func openLog(_ disk: any Disk, _ options: LogOptions = .small, now: Int64 = 1) t
 
 /// A disk on which `fill` has written a log and closed it in good order; and what `fill` returned.
 func diskWithLog<Result>(
-    _ options: LogOptions = .small, _ fill: (SegmentLog, LogWriter) throws -> Result
+    _ options: LogOptions = .small,
+    _ fill: (SegmentLog, LogWriter) throws -> Result
 ) throws -> (disk: SimulatedDisk, result: Result) {
     let disk = SimulatedDisk()
     let opened = try openLog(disk, options)

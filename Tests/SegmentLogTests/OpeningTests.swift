@@ -41,7 +41,10 @@ import Testing
         let disk = SimulatedDisk()
         try disk.createDirectory("/store")
         try disk.replaceFile(
-            StoreFile.name, in: "/store", with: StoreFile(store: .random(), created: .minimum).encoded())
+            StoreFile.name,
+            in: "/store",
+            with: StoreFile(store: .random(), created: .minimum).encoded()
+        )
         #expect(throws: LogError.self) { try openLog(disk) }
         #expect(disk.image["/store/log"] == nil)
     }

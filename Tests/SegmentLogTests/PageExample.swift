@@ -10,8 +10,10 @@ enum PageExample {
 
     static let records = [
         TestRecord(
-            time: 1_700_000_000_000_000_000, keys: ["corder", "aorder-001", "tcreated"],
-            payload: [0] + Array(#"{"total":42}"#.utf8)),
+            time: 1_700_000_000_000_000_000,
+            keys: ["corder", "aorder-001", "tcreated"],
+            payload: [0] + Array(#"{"total":42}"#.utf8)
+        ),
         TestRecord(keys: ["corder", "aorder-001", "tpaid"], payload: [0] + Array("{}".utf8)),
     ]
     static let recordedAt = RecordTime(1_700_000_000_500_000_000)
@@ -19,14 +21,22 @@ enum PageExample {
     /// A raw segment with one frame of one record; what lies between header and frame is zero, or the copy.
     static func rawSegment() throws -> [UInt8] {
         let header = FileHeader(
-            kind: .raw, identity: SegmentIdentity(store: store, segment: UniqueID(bytes: Array(0x10...0x1F))),
-            base: RecordID(1))
+            kind: .raw,
+            identity: SegmentIdentity(store: store, segment: UniqueID(bytes: Array(0x10...0x1F))),
+            base: RecordID(1)
+        )
         let buffer = RecordBuffer([records[0]])
         let range = 0..<buffer.byteCount
         let crc = buffer.stamp(range, firstID: RecordID(1), recordedAt: recordedAt, from: 0)
         let frame = FrameHeader(
-            offset: FrameHeader.firstOffset, durableOffset: FrameHeader.firstOffset, firstID: RecordID(1),
-            recordedAt: recordedAt, recordCount: 1, bodyBytes: UInt32(range.count), bodyCRC: crc)
+            offset: FrameHeader.firstOffset,
+            durableOffset: FrameHeader.firstOffset,
+            firstID: RecordID(1),
+            recordedAt: recordedAt,
+            recordCount: 1,
+            bodyBytes: UInt32(range.count),
+            bodyCRC: crc
+        )
         let disk = SimulatedDisk()
         let file = try disk.open("/raw", .createNew)
         try file.write(header.encoded(), at: FileOffset(0))
@@ -43,11 +53,17 @@ enum PageExample {
         try writer.commit(records, at: recordedAt.rawValue)
         var scan = LogScan(log.view, LogQuery())
         let header = FileHeader(
-            kind: .sealed, identity: SegmentIdentity(store: store, segment: UniqueID(bytes: Array(0x20...0x2F))),
-            base: RecordID(1))
+            kind: .sealed,
+            identity: SegmentIdentity(store: store, segment: UniqueID(bytes: Array(0x20...0x2F))),
+            base: RecordID(1)
+        )
         let disk = SimulatedDisk()
         var sealed = try SealedWriter(
-            try disk.open("/sealed", .createNew), header: header, covering: ClosedRange(1, 2), level: 6)
+            try disk.open("/sealed", .createNew),
+            header: header,
+            covering: ClosedRange(1, 2),
+            level: 6
+        )
         for record in try scan.next() ?? [] { try sealed.add(record) }
         try sealed.finish()
         return try disk.contents(of: "/sealed")

@@ -70,7 +70,11 @@ private struct RandomLife {
     private mutating func live() throws(LogError) -> String? {
         clock += 1
         let opened = try SegmentLog.open(
-            disk, directory: CrashWorkload.directory, options: .small, now: RecordTime(clock))
+            disk,
+            directory: CrashWorkload.directory,
+            options: .small,
+            now: RecordTime(clock)
+        )
         let (log, writer) = (opened.log, opened.writer)
         let recovered = try log.view.records()
         guard recovered == acknowledged || recovered == acknowledged + underWay else {

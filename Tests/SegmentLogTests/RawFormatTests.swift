@@ -9,7 +9,9 @@ import Testing
 
 @Suite struct RawFormatTests {
     private static let identity = SegmentIdentity(
-        store: UniqueID(bytes: Array(0..<16)), segment: UniqueID(bytes: Array(16..<32)))
+        store: UniqueID(bytes: Array(0..<16)),
+        segment: UniqueID(bytes: Array(16..<32))
+    )
 
     @Test func `Numbers of every size survive varint and zigzag`() {
         let values = (0..<64).flatMap { [UInt64(1) << UInt64($0), (UInt64(1) << UInt64($0)) - 1] } + [.max]
@@ -63,8 +65,14 @@ import Testing
     @Test func `A frame header is read back at its place in its segment, and nowhere else`() {
         let offset = FileOffset(8_192)
         let frame = FrameHeader(
-            offset: offset, durableOffset: offset, firstID: RecordID(5), recordedAt: RecordTime(-3), recordCount: 2,
-            bodyBytes: 99, bodyCRC: 0xDEAD_BEEF)
+            offset: offset,
+            durableOffset: offset,
+            firstID: RecordID(5),
+            recordedAt: RecordTime(-3),
+            recordCount: 2,
+            bodyBytes: 99,
+            bodyCRC: 0xDEAD_BEEF
+        )
         let seed = Self.identity.seed
         var bytes = frame.encoded(Self.identity)
         func read(_ offset: FileOffset, _ seed: UInt32) -> FrameHeader? {

@@ -65,7 +65,9 @@ import Testing
 
     /// A few hundred records in raw, sealed and compacted segments.
     private static func fill(
-        _ log: SegmentLog, _ writer: LogWriter, _ random: inout SeededRandom
+        _ log: SegmentLog,
+        _ writer: LogWriter,
+        _ random: inout SeededRandom
     ) throws -> [TestRecord] {
         var model: [TestRecord] = []
         for frame in 0..<60 {
@@ -75,8 +77,10 @@ import Testing
                 // A key that is named twice counts once.
                 if index == 0 { keys.append(keys[0]) }
                 return TestRecord(
-                    time: Bool.random(using: &random) ? nil : Int64.random(in: 900...1_100, using: &random), keys: keys,
-                    payload: noise(Int.random(in: 0...2_500, using: &random), seed: model.count + index))
+                    time: Bool.random(using: &random) ? nil : Int64.random(in: 900...1_100, using: &random),
+                    keys: keys,
+                    payload: noise(Int.random(in: 0...2_500, using: &random), seed: model.count + index)
+                )
             }
             model += try writer.commit(records, at: Int64(1_000 + frame * 2))
             if frame.isMultiple(of: 12), frame > 0 { try writer.roll() }
@@ -106,8 +110,13 @@ import Testing
             Bool.random(using: &random) ? otherwise : RecordTime(Int64.random(in: 890...1_130, using: &random))
         }
         return LogQuery(
-            keys: KeyExpression(alternatives: alternatives), after: id(.zero), through: id(.maximum),
-            since: time(.minimum), until: time(.maximum), reversed: Bool.random(using: &random))
+            keys: KeyExpression(alternatives: alternatives),
+            after: id(.zero),
+            through: id(.maximum),
+            since: time(.minimum),
+            until: time(.maximum),
+            reversed: Bool.random(using: &random)
+        )
     }
 
     private static func answer(_ query: LogQuery, from model: [TestRecord]) -> [TestRecord] {

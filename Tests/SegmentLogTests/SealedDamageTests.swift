@@ -19,7 +19,9 @@ import Testing
             for index in 0..<30 {
                 let keys = ["all", index.isMultiple(of: 2) ? "even" : "odd", "k\(index / 4)"]
                 records += try writer.commit(
-                    [TestRecord(keys: keys, payload: [UInt8](repeating: UInt8(index), count: 5_000))], at: 1)
+                    [TestRecord(keys: keys, payload: [UInt8](repeating: UInt8(index), count: 5_000))],
+                    at: 1
+                )
             }
             try writer.roll()
             _ = try log.sealOldest()
@@ -37,7 +39,8 @@ import Testing
 
     /// All that a query gives, going on behind every damaged range; and the ids it could not give.
     private static func read(
-        _ view: LogView, _ keys: [String]
+        _ view: LogView,
+        _ keys: [String]
     ) throws -> (records: [TestRecord], lost: Set<UInt64>) {
         var query = LogQuery()
         if !keys.isEmpty { query.keys = KeyExpression(alternatives: [[keys.map { Array($0.utf8) }]]) }
@@ -58,7 +61,9 @@ import Testing
 
     /// What must hold whatever happened to the file.
     private static func expectHonesty(
-        _ disk: SimulatedDisk, _ records: [TestRecord], _ comment: Comment
+        _ disk: SimulatedDisk,
+        _ records: [TestRecord],
+        _ comment: Comment
     ) throws -> Set<UInt64> {
         let (log, _, _) = try openLog(disk)
         let all = try read(log.view, [])

@@ -9,7 +9,9 @@ import Testing
 
 @Suite struct SealedFormatTests {
     private static let identity = SegmentIdentity(
-        store: UniqueID(bytes: Array(0..<16)), segment: UniqueID(bytes: Array(16..<32)))
+        store: UniqueID(bytes: Array(0..<16)),
+        segment: UniqueID(bytes: Array(16..<32))
+    )
 
     /// Records with gaps in their ids and times at the ends of what a number holds.
     private static func records() throws -> [Record] {
@@ -17,7 +19,9 @@ import Testing
         let times: [Int64] = [0, .max, .min + 1, 5, -7, 6, 100]
         for (index, time) in times.enumerated() {
             try writer.commit(
-                [TestRecord(time: time, keys: ["k\(index)"], payload: noise(index * 9, seed: index))], at: Int64(index))
+                [TestRecord(time: time, keys: ["k\(index)"], payload: noise(index * 9, seed: index))],
+                at: Int64(index)
+            )
         }
         var scan = LogScan(log.view, LogQuery())
         return try #require(try scan.next()).filter { $0.id.rawValue != 3 && $0.id.rawValue != 5 }
@@ -25,8 +29,15 @@ import Testing
 
     private static func header(of records: [Record]) -> SealedBlockHeader {
         SealedBlockHeader(
-            offset: FileOffset(64), firstID: records[0].id, lastID: records[records.count - 1].id,
-            count: UInt32(records.count), rawBytes: 0, streamBytes: 0, streamCRC: 0, kind: .records)
+            offset: FileOffset(64),
+            firstID: records[0].id,
+            lastID: records[records.count - 1].id,
+            count: UInt32(records.count),
+            rawBytes: 0,
+            streamBytes: 0,
+            streamCRC: 0,
+            kind: .records
+        )
     }
 
     @Test func `Columns give back records with gaps and extreme times`() throws {
@@ -55,8 +66,15 @@ import Testing
         let stream = Compression.deflate(raw, level: 6)
         let offset = FileOffset(640)
         let header = SealedBlockHeader(
-            offset: offset, firstID: RecordID(1), lastID: RecordID(9), count: 9, rawBytes: UInt32(raw.count),
-            streamBytes: UInt32(stream.count), streamCRC: Checksum.crc32(stream), kind: .keys)
+            offset: offset,
+            firstID: RecordID(1),
+            lastID: RecordID(9),
+            count: 9,
+            rawBytes: UInt32(raw.count),
+            streamBytes: UInt32(stream.count),
+            streamCRC: Checksum.crc32(stream),
+            kind: .keys
+        )
         let seed = Self.identity.seed
         var bytes = header.encoded(seed: seed) + stream
         func inflate(_ offset: FileOffset, _ seed: UInt32, _ kind: SealedBlockHeader.Kind) -> [UInt8]? {
@@ -127,7 +145,10 @@ import Testing
             Array(key.utf8).withUnsafeBytes { page.add($0, blocks: blocks, records: index + 1, blockCount: 9) }
             if page.isFull || index == keys.count - 1 {
                 let reference = SealedFooter.Reference(
-                    offset: FileOffset(pages.count), streamBytes: 1, rawBytes: UInt32(page.bytes.count))
+                    offset: FileOffset(pages.count),
+                    streamBytes: 1,
+                    rawBytes: UInt32(page.bytes.count)
+                )
                 directory.pages.append(KeyDirectory.Page(reference: reference, firstKey: page.firstKey))
                 pages.append(page)
                 page = KeyPageBuilder()
@@ -171,10 +192,17 @@ import Testing
         var table = BlockTable()
         for number: UInt64 in 1...3 {
             let summary = BlockSummary(
-                firstID: RecordID(number), lastID: RecordID(number + 1), recordCount: 2, minimumTime: RecordTime(-1),
-                maximumTime: RecordTime(9), firstRecordedAt: RecordTime(3), lastRecordedAt: RecordTime(4))
+                firstID: RecordID(number),
+                lastID: RecordID(number + 1),
+                recordCount: 2,
+                minimumTime: RecordTime(-1),
+                maximumTime: RecordTime(9),
+                firstRecordedAt: RecordTime(3),
+                lastRecordedAt: RecordTime(4)
+            )
             table.entries.append(
-                BlockTable.Entry(offset: FileOffset(number * 100), streamBytes: 5, rawBytes: 6, summary: summary))
+                BlockTable.Entry(offset: FileOffset(number * 100), streamBytes: 5, rawBytes: 6, summary: summary)
+            )
         }
         #expect(BlockTable(table.encoded())?.entries == table.entries)
         #expect(BlockTable(Array(table.encoded().dropLast())) == nil)

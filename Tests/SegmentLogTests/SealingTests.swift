@@ -15,7 +15,9 @@ import Testing
                 records += try writer.commit(
                     (0..<2).map {
                         TestRecord(keys: ["all", "s\(segment)"], payload: noise(3_000 + $0, seed: segment * 2 + frame))
-                    }, at: Int64(segment))
+                    },
+                    at: Int64(segment)
+                )
             }
             try writer.roll()
         }

@@ -17,7 +17,8 @@ import Testing
             for (frame, count) in [2, 3, 1, 2].enumerated() {
                 records += try writer.commit(
                     (0..<count).map { TestRecord(keys: ["k"], payload: noise(40 + $0, seed: frame)) },
-                    at: Int64(10 + frame))
+                    at: Int64(10 + frame)
+                )
             }
             if isMarked { try writer.mark() }
             return records
@@ -50,19 +51,24 @@ import Testing
     }
 
     @Test func `A recovery that is cut off never spoils the torn bytes it has saved`() throws {
-        let (disk, _) = try Self.disk(isMarked: false)
-        let last = try #require(try frames(of: Self.active, on: disk).last)
-        disk.flip(bit: 0, at: Int(last.offset.rawValue) + FrameHeader.bytes, of: Self.active)
+        // A frame of many sectors, so that cutting it can itself be torn.
+        let (disk, _) = try diskWithLog { _, writer in
+            try writer.commit([TestRecord(payload: noise(5_000, seed: 1))], at: 1)
+        }
+        let last = try frames(of: Self.active, on: disk)[0]
+        disk.flip(bit: 0, at: Int(last.offset.rawValue) + 2_000, of: Self.active)
         let torn = Array(disk.bytes(Self.active)[Int(last.offset.rawValue)..<Int(last.end.rawValue)])
-        let before = disk.operations
-        _ = try openLog(disk.copy())
-        for step in 1...40 {
-            let crashed = disk.copy()
-            crashed.crash(atOperation: before + step)
-            _ = try? openLog(crashed)
-            crashed.restart(seed: UInt64(step))
-            _ = try openLog(crashed)
-            #expect(crashed.quarantine.values.contains(torn), "crash at step \(step)")
+        let whole = disk.copy()
+        _ = try openLog(whole)
+        for step in whole.changingOperations where step > disk.operations {
+            for seed in 0..<20 as Range<UInt64> {
+                let crashed = disk.copy()
+                crashed.crash(atOperation: step)
+                #expect(throws: LogError.self) { try openLog(crashed) }
+                crashed.restart(seed: seed)
+                _ = try openLog(crashed)
+                #expect(crashed.quarantine.values.contains(torn), "crash at operation \(step), seed \(seed)")
+            }
         }
     }
 
@@ -135,21 +141,28 @@ import Testing
     }
 
     @Test func `Bytes of a former life are never taken for records`() throws {
-        let (disk, _) = try diskWithLog { log, writer in
+        let (disk, fresh) = try diskWithLog { log, writer in
             for value in 0..<9 { try writer.commit([TestRecord(payload: noise(3_000, seed: value))], at: 1) }
             try writer.roll()
             _ = try log.sealOldest()
             _ = try log.replenishSpares()
             try writer.commit([TestRecord()], at: 2)
             try writer.roll()
-            try writer.commit([TestRecord(payload: [42])], at: 3)
+            return storeDirectory.active(RecordID(11))
         }
-        // The active file is the first one again: the old frames stand behind the new one.
-        let path = storeDirectory.active(RecordID(11))
-        #expect(disk.bytes(path).contains(sequence: noise(3_000, seed: 8)))
-        let opened = try openLog(disk)
-        #expect(opened.log.view.tail == RecordID(11) && opened.report.notes == [])
-        #expect(try opened.log.view.records(LogQuery(after: RecordID(10))).map(\.payload) == [[42]])
+        // The active file is the first one again, full of old frames; and its beginning is clean.
+        #expect(disk.bytes(fresh).firstRange(of: noise(3_000, seed: 8)) != nil)
+        for count in 0...2 {
+            #expect(try frames(of: fresh, on: disk).count == count)
+            let opened = try openLog(disk)
+            #expect(opened.report.notes == [] && opened.log.view.tail == RecordID(UInt64(10 + count)))
+            // The next frame stands right behind the last, and not behind an old one.
+            try opened.writer.commit([TestRecord(payload: [UInt8(count)])], at: 3)
+            #expect(
+                try opened.log.view.records(LogQuery(after: RecordID(10))).map(\.payload)
+                    == (0...count).map { [UInt8($0)] }
+            )
+        }
     }
 
     @Test func `A frame that was written to another place is not believed`() throws {
@@ -176,11 +189,5 @@ import Testing
         #expect(try openLog(disk).log.view.records().map(\.payload) == [[7]])
         disk.restart(seed: 1)
         #expect(try openLog(disk).log.view.records().map(\.payload) == [[7]])
-    }
-}
-
-extension [UInt8] {
-    fileprivate func contains(sequence: [UInt8]) -> Bool {
-        firstRange(of: sequence) != nil
     }
 }

@@ -52,7 +52,10 @@ extension RecordBuffer {
         for record in records {
             let keys = record.keys.map { Array($0.utf8) }
             let bytes = RecordBody.bytes(
-                keyCount: keys.count, keyBytes: keys.reduce(0) { $0 + $1.count }, payloadBytes: record.payload.count)
+                keyCount: keys.count,
+                keyBytes: keys.reduce(0) { $0 + $1.count },
+                payloadBytes: record.payload.count
+            )
             append(time: record.time, keyCount: keys.count, bodyBytes: bytes) { body in
                 for key in keys {
                     Array(key.dropFirst()).withUnsafeBytes { body.key(kind: key[0], $0) }

@@ -137,14 +137,13 @@ import Testing
 
     @Test("stop does not wait for readers that block or subscribers that idle")
     func stopWhileBlocked() async throws {
-        try await TestServer.run { test in
+        // A stop that waited would wait until the time limit of this suite.
+        try await TestServer.run(server: { $0.stopSeconds = 600 }) { test in
             let (blocked, subscriber) = (try test.connect(), try test.connect(resp3: true))
             try blocked.send([["EV.READ", "BLOCK", "0"]])
             _ = try subscriber.ask("EV.SUBSCRIBE")
             #expect(eventually { test.store.subscriptionCount == 2 })
-            let begin = ContinuousClock.now
             await test.stop()
-            #expect(ContinuousClock.now - begin < .seconds(4))
             #expect(blocked.isClosedByServer() && subscriber.isClosedByServer())
             #expect(test.store.subscriptionCount == 0)
         }

@@ -95,7 +95,9 @@ final class Projection: Sendable {
                     for record in records {
                         try folding.box.reducer.fold(StoredEvent(record), into: &folding.fold)
                         folding.position = EventID(record.id)
-                        if ContinuousClock.now >= end { return publish(folding) }
+                        if ContinuousClock.now >= end {
+                            return publish(folding, health: record.id == view.tail ? .live : nil)
+                        }
                     }
                 }
                 folding.position = EventID(view.tail)

@@ -1,4 +1,5 @@
-// Owns: the thread that keeps the projections live, and their snapshots as the policy wants them.
+// Owns: the thread that keeps the projections live, and their snapshots as the policy wants them. It runs at a lower
+// priority than the appends: under a burst a projection may lag, and whoever asks for it waits a little longer.
 
 import EventModel
 import Reducers
@@ -87,7 +88,7 @@ final class ProjectionEngine: Sendable {
     }
 
     func start() {
-        let started = NamedThread("ev-project") { self.run() }
+        let started = NamedThread("ev-project", niceness: 5) { self.run() }
         thread.withLock { $0 = started }
     }
 

@@ -76,8 +76,11 @@ package final class SegmentLog: Sendable {
 
     func append(_ segment: RawSegment) {
         state.withLock { state in
+            var segments = state.view.segments
+            // An empty segment, whose name the new one has taken: opened with another size than is configured.
+            if segments.last?.base == segment.base { segments.removeLast() }
             state.view = LogView(
-                segments: state.view.segments + [segment],
+                segments: segments + [segment],
                 damage: state.view.damage,
                 tail: state.view.tail
             )

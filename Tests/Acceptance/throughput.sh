@@ -19,7 +19,8 @@ answers() { for _ in $(seq 200); do [ "$(redis-cli -s "$1" PING 2>/dev/null)" = 
 mkdir "$folder/redis"
 redis-server --port 0 --unixsocket "$folder/redis.sock" --dir "$folder/redis" --appendonly yes --appendfsync always \
   --save '' --logfile "$folder/redis.log" & pids+=($!)
-"$evstored" --config "$top/config/evstored.yaml" --data-dir "$folder/evstored" --socket "$folder/evstored.sock" \
+# No projections: the peer folds nothing either.
+EVSTORED_PROJECTIONS= "$evstored" --config "$top/config/evstored.yaml" --data-dir "$folder/evstored" --socket "$folder/evstored.sock" \
   2>"$folder/evstored.log" & pids+=($!)
 answers "$folder/redis.sock"
 answers "$folder/evstored.sock"

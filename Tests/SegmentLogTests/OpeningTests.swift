@@ -152,6 +152,19 @@ import Testing
         }
     }
 
+    @Test func `An empty segment of another size gives way`() throws {
+        let disk = SimulatedDisk()
+        _ = try openLog(disk)
+        var options = LogOptions.small
+        options.segmentBytes = 128 << 10
+        let (log, writer, _) = try openLog(disk, options)
+        let records = try writer.commit([TestRecord(keys: ["a"])], at: 1)
+        try writer.roll()
+        #expect(try log.view.record(RecordID(1)).map { TestRecord($0) } == records[0])
+        #expect(try log.sealOldest() && !log.sealOldest())
+        #expect(try log.view.records() == records)
+    }
+
     @Test func `A log opened for reading alone writes nothing`() throws {
         let disk = try Self.disk()
         let before = disk.image

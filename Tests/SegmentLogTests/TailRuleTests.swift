@@ -165,6 +165,26 @@ import Testing
         }
     }
 
+    @Test func `A frame is never pieced together from two writes to the same place`() throws {
+        let (disk, _) = try diskWithLog { _, writer in try writer.commit([TestRecord()], at: 1) }
+        // The same ids at the same place of the same segment, with other contents: the second try after a crash.
+        let tries = try [disk.copy(), disk.copy()].enumerated().map { number, disk in
+            try openLog(disk).writer.commit(
+                (0..<2).map { TestRecord(payload: noise(600, seed: number * 2 + $0)) },
+                at: 2
+            )
+            return disk
+        }
+        let frame = try frames(of: Self.active, on: tries[0])[1]
+        let second = frame.offset + FrameHeader.bytes + Int(frame.bodyBytes) / 2
+        let bytes = try #require(
+            try tries[1].open(Self.active, .read).bytes(at: second, count: Int(frame.bodyBytes) / 2)
+        )
+        try tries[0].open(Self.active, .readWrite).write(bytes, at: second)
+        let (log, _, report) = try openLog(tries[0])
+        #expect(log.view.tail == RecordID(1) && report.tornBytes == frame.end - frame.offset)
+    }
+
     @Test func `A frame that was written to another place is not believed`() throws {
         let (disk, records) = try Self.disk(isMarked: false)
         let all = try frames(of: Self.active, on: disk)

@@ -107,14 +107,16 @@ let package = Package(
         .testTarget(
             name: "EventStoreClientTests",
             dependencies: [
-                "EventStoreClient", "EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog", nioCore, nioPosix,
+                "EventStoreClient", "EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog", nioCore,
+                nioPosix,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "evstoredTests",
             dependencies: [
-                "evstored", "EventStoreServer", "EventStoreClient", "EventStore", "EventWire", "EventModel", "SegmentLog",
+                "evstored", "EventStoreServer", "EventStoreClient", "EventStore", "EventWire", "EventModel",
+                "SegmentLog",
             ],
             swiftSettings: settings
         ),

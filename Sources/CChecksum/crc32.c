@@ -5,6 +5,9 @@
 
 #include <zlib.h>
 
+// Up to this a table of bytes is faster than the set-up of anything else.
+enum { STEP_MAXIMUM = 17 };
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -65,6 +68,22 @@ static uint32_t fold_all(uint32_t crc, const uint8_t *bytes, size_t length) {
 static int can_fold(void) { return 0; }
 #endif
 
+static uint32_t table[256];
+
+__attribute__((constructor)) static void fill_table(void) {
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t crc = byte;
+        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+        table[byte] = crc;
+    }
+}
+
+/// For the few bytes that are not worth more: `crc` is in the register's form.
+static uint32_t step_all(uint32_t crc, const uint8_t *bytes, size_t length) {
+    while (length-- > 0) crc = crc >> 8 ^ table[(crc ^ *bytes++) & 0xFF];
+    return crc;
+}
+
 uint32_t cchecksum_crc32(uint32_t previous, const uint8_t *bytes, size_t length) {
     if (length >= FOLD_MINIMUM && can_fold()) {
         size_t folded = length & ~(size_t)15;
@@ -72,5 +91,6 @@ uint32_t cchecksum_crc32(uint32_t previous, const uint8_t *bytes, size_t length)
         bytes += folded;
         length -= folded;
     }
-    return length == 0 ? previous : (uint32_t)crc32_z(previous, bytes, length);
+    if (length < STEP_MAXIMUM) return ~step_all(~previous, bytes, length);
+    return (uint32_t)crc32_z(previous, bytes, length);
 }

@@ -57,7 +57,9 @@ package final class AppendBatch: @unchecked Sendable {
 
     /// Adds one event that stands alone; it has been checked.
     package func append(
-        _ event: borrowing NewEventParts, by owner: AnyObject, unless condition: AppendCondition? = nil
+        _ event: borrowing NewEventParts,
+        by owner: AnyObject,
+        unless condition: AppendCondition? = nil
     ) {
         let start = buffer.byteCount
         buffer.append(event)
@@ -71,8 +73,15 @@ package final class AppendBatch: @unchecked Sendable {
         }
         add(
             Unit(
-                owner: owner, range: range, records: 1, isTransaction: false,
-                conditions: condition.map { [$0] } ?? [], identifiers: event.uuid.map { [$0] } ?? [], outcome: nil))
+                owner: owner,
+                range: range,
+                records: 1,
+                isTransaction: false,
+                conditions: condition.map { [$0] } ?? [],
+                identifiers: event.uuid.map { [$0] } ?? [],
+                outcome: nil
+            )
+        )
     }
 
     /// Adds events that are appended together or not at all; they have been checked.
@@ -84,17 +93,30 @@ package final class AppendBatch: @unchecked Sendable {
         let identifiers = transaction.events.map(\.uuid)
         add(
             Unit(
-                owner: owner, range: start..<buffer.byteCount, records: transaction.events.count, isTransaction: true,
+                owner: owner,
+                range: start..<buffer.byteCount,
+                records: transaction.events.count,
+                isTransaction: true,
                 conditions: transaction.conditions,
-                identifiers: identifiers.contains { $0 != nil } ? identifiers : [], outcome: nil))
+                identifiers: identifiers.contains { $0 != nil } ? identifiers : [],
+                outcome: nil
+            )
+        )
     }
 
     /// Adds the place of an event that was refused before it was staged, so that outcomes keep their order.
     package func refuse(_ error: StoreError, to owner: AnyObject) {
         add(
             Unit(
-                owner: owner, range: buffer.byteCount..<buffer.byteCount, records: 1, isTransaction: false, conditions: [],
-                identifiers: [], outcome: .refused(error)))
+                owner: owner,
+                range: buffer.byteCount..<buffer.byteCount,
+                records: 1,
+                isTransaction: false,
+                conditions: [],
+                identifiers: [],
+                outcome: .refused(error)
+            )
+        )
     }
 
     /// Visits the outcomes in the order of the appends. Single events that were appended in a row come as one outcome
@@ -104,8 +126,13 @@ package final class AppendBatch: @unchecked Sendable {
             guard let outcome = unit.outcome else { preconditionFailure("a batch is read after it was completed") }
             visit(
                 Settled(
-                    owner: unit.owner, outcome: outcome, records: unit.records, isTransaction: unit.isTransaction,
-                    byteCount: unit.range.count))
+                    owner: unit.owner,
+                    outcome: outcome,
+                    records: unit.records,
+                    isTransaction: unit.isTransaction,
+                    byteCount: unit.range.count
+                )
+            )
         }
     }
 
@@ -164,9 +191,16 @@ extension NewEvent {
     fileprivate init(_ parts: borrowing NewEventParts) {
         func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
         self.init(
-            category: text(parts.category), aggregateID: text(parts.aggregateID), eventType: text(parts.eventType),
-            data: Array(parts.data), timestamp: parts.timestamp, version: parts.version, uuid: parts.uuid,
-            tags: parts.tags.map(text), metadata: parts.metadata.map { Array($0) })
+            category: text(parts.category),
+            aggregateID: text(parts.aggregateID),
+            eventType: text(parts.eventType),
+            data: Array(parts.data),
+            timestamp: parts.timestamp,
+            version: parts.version,
+            uuid: parts.uuid,
+            tags: parts.tags.map(text),
+            metadata: parts.metadata.map { Array($0) }
+        )
     }
 
     /// Gives `body` the parts of the event, valid within the call.
@@ -180,12 +214,22 @@ extension NewEvent {
             bytes += part
         }
         return bytes.withUnsafeBytes { buffer in
-            func part(_ index: Int) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer[ranges[index]]) }
+            func part(_ index: Int) -> UnsafeRawBufferPointer {
+                UnsafeRawBufferPointer(rebasing: buffer[ranges[index]])
+            }
             return body(
                 NewEventParts(
-                    category: part(0), aggregateID: part(1), eventType: part(2), data: part(3), timestamp: timestamp,
-                    version: version, uuid: uuid, tags: tags.indices.map { part(5 + $0) },
-                    metadata: metadata == nil ? nil : part(4)))
+                    category: part(0),
+                    aggregateID: part(1),
+                    eventType: part(2),
+                    data: part(3),
+                    timestamp: timestamp,
+                    version: version,
+                    uuid: uuid,
+                    tags: tags.indices.map { part(5 + $0) },
+                    metadata: metadata == nil ? nil : part(4)
+                )
+            )
         }
     }
 }

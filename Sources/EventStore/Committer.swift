@@ -35,7 +35,9 @@ struct Committer {
                 guard bytes <= commitLog.maximumFrameBytes else {
                     let limit = commitLog.maximumFrameBytes
                     batch.settle(
-                        unit, .refused(StoreError(.tooBig, "\(bytes) bytes in one transaction; the limit is \(limit)")))
+                        unit,
+                        .refused(StoreError(.tooBig, "\(bytes) bytes in one transaction; the limit is \(limit)"))
+                    )
                     continue
                 }
                 let full = pending.frame.byteCount + bytes > min(Self.frameBytes, commitLog.maximumFrameBytes)
@@ -109,8 +111,11 @@ struct Committer {
                 if let conflicting = try lastMatch(expression, after: condition.after, pending: &pending) {
                     return .refused(
                         StoreError(
-                            .conflict, ids: [conflicting],
-                            "an event that matches the condition exists after \(condition.after)"))
+                            .conflict,
+                            ids: [conflicting],
+                            "an event that matches the condition exists after \(condition.after)"
+                        )
+                    )
                 }
             }
             return nil
@@ -120,7 +125,8 @@ struct Committer {
     }
 
     private func knownIdentifiers(
-        _ identifiers: [EventUUID?], pending: inout PendingFrame
+        _ identifiers: [EventUUID?],
+        pending: inout PendingFrame
     ) throws(StoreError) -> AppendOutcome? {
         var known: [EventID] = []
         var unknown = 0
@@ -143,11 +149,14 @@ struct Committer {
         guard let first = known.first else { return nil }
         if unknown == 0 { return .existing(known) }
         return .refused(
-            StoreError(.conflict, ids: [first], "some events of the transaction have been appended before, others not"))
+            StoreError(.conflict, ids: [first], "some events of the transaction have been appended before, others not")
+        )
     }
 
     private func lastMatch(
-        _ expression: KeyExpression, after: EventID, pending: inout PendingFrame
+        _ expression: KeyExpression,
+        after: EventID,
+        pending: inout PendingFrame
     ) throws(StoreError) -> EventID? {
         if let id = pending.lastMatch(expression), id > after { return id }
         return try inLog { () throws(LogError) in

@@ -1,7 +1,7 @@
 // Owns: the boundary where errors of the layers below become the store's.
 
-import EventModel
 import Disk
+import EventModel
 import Reducers
 import SegmentLog
 

@@ -43,12 +43,19 @@ package final class EventStore: Sendable {
 
     /// Opens the store, or makes it. Recovery has been done when this returns; projections catch up afterwards.
     package static func open(
-        _ options: StoreOptions, disk: any Disk = PosixDisk(), clock: StoreClock = .system, events: Events = Events()
+        _ options: StoreOptions,
+        disk: any Disk = PosixDisk(),
+        clock: StoreClock = .system,
+        events: Events = Events()
     ) throws(OpenError) -> EventStore {
         let opened: (log: SegmentLog, writer: LogWriter, report: RecoveryReport)
         do {
             opened = try SegmentLog.open(
-                disk, directory: LogDirectory(options.directory), options: options.log, now: RecordTime(clock.now()))
+                disk,
+                directory: LogDirectory(options.directory),
+                options: options.log,
+                now: RecordTime(clock.now())
+            )
         } catch {
             throw .log(error)
         }
@@ -61,8 +68,13 @@ package final class EventStore: Sendable {
     }
 
     private init(
-        _ options: StoreOptions, _ disk: any Disk, _ log: SegmentLog, _ logWriter: sending LogWriter,
-        _ recovery: RecoveryReport, _ clock: StoreClock, _ events: Events
+        _ options: StoreOptions,
+        _ disk: any Disk,
+        _ log: SegmentLog,
+        _ logWriter: sending LogWriter,
+        _ recovery: RecoveryReport,
+        _ clock: StoreClock,
+        _ events: Events
     ) throws(StoreError) {
         self.options = options
         self.recovery = recovery
@@ -70,10 +82,18 @@ package final class EventStore: Sendable {
         reducers = ReducerLibrary(disk, directory: options.reducersDirectory, limits: options.reducerLimits)
         try reducers.reload()
         let projections = ProjectionEngine(
-            log: log, reducers: reducers,
+            log: log,
+            reducers: reducers,
             snapshots: SnapshotStore(
-                disk, directory: log.directory.snapshots, store: log.store.store, keep: options.snapshots.keep),
-            policy: options.snapshots, clock: clock, report: events.report)
+                disk,
+                directory: log.directory.snapshots,
+                store: log.store.store,
+                keep: options.snapshots.keep
+            ),
+            policy: options.snapshots,
+            clock: clock,
+            report: events.report
+        )
         try projections.configure(options.projections)
         let hub = SubscriptionHub(log)
         let maintenance = Maintenance(log, report: events.report)
@@ -83,7 +103,8 @@ package final class EventStore: Sendable {
         self.maintenance = maintenance
         self.failure = failure
         writer = WriterThread(
-            Committer(LocalCommitLog(writer: logWriter), log: log, clock: clock), options: options,
+            Committer(LocalCommitLog(writer: logWriter), log: log, clock: clock),
+            options: options,
             callbacks: WriterThread.Callbacks(
                 committed: {
                     projections.wake()
@@ -93,7 +114,9 @@ package final class EventStore: Sendable {
                 failed: { error in
                     failure.set(error)
                     events.failed(error)
-                }))
+                }
+            )
+        )
         projections.start()
         hub.start()
         maintenance.start()

@@ -1,7 +1,7 @@
 // Owns: what makes an event acceptable, asked once, before it is staged.
 
-package import EventModel
 import CSimdjson
+package import EventModel
 import Synchronization
 
 /// Checks events. One for each thread that stages: it owns a JSON parser and its buffers.
@@ -24,7 +24,10 @@ package final class EventValidator {
     package func check(_ event: borrowing NewEventParts) throws(StoreError) {
         let bytes = event.data.count + (event.metadata?.count ?? 0)
         guard bytes <= limits.eventBytes else {
-            throw StoreError(.tooBig, "the event has \(bytes) bytes of data and metadata; the limit is \(limits.eventBytes)")
+            throw StoreError(
+                .tooBig,
+                "the event has \(bytes) bytes of data and metadata; the limit is \(limits.eventBytes)"
+            )
         }
         guard event.tags.count <= limits.tags else {
             throw StoreError(.tooBig, "the event has \(event.tags.count) tags; the limit is \(limits.tags)")

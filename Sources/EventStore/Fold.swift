@@ -41,11 +41,18 @@ extension StoredEvent {
         withParts { parts in
             func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
             let event = ReducerEvent(
-                eventID: parts.id.rawValue, category: parts.category, eventType: parts.eventType,
-                aggregateID: parts.aggregateID, data: parts.data,
+                eventID: parts.id.rawValue,
+                category: parts.category,
+                eventType: parts.eventType,
+                aggregateID: parts.aggregateID,
+                data: parts.data,
                 timestampNanoseconds: parts.timestamp.nanoseconds,
-                recordedAtNanoseconds: parts.recordedAt.nanoseconds, version: parts.version,
-                id: parts.uuid?.description, tags: parts.tags.map(text), metadata: parts.metadata)
+                recordedAtNanoseconds: parts.recordedAt.nanoseconds,
+                version: parts.version,
+                id: parts.uuid?.description,
+                tags: parts.tags.map(text),
+                metadata: parts.metadata
+            )
             do throws(ReducerError) {
                 try body(event)
             } catch {

@@ -54,7 +54,10 @@ final class Projection: Sendable {
 
     /// Begins with a snapshot of this very reducer, or with nothing.
     init(
-        _ source: ReducerSource, reducers: ReducerLibrary, snapshot: Snapshot?, now: Timestamp
+        _ source: ReducerSource,
+        reducers: ReducerLibrary,
+        snapshot: Snapshot?,
+        now: Timestamp
     ) throws(StoreError) {
         self.source = source
         var folding = Folding(box: try reducers.take(source))
@@ -62,7 +65,9 @@ final class Projection: Sendable {
         if let snapshot {
             do {
                 try folding.box.reducer.restore(
-                    stateJSON: snapshot.stateJSON, eventsProcessed: snapshot.state.eventsProcessed)
+                    stateJSON: snapshot.stateJSON,
+                    eventsProcessed: snapshot.state.eventsProcessed
+                )
             } catch {
                 throw StoreError(error, reducer: source.name, at: nil)
             }
@@ -114,7 +119,9 @@ final class Projection: Sendable {
     }
 
     private func publish(
-        _ folding: Folding, health: ProjectionHealth? = nil, lacking: ClosedRange<EventID>? = nil
+        _ folding: Folding,
+        health: ProjectionHealth? = nil,
+        lacking: ClosedRange<EventID>? = nil
     ) {
         progress.update { progress in
             progress.position = folding.position
@@ -138,23 +145,31 @@ final class Projection: Sendable {
         }
         guard hasReached != nil else {
             throw StoreError(
-                .lagging, ids: [progress.withLock(\.position)],
-                "projection \(source.name) has not reached \(target) yet")
+                .lagging,
+                ids: [progress.withLock(\.position)],
+                "projection \(source.name) has not reached \(target) yet"
+            )
         }
         return try betweenTurns { folding throws(StoreError) in
             if case .faulted(let error) = progress.withLock(\.health) { throw error }
             return FoldedState(
-                eventsProcessed: folding.fold.eventsProcessed, lastEvent: folding.fold.lastEvent,
-                stateJSON: try folding.box.reducer.json())
+                eventsProcessed: folding.fold.eventsProcessed,
+                lastEvent: folding.fold.lastEvent,
+                stateJSON: try folding.box.reducer.json()
+            )
         }
     }
 
     func status(tail: EventID) -> ProjectionStatus {
         progress.withLock { progress in
             ProjectionStatus(
-                name: source.name, position: progress.position,
+                name: source.name,
+                position: progress.position,
                 lag: tail.rawValue - min(tail.rawValue, progress.position.rawValue),
-                eventsProcessed: progress.eventsProcessed, health: progress.health, lacking: progress.lacking)
+                eventsProcessed: progress.eventsProcessed,
+                health: progress.health,
+                lacking: progress.lacking
+            )
         }
     }
 
@@ -183,8 +198,11 @@ final class Projection: Sendable {
             }
             guard isWanted else { return nil }
             return Snapshot(
-                hash: source.contentHash, position: folding.position, state: folding.fold,
-                stateJSON: try folding.box.reducer.json())
+                hash: source.contentHash,
+                position: folding.position,
+                state: folding.fold,
+                stateJSON: try folding.box.reducer.json()
+            )
         }
         guard let taken else { return nil }
         return (taken.position, try snapshots.save(taken, of: source))

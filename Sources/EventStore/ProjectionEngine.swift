@@ -27,7 +27,11 @@ final class ProjectionEngine: Sendable {
     }
 
     init(
-        log: SegmentLog, reducers: ReducerLibrary, snapshots: SnapshotStore, policy: SnapshotPolicy, clock: StoreClock,
+        log: SegmentLog,
+        reducers: ReducerLibrary,
+        snapshots: SnapshotStore,
+        policy: SnapshotPolicy,
+        clock: StoreClock,
         report: @escaping @Sendable (String) -> Void
     ) {
         self.log = log
@@ -60,7 +64,11 @@ final class ProjectionEngine: Sendable {
     func rebuild(_ name: String) throws(StoreError) {
         let old = try projection(name)
         let fresh = try Projection(
-            old.source, reducers: reducers, snapshot: nil, now: clock.now())
+            old.source,
+            reducers: reducers,
+            snapshot: nil,
+            now: clock.now()
+        )
         list.withLock { list in
             if let index = list.firstIndex(where: { $0 === old }) { list[index] = fresh }
         }
@@ -129,7 +137,11 @@ final class ProjectionEngine: Sendable {
         let tail = EventID(log.view.tail)
         for note in snapshots.load(source, tail: tail) { report(note) }
         return try Projection(
-            source, reducers: reducers, snapshot: snapshots.latest(of: source, through: tail), now: clock.now())
+            source,
+            reducers: reducers,
+            snapshot: snapshots.latest(of: source, through: tail),
+            now: clock.now()
+        )
     }
 
     private func run() {

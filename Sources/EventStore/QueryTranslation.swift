@@ -12,7 +12,9 @@ extension KeyExpression {
     /// The events of this expression that also reach a reducer.
     func restricted(to selection: ReducerSelection) -> KeyExpression {
         let clauses = Criteria(
-            categories: selection.categories, aggregates: selection.aggregates, types: selection.types,
+            categories: selection.categories,
+            aggregates: selection.aggregates,
+            types: selection.types,
             tags: selection.tags
         ).clauses
         guard !clauses.isEmpty else { return self }
@@ -40,9 +42,13 @@ extension LogQuery {
         }
         if let asOf = filter.asOf { through = min(through, try view.last(asOf)) }
         self.init(
-            keys: KeyExpression(filter.alternatives), after: RecordID(filter.after ?? .zero), through: through,
+            keys: KeyExpression(filter.alternatives),
+            after: RecordID(filter.after ?? .zero),
+            through: through,
             since: filter.since.map { RecordTime($0) } ?? .minimum,
-            until: filter.until.map { RecordTime($0) } ?? .maximum, reversed: reversed)
+            until: filter.until.map { RecordTime($0) } ?? .maximum,
+            reversed: reversed
+        )
     }
 }
 

@@ -12,7 +12,10 @@ extension EventStore {
     /// The first events that match, at most `count` and about `byteLimit` bytes, but at least one; the last ones, newest
     /// first, where `reversed`. Throws `corrupt` where the next event to give lies in or behind damaged ids.
     package func read(
-        _ filter: Filter, count: Int, reversed: Bool = false, byteLimit: Int = 8 << 20
+        _ filter: Filter,
+        count: Int,
+        reversed: Bool = false,
+        byteLimit: Int = 8 << 20
     ) throws(StoreError) -> [StoredEvent] {
         let view = log.view
         var scan = LogScan(view, try LogQuery(filter, in: view, reversed: reversed))

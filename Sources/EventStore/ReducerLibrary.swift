@@ -1,7 +1,7 @@
 // Owns: the reducers that are on hand: the Lua files of one folder, and compiled instances that wait to be used again.
 
-import EventModel
 import Disk
+import EventModel
 import Reducers
 import Synchronization
 

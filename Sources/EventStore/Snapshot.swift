@@ -75,8 +75,10 @@ struct Snapshot: Sendable, Equatable {
             state: FoldState(
                 lastEvent: last == 0 ? nil : EventID(last),
                 maximumTimestamp: Timestamp(nanoseconds: bytes.integer(at: 72, as: Int64.self)),
-                eventsProcessed: bytes.integer(at: 64, as: UInt64.self)),
-            stateJSON: json)
+                eventsProcessed: bytes.integer(at: 64, as: UInt64.self)
+            ),
+            stateJSON: json
+        )
     }
 }
 

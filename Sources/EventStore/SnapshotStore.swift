@@ -49,13 +49,17 @@ final class SnapshotStore: Sendable {
                 try? disk.rename("\(folder)/\(name)", to: "\(folder)/\(name)\(Self.asideSuffix)")
                 notes.append(
                     "the snapshot \(source.name)/\(name) is newer than the log, which ends at \(tail): "
-                        + "the log has lost acknowledged events")
+                        + "the log has lost acknowledged events"
+                )
                 continue
             }
             found.append(
                 Rung(
-                    position: snapshot.position, hash: snapshot.hash,
-                    maximumTimestamp: snapshot.state.maximumTimestamp))
+                    position: snapshot.position,
+                    hash: snapshot.hash,
+                    maximumTimestamp: snapshot.state.maximumTimestamp
+                )
+            )
         }
         rungs.withLock { $0[source.name] = found }
         return notes
@@ -94,8 +98,11 @@ final class SnapshotStore: Sendable {
             var ladder = (rungs[source.name] ?? []).filter { $0.position != snapshot.position }
             ladder.append(
                 Rung(
-                    position: snapshot.position, hash: snapshot.hash,
-                    maximumTimestamp: snapshot.state.maximumTimestamp))
+                    position: snapshot.position,
+                    hash: snapshot.hash,
+                    maximumTimestamp: snapshot.state.maximumTimestamp
+                )
+            )
             ladder.sort { $0.position < $1.position }
             let removed = Self.thin(&ladder, keep: keep, current: snapshot.hash)
             rungs[source.name] = ladder

@@ -1,7 +1,7 @@
 // Owns: the figures a store gives of itself.
 
-package import EventModel
 import Disk
+package import EventModel
 package import SegmentLog
 
 package struct StoreInfo: Sendable {
@@ -29,14 +29,19 @@ extension EventStore {
         return StoreInfo(
             state: appendFailure != nil ? .failed : view.damage.isEmpty ? .ok : .degraded,
             storeUUID: EventUUID(bytes: log.store.store.bytes).description,
-            firstID: EventID(view.first), lastID: EventID(view.tail), log: log.statistics,
+            firstID: EventID(view.first),
+            lastID: EventID(view.tail),
+            log: log.statistics,
             damage: view.damage.map { EventID($0.lowerBound)...EventID($0.upperBound) },
-            subscriptions: subscriptionCount, projections: projectionStatuses())
+            subscriptions: subscriptionCount,
+            projections: projectionStatuses()
+        )
     }
 
     /// Checks the log in a directory that no daemon uses, without changing a byte of it.
     package static func verify(
-        directory: String, progress: (Double) -> Bool = { _ in true }
+        directory: String,
+        progress: (Double) -> Bool = { _ in true }
     ) throws(OpenError) -> VerificationReport {
         do {
             return try SegmentLog.openReadOnly(PosixDisk(), directory: LogDirectory(directory))

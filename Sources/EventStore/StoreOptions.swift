@@ -1,7 +1,7 @@
 // Owns: everything that can be set about a store, with the defaults and the units.
 
-package import SegmentLog
 package import Reducers
+package import SegmentLog
 
 package struct StoreOptions: Sendable {
     /// Absolute path of the data directory.

@@ -56,10 +56,18 @@ extension EventParts {
             preconditionFailure("a payload that is not an event's, at id \(id)")
         }
         self.init(
-            id: id, category: category, aggregateID: aggregateID, eventType: eventType,
-            data: UnsafeRawBufferPointer(rebasing: payload[layout.data]), timestamp: timestamp,
-            recordedAt: recordedAt, version: layout.version, uuid: uuid, tags: tags,
-            metadata: layout.metadata.map { UnsafeRawBufferPointer(rebasing: payload[$0]) })
+            id: id,
+            category: category,
+            aggregateID: aggregateID,
+            eventType: eventType,
+            data: UnsafeRawBufferPointer(rebasing: payload[layout.data]),
+            timestamp: timestamp,
+            recordedAt: recordedAt,
+            version: layout.version,
+            uuid: uuid,
+            tags: tags,
+            metadata: layout.metadata.map { UnsafeRawBufferPointer(rebasing: payload[$0]) }
+        )
     }
 }
 
@@ -67,10 +75,18 @@ extension Event {
     init(_ parts: EventParts) {
         func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
         self.init(
-            id: parts.id, category: text(parts.category), aggregateID: text(parts.aggregateID),
-            eventType: text(parts.eventType), data: Array(parts.data), timestamp: parts.timestamp,
-            recordedAt: parts.recordedAt, version: parts.version, uuid: parts.uuid, tags: parts.tags.map(text),
-            metadata: parts.metadata.map { Array($0) })
+            id: parts.id,
+            category: text(parts.category),
+            aggregateID: text(parts.aggregateID),
+            eventType: text(parts.eventType),
+            data: Array(parts.data),
+            timestamp: parts.timestamp,
+            recordedAt: parts.recordedAt,
+            version: parts.version,
+            uuid: parts.uuid,
+            tags: parts.tags.map(text),
+            metadata: parts.metadata.map { Array($0) }
+        )
     }
 }
 
@@ -111,9 +127,13 @@ extension RecordBuffer {
         )
         let (uuid, tags) = (event.uuid, event.tags)
         append(
-            time: event.timestamp.map { RecordTime($0) }, keyCount: keyCount,
+            time: event.timestamp.map { RecordTime($0) },
+            keyCount: keyCount,
             bodyBytes: RecordBody.bytes(
-                keyCount: keyCount, keyBytes: keyBytes, payloadBytes: head.count + metadata.count + data.count)
+                keyCount: keyCount,
+                keyBytes: keyBytes,
+                payloadBytes: head.count + metadata.count + data.count
+            )
         ) { writer in
             writer.key(kind: KeyKind.category.rawValue, category)
             writer.key(kind: KeyKind.aggregate.rawValue, aggregateID)

@@ -15,11 +15,15 @@ package enum ReducerChoice: Sendable {
 extension EventStore {
     /// The state of one aggregate at a moment: events with a timestamp up to `at`, of those the store knew by `asOf`.
     package func state(
-        of aggregate: String, reducer: String, at: Timestamp? = nil, asOf: AsOf? = nil
+        of aggregate: String,
+        reducer: String,
+        at: Timestamp? = nil,
+        asOf: AsOf? = nil
     ) throws(StoreError) -> FoldedState {
         try fold(
             .named(reducer),
-            Filter(alternatives: [Criteria(aggregates: [aggregate])], until: at, asOf: asOf))
+            Filter(alternatives: [Criteria(aggregates: [aggregate])], until: at, asOf: asOf)
+        )
     }
 
     /// The fold of a reducer over every event that matches the filter and that the reducer selects.
@@ -33,7 +37,10 @@ extension EventStore {
         var state = FoldState()
         try fold(box.reducer, try LogQuery(filter, in: log.view), into: &state)
         let folded = FoldedState(
-            eventsProcessed: state.eventsProcessed, lastEvent: state.lastEvent, stateJSON: try box.reducer.json())
+            eventsProcessed: state.eventsProcessed,
+            lastEvent: state.lastEvent,
+            stateJSON: try box.reducer.json()
+        )
         reducers.giveBack(box)
         return folded
     }
@@ -41,24 +48,32 @@ extension EventStore {
     /// The state of a projection as it is now, or as it was at a moment: the nearest snapshot that holds nothing from
     /// after the moment, and the rest of the log up to it.
     package func projection(
-        _ name: String, at: Timestamp? = nil, asOf: AsOf? = nil
+        _ name: String,
+        at: Timestamp? = nil,
+        asOf: AsOf? = nil
     ) throws(StoreError) -> FoldedState {
         let projection = try projections.projection(name)
         let view = log.view
         guard at != nil || asOf != nil else {
             return try projection.current(
-                reaching: EventID(view.tail), waitMilliseconds: options.projectionWaitMilliseconds)
+                reaching: EventID(view.tail),
+                waitMilliseconds: options.projectionWaitMilliseconds
+            )
         }
         let through = try asOf.map { asOf throws(StoreError) in EventID(try view.last(asOf)) } ?? EventID(view.tail)
         let box = try reducers.take(projection.source)
         var state = FoldState()
         var position = EventID.zero
         if let snapshot = projections.snapshots.latest(
-            of: projection.source, through: through, until: at ?? .distantFuture)
-        {
+            of: projection.source,
+            through: through,
+            until: at ?? .distantFuture
+        ) {
             do {
                 try box.reducer.restore(
-                    stateJSON: snapshot.stateJSON, eventsProcessed: snapshot.state.eventsProcessed)
+                    stateJSON: snapshot.stateJSON,
+                    eventsProcessed: snapshot.state.eventsProcessed
+                )
             } catch {
                 throw StoreError(error, reducer: name, at: nil)
             }
@@ -69,13 +84,18 @@ extension EventStore {
         query.through = RecordID(through)
         try fold(box.reducer, query, into: &state)
         let folded = FoldedState(
-            eventsProcessed: state.eventsProcessed, lastEvent: state.lastEvent, stateJSON: try box.reducer.json())
+            eventsProcessed: state.eventsProcessed,
+            lastEvent: state.lastEvent,
+            stateJSON: try box.reducer.json()
+        )
         reducers.giveBack(box)
         return folded
     }
 
     private func fold(
-        _ reducer: Reducer, _ query: LogQuery, into state: inout FoldState
+        _ reducer: Reducer,
+        _ query: LogQuery,
+        into state: inout FoldState
     ) throws(StoreError) {
         var query = query
         query.keys = query.keys.restricted(to: reducer.selection)

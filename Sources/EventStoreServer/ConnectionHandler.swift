@@ -37,6 +37,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Whether a command other than an append is being executed.
     private var isExecuting = false
     private var isClosing = false
+    /// Whether the next command has to wait for the appends before it.
+    private var isBlocked = false
+    /// Whether the client reads its replies fast enough.
+    private var isWritable = true
     private var isReading = false
 
     var transaction: OpenTransaction?
@@ -92,7 +96,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        isWritable = context.channel.isWritable
+        if isWritable {
             for sink in subscriptions.values { sink.resume() }
             proceed()
         }
@@ -108,69 +113,77 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Works through what has arrived as far as it may, then asks for more.
     func proceed() {
         guard let context else { return }
-        var isBlocked = false
-        while !isClosing, !isExecuting, !isBlocked, context.channel.isWritable, !isFull {
-            guard decodeOne(&isBlocked) else { break }
-        }
+        if mayGoOn, !isCongested { decode() }
         flush()
         if isClosing, isQuiet {
             closeAfterReplies(context)
-        } else if !isClosing, !isExecuting, !isBlocked, context.channel.isWritable,
-            !isFull
-        {
+        } else if mayGoOn, !isBlocked, !isCongested {
             watchDeadline()
             readMore()
         }
     }
 
-    /// Decodes and begins the next command; false where none is complete.
-    private func decodeOne(_ isBlocked: inout Bool) -> Bool {
+    /// Whether another command may be begun.
+    private var mayGoOn: Bool {
+        !isClosing && !isExecuting && isWritable && inFlightBytes < Self.inFlightBytes
+    }
+
+    /// Whether everybody together has enough on its way to the writer. A connection that waits for nothing may add to it,
+    /// so that it is never left without an occasion to go on.
+    private var isCongested: Bool { inFlight > 0 && server.store.isCongested }
+
+    /// Decodes and begins commands until one is incomplete, or has to wait.
+    private func decode() {
         var consumed = 0
-        var goesOn = true
         var failure: WireError?
+        isBlocked = false
         buffer.withUnsafeReadableBytes { bytes in
             do throws(WireError) {
-                switch try decoder.next(bytes) {
-                case .incomplete(let count):
-                    consumed = count
-                    goesOn = false
-                case .refused(let error, let count):
-                    consumed = count
-                    refuse(error)
-                case .command(let arguments, let count):
-                    if begin(arguments) { consumed = count } else { isBlocked = true }
+                while mayGoOn {
+                    switch try decoder.next(UnsafeRawBufferPointer(rebasing: bytes[consumed...])) {
+                    case .incomplete(let count):
+                        consumed += count
+                        return
+                    case .refused(let error, let count):
+                        consumed += count
+                        refuse(error)
+                    case .command(let arguments, let count):
+                        guard begin(arguments) else {
+                            isBlocked = true
+                            return
+                        }
+                        consumed += count
+                    }
                 }
             } catch {
                 failure = error
             }
         }
+        buffer.moveReaderIndex(forwardBy: consumed)
+        if buffer.readableBytes == 0 { buffer.clear() }
+        if consumed > 0 {
+            deadline?.cancel()
+            deadline = nil
+        }
         if let failure {
             // Appends before the broken frame are answered first.
             guard isQuiet else {
                 isBlocked = true
-                return false
+                return
             }
             replies.error(failure.reply)
             isClosing = true
-            return false
         }
-        buffer.moveReaderIndex(forwardBy: consumed)
-        if buffer.readableBytes == 0 { buffer.clear() }
-        if goesOn {
-            deadline?.cancel()
-            deadline = nil
-        }
-        return goesOn
     }
 
     /// Begins a command; false where it has to wait for the appends before it.
     private func begin(_ arguments: ArgumentList) -> Bool {
         do throws(StoreError) {
-            let command = try CommandParser.parse(arguments)
-            if case .append(let request) = command {
-                append(request)
+            if CommandParser.isAppend(arguments) {
+                append(try AppendRequest(arguments))
                 return true
             }
+            let command = try CommandParser.parse(arguments)
             if case .exec = command, let open = transaction {
                 transaction = nil
                 execute(open)
@@ -186,11 +199,6 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private var isQuiet: Bool { inFlight == 0 && !isExecuting }
 
-    /// Whether enough is on its way to the writer, from here or from everybody together.
-    private var isFull: Bool {
-        inFlightBytes >= Self.inFlightBytes || inFlight > 0 && server.store.isCongested
-    }
-
     /// Answers with an error, in its turn.
     private func refuse(_ error: StoreError) {
         transaction?.isBroken = true
@@ -205,7 +213,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Adds something to the loop's batch, and notes that an answer to it is to come.
     private func stage(_ appends: Int, _ add: (AppendBatch) -> Void) {
-        let batch = loop.batch(capacity: buffer.readableBytes * 3 / 2)
+        let batch = loop.batch()
         let before = batch.byteCount
         add(batch)
         inFlight += appends
@@ -360,7 +368,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             let handler = handler.value
             guard handler.isQuiet else { return }
             handler.replies.error(
-                StoreError(.other, "Protocol error: half a command arrived, and nothing more for \(seconds) seconds"))
+                StoreError(.other, "Protocol error: half a command arrived, and nothing more for \(seconds) seconds")
+            )
             handler.isClosing = true
             handler.proceed()
         }

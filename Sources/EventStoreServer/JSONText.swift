@@ -1,8 +1,8 @@
 // Owns: the few JSON texts that the server itself writes.
 
 import EventStore
-package import SegmentLog
 import EventWire
+package import SegmentLog
 
 /// A JSON value as its text.
 package struct JSONText: Sendable {
@@ -36,7 +36,11 @@ package struct JSONText: Sendable {
     }
 
     static func array(_ values: [JSONText]) -> JSONText {
-        JSONText(bytes: [UInt8(ascii: "[")] + values.map(\.bytes).joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "]")])
+        JSONText(
+            bytes: [UInt8(ascii: "[")] + values.map(\.bytes).joined(separator: [UInt8(ascii: ",")]) + [
+                UInt8(ascii: "]")
+            ]
+        )
     }
 
     /// Members in the order given.
@@ -57,7 +61,8 @@ package struct JSONText: Sendable {
                         .object([
                             ("first", .number(ids.lowerBound.rawValue)), ("last", .number(ids.upperBound.rawValue)),
                         ])
-                    })
+                    }
+                )
             ),
             ("problems", .array(report.problems.map(JSONText.string))),
         ])

@@ -11,13 +11,16 @@ import NIOCore
 /// `@unchecked Sendable` because everything but `complete` is used on its event loop alone, and `complete` only hands
 /// over to it.
 final class LoopContext: AppendSink, @unchecked Sendable {
-    /// A batch is handed in before the end of the turn once it is so large.
-    private static let batchBytes = 1 << 20
+    /// A batch is handed in before the end of the turn once it is so large: the writer need not wait for what is still to
+    /// be decoded.
+    private static let batchBytes = 256 << 10
 
     let eventLoop: any EventLoop
     let validator: EventValidator
     private let store: EventStore
     private var gathering: AppendBatch?
+    /// What the next batch will likely need.
+    private var lastBatchBytes = 4096
 
     init(_ eventLoop: any EventLoop, store: EventStore) {
         self.eventLoop = eventLoop
@@ -26,12 +29,12 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     }
 
     /// The batch of this turn of the loop.
-    func batch(capacity: Int) -> AppendBatch {
+    func batch() -> AppendBatch {
         if let gathering {
             if gathering.byteCount < Self.batchBytes { return gathering }
             submit()
         }
-        let fresh = AppendBatch(sink: self, capacity: min(max(capacity, 4096), Self.batchBytes))
+        let fresh = AppendBatch(sink: self, capacity: lastBatchBytes)
         gathering = fresh
         // Tasks run when the loop has been through all sockets that were ready.
         eventLoop.execute { self.submit() }
@@ -47,6 +50,7 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     private func submit() {
         guard let full = gathering else { return }
         gathering = nil
+        lastBatchBytes = full.byteCount
         if store.commitAlone(full) {
             settle(full)
         } else if !store.submit(full) {

@@ -10,7 +10,8 @@ extension ConnectionHandler {
     func subscribe(_ request: SubscribeRequest) {
         guard replies.version == .resp3 else {
             return replies.error(
-                StoreError(.invalid, "EV.SUBSCRIBE needs RESP3 (HELLO 3); with RESP2 use EV.READ … BLOCK"))
+                StoreError(.invalid, "EV.SUBSCRIBE needs RESP3 (HELLO 3); with RESP2 use EV.READ … BLOCK")
+            )
         }
         var filter = request.filter
         if let from = request.from {

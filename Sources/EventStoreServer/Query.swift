@@ -62,11 +62,18 @@ enum Query: Sendable {
             replies.integer(Int64(try store.count(filter)))
         case .state(let request):
             let state = try store.state(
-                of: request.aggregateID, reducer: request.reducer, at: request.at, asOf: request.asOf)
+                of: request.aggregateID,
+                reducer: request.reducer,
+                at: request.at,
+                asOf: request.asOf
+            )
             replies.bulk(
-                JSONText.object([
-                    ("aggregate_id", .string(request.aggregateID)), ("reducer", .string(request.reducer)),
-                ] + state.members))
+                JSONText.object(
+                    [
+                        ("aggregate_id", .string(request.aggregateID)), ("reducer", .string(request.reducer)),
+                    ] + state.members
+                )
+            )
         case .fold(let request):
             let choice: ReducerChoice
             var members: [(String, JSONText)] = []
@@ -104,7 +111,8 @@ enum Query: Sendable {
                     ("segments_before", .number(UInt64(report.segmentsBefore))),
                     ("segments_after", .number(UInt64(report.segmentsAfter))),
                     ("bytes_before", .number(report.bytesBefore)), ("bytes_after", .number(report.bytesAfter)),
-                ]))
+                ])
+            )
         case .verify: replies.bulk(JSONText.verification(try store.verify()))
         }
     }
@@ -115,7 +123,11 @@ extension ServerCore {
         var filter = request.filter
         if request.afterTail { filter.after = store.tail }
         return try store.read(
-            filter, count: request.count, reversed: request.reversed, byteLimit: options.replyBytes)
+            filter,
+            count: request.count,
+            reversed: request.reversed,
+            byteLimit: options.replyBytes
+        )
     }
 }
 

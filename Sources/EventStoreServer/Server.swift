@@ -1,7 +1,7 @@
 // Owns: the socket: making or adopting it, taking connections in, and stopping in order.
 
-package import EventStore
 import EventModel
+package import EventStore
 import EventWire
 import Glibc
 import NIOCore
@@ -51,7 +51,8 @@ package final class Server: Sendable {
                 listener = try await bootstrap.bind(unixDomainSocketPath: options.socketPath).get()
                 guard chmod(options.socketPath, mode_t(options.socketMode)) == 0 else {
                     throw StartError(
-                        description: "cannot set the mode of \(options.socketPath): \(String(cString: strerror(errno)))")
+                        description: "cannot set the mode of \(options.socketPath): \(String(cString: strerror(errno)))"
+                    )
                 }
             }
             return Server(core: core, group: group, listener: listener, ownedPath: ownedPath)
@@ -64,7 +65,10 @@ package final class Server: Sendable {
     }
 
     private init(
-        core: ServerCore, group: MultiThreadedEventLoopGroup, listener: any Channel, ownedPath: String?
+        core: ServerCore,
+        group: MultiThreadedEventLoopGroup,
+        listener: any Channel,
+        ownedPath: String?
     ) {
         self.core = core
         self.group = group
@@ -108,7 +112,8 @@ package final class Server: Sendable {
         guard path.utf8.count <= ServerOptions.maximumPathBytes else {
             throw StartError(
                 description: "the socket path is \(path.utf8.count) bytes long, "
-                    + "the limit is \(ServerOptions.maximumPathBytes): \(path)")
+                    + "the limit is \(ServerOptions.maximumPathBytes): \(path)"
+            )
         }
         var status = stat()
         guard lstat(path, &status) == 0 else { return }

@@ -30,7 +30,8 @@ final class ServerCore: Sendable {
         contexts = Dictionary(
             uniqueKeysWithValues: group.makeIterator().map { loop in
                 (ObjectIdentifier(loop), LoopContext(loop, store: store))
-            })
+            }
+        )
         readers = NIOThreadPool(numberOfThreads: max(options.readers, 1))
         readers.start()
     }

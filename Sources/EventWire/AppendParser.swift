@@ -1,10 +1,10 @@
 // Owns: the arguments of EV.APPEND, the one command that is parsed a million times a second.
 
-import EventModel
+package import EventModel
 
 extension AppendRequest {
     /// `EV.APPEND category aggregate type data [options]`; the caller has counted the arguments.
-    init(_ arguments: ArgumentList) throws(StoreError) {
+    package init(_ arguments: ArgumentList) throws(StoreError) {
         var cursor = ArgumentCursor(arguments)
         event = NewEventParts(
             category: try cursor.nameBytes("category"),

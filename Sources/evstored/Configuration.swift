@@ -27,10 +27,15 @@ struct Configuration {
 
     /// Gathers the configuration. A file that was named must exist; the default one need not.
     static func load(
-        file: String?, dataDirectory: String?, socket: String?, environment: [String: String]
+        file: String?,
+        dataDirectory: String?,
+        socket: String?,
+        environment: [String: String]
     ) throws(Mistake) -> Configuration {
         var configuration = Configuration(
-            store: StoreOptions(directory: "/var/lib/evstored"), server: ServerOptions(socketPath: "/run/evstored.sock"))
+            store: StoreOptions(directory: "/var/lib/evstored"),
+            server: ServerOptions(socketPath: "/run/evstored.sock")
+        )
         let path = file ?? environment["EVSTORED_CONFIG"]
         if let text = try read(path ?? defaultFile, mustExist: path != nil) {
             let absolute = absolute(path ?? defaultFile, in: currentDirectory)
@@ -38,7 +43,12 @@ struct Configuration {
         }
         for setting in Setting.all {
             if let value = environment[setting.variable] {
-                try setting.set(&configuration, .text(value), "environment variable \(setting.variable)", currentDirectory)
+                try setting.set(
+                    &configuration,
+                    .text(value),
+                    "environment variable \(setting.variable)",
+                    currentDirectory
+                )
             }
         }
         if let dataDirectory { configuration.store.directory = absolute(dataDirectory, in: currentDirectory) }

@@ -25,7 +25,10 @@ struct Daemon {
             store = try EventStore.open(
                 configuration.store,
                 events: EventStore.Events(
-                    report: { [logger] in logger.warning("\($0)") }, failed: { failed.yield($0) }))
+                    report: { [logger] in logger.warning("\($0)") },
+                    failed: { failed.yield($0) }
+                )
+            )
         } catch {
             logger.error("\(error)")
             return ExitStatus(error)

@@ -27,7 +27,10 @@ struct Setting: Sendable {
     }
 
     func set(
-        _ configuration: inout Configuration, _ value: Value, _ place: String, _ folder: String
+        _ configuration: inout Configuration,
+        _ value: Value,
+        _ place: String,
+        _ folder: String
     ) throws(Configuration.Mistake) {
         guard store(&configuration, value, folder) else {
             throw Configuration.Mistake(description: "\(place): expected \(expected)")
@@ -75,7 +78,8 @@ struct Setting: Sendable {
         mode("socket_mode") { $0.server.socketMode = $1 },
     ]
 
-    private static func path(_ key: String, _ set: @escaping @Sendable (inout Configuration, String) -> Void) -> Setting {
+    private static func path(_ key: String, _ set: @escaping @Sendable (inout Configuration, String) -> Void) -> Setting
+    {
         Setting(key: key, expected: "a path") { configuration, value, folder in
             guard case .text(let text) = value, !text.isEmpty else { return false }
             set(&configuration, Configuration.absolute(text, in: folder))
@@ -84,9 +88,14 @@ struct Setting: Sendable {
     }
 
     private static func integer(
-        _ key: String, _ range: ClosedRange<Int>, _ set: @escaping @Sendable (inout Configuration, Int) -> Void
+        _ key: String,
+        _ range: ClosedRange<Int>,
+        _ set: @escaping @Sendable (inout Configuration, Int) -> Void
     ) -> Setting {
-        Setting(key: key, expected: "an integer from \(range.lowerBound) to \(range.upperBound)") { configuration, value, _ in
+        Setting(key: key, expected: "an integer from \(range.lowerBound) to \(range.upperBound)") {
+            configuration,
+            value,
+            _ in
             guard case .text(let text) = value, let number = Int(text), range.contains(number) else { return false }
             set(&configuration, number)
             return true
@@ -102,7 +111,9 @@ struct Setting: Sendable {
     }
 
     private static func choice(
-        _ key: String, _ choices: [String], _ set: @escaping @Sendable (inout Configuration, String) -> Void
+        _ key: String,
+        _ choices: [String],
+        _ set: @escaping @Sendable (inout Configuration, String) -> Void
     ) -> Setting {
         Setting(key: key, expected: "one of \(choices.joined(separator: ", "))") { configuration, value, _ in
             guard case .text(let text) = value, choices.contains(text) else { return false }
@@ -112,7 +123,9 @@ struct Setting: Sendable {
     }
 
     /// A list; in the environment, names separated by commas.
-    private static func list(_ key: String, _ set: @escaping @Sendable (inout Configuration, [String]) -> Void) -> Setting {
+    private static func list(_ key: String, _ set: @escaping @Sendable (inout Configuration, [String]) -> Void)
+        -> Setting
+    {
         Setting(key: key, expected: "a list of names") { configuration, value, _ in
             switch value {
             case .list(let names): set(&configuration, names)
@@ -123,7 +136,8 @@ struct Setting: Sendable {
         }
     }
 
-    private static func mode(_ key: String, _ set: @escaping @Sendable (inout Configuration, UInt32) -> Void) -> Setting {
+    private static func mode(_ key: String, _ set: @escaping @Sendable (inout Configuration, UInt32) -> Void) -> Setting
+    {
         Setting(key: key, expected: "permission bits in octal, such as 0660") { configuration, value, _ in
             guard case .text(let text) = value, let mode = UInt32(text, radix: 8), mode <= 0o777 else { return false }
             set(&configuration, mode)

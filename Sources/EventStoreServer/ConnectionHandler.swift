@@ -25,7 +25,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let loop: LoopContext
     private var context: ChannelHandlerContext?
 
-    private var decoder: RESPDecoder
+    /// Nil only while `decode` has it.
+    private var decoder: RESPDecoder?
     private var buffer = ByteBuffer()
     private var deadline: Scheduled<Void>?
 
@@ -134,6 +135,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Decodes and begins commands until one is incomplete, or has to wait.
     private func decode() {
+        // Taken out, because access to a class's property is checked at run time, and this is done a million times a second.
+        guard var decoder = decoder.take() else { preconditionFailure("a connection decodes one thing at a time") }
         var consumed = 0
         var failure: WireError?
         isBlocked = false
@@ -159,6 +162,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                 failure = error
             }
         }
+        self.decoder = consume decoder
         buffer.moveReaderIndex(forwardBy: consumed)
         if buffer.readableBytes == 0 { buffer.clear() }
         if consumed > 0 {

@@ -1,5 +1,7 @@
 // Owns: what recovery writes.
 //
+//  * Nothing at first but the names themselves: where the process died and the machine did not, a name that is seen may
+//    be in memory alone, and must be durable before a record is acknowledged, or a file removed, on the strength of it.
 //  * Files that cannot be read, and the bytes of a torn write, go to the quarantine; leftovers go.
 //  * Only the newest segment is ever cut, and only above what is known to have been durable.
 //  * Frames at its end that no later frame proves durable are written again before they are trusted: after a failed sync
@@ -32,6 +34,7 @@ struct LogRepair {
             try disk.createDirectory(directory.snapshots)
             try disk.createDirectory(directory.quarantine)
             try disk.syncDirectory(directory.data)
+            try disk.syncDirectory(directory.log)
         }
         for path in inventory.unreadable { try setAside(path) }
         try onDisk { () throws(DiskError) in

@@ -41,8 +41,8 @@ extension DiskError {
 }
 
 extension SimulatedDisk {
-    /// The power goes at the given operation: what it was to write is as unsynced as the rest, a sync has no effect, and
-    /// whatever follows fails until `restart`.
+    /// The machine, or the process, stops in the given operation: what it was to write is as unsynced as the rest, a sync
+    /// has no effect, and whatever follows fails until `restart` or `restartProcess` says which it was.
     package func crash(atOperation number: Int) {
         state.withLock { $0.faults.crashAt = number }
     }

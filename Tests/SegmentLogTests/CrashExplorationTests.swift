@@ -61,6 +61,35 @@ import Testing
         }
     }
 
+    @Test func `What a killed process left in memory alone is durable before anything is built upon it`() throws {
+        for operation in Self.operations {
+            let (disk, history) = Self.crash(at: operation)
+            disk.restartProcess()
+            var known: [[TestRecord]] = []
+            do {
+                let opened = try SegmentLog.open(
+                    disk,
+                    directory: CrashWorkload.directory,
+                    options: .small,
+                    now: RecordTime(5_000)
+                )
+                known.append(try opened.log.view.records())
+                #expect(history.allowed.contains(known[0]), "killed in operation \(operation)")
+                known.append(try opened.writer.commit([TestRecord(payload: [1])], at: 6_000))
+                // What is renamed here must not become durable before what it rests on.
+                disk.failNext(.syncDirectory)
+                _ = try? opened.log.replenishSpares()
+            }
+            for seed in Self.seeds {
+                let copy = disk.copy()
+                copy.restart(seed: seed)
+                let violations = CrashOracle(history: CrashHistory(submitted: known, acknowledged: 2))
+                    .violations(on: copy)
+                #expect(violations == [], "killed in operation \(operation), then a power cut, seed \(seed)")
+            }
+        }
+    }
+
     @Test func `A recovery that is cut off at any operation is made up for by the next`() {
         for operation in Self.operations {
             let crashed = Self.crash(at: operation)

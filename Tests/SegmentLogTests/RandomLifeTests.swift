@@ -37,22 +37,13 @@ private struct RandomLife {
             } catch {
                 return ["generation \(generation): \(error)"]
             }
-            if Int.random(in: 0..<3, using: &random) == 0, !hasLostPower {
+            if Int.random(in: 0..<3, using: &random) == 0 {
                 disk.restartProcess()
             } else {
                 disk.restart(seed: random.next())
             }
         }
         return []
-    }
-
-    private var hasLostPower: Bool {
-        do {
-            _ = try disk.freeBytes(at: "/")
-            return false
-        } catch {
-            return error.isCrash
-        }
     }
 
     private mutating func planFault() {

@@ -15,8 +15,7 @@ package struct ServerOptions: Sendable {
     package var limits = WireLimits()
     /// Connections beyond this are answered with an error and closed.
     package var maximumConnections = 10_000
-    /// Threads that serve connections; 0 for one for every two cores, at most four: the writer and the clients want the
-    /// others.
+    /// Threads that serve connections; 0 for one a core, at most four.
     package var eventLoops = 0
     /// Threads that read: queries, counts, states.
     package var readers = 2

@@ -15,7 +15,7 @@ package import EventWire
 public final class EventStoreClient: Sendable {
     /// Where to connect, and how patiently.
     public struct Configuration: Hashable, Sendable {
-        /// The path of the daemon's Unix domain socket; at most 107 bytes.
+        /// The path of the daemon's Unix domain socket; at most 103 bytes, SwiftNIO's limit.
         public var socketPath: String
         /// For connecting and greeting together.
         public var connectTimeoutMilliseconds = 5000

@@ -14,7 +14,7 @@ struct StatusReportTests {
         first_id:1\r
         last_id:1234567\r
         log_bytes:4300\r
-        log_json_bytes:43000\r
+        record_bytes:43000\r
         damaged:5-9,12-12\r
         socket:/run/a:b\r
 
@@ -26,7 +26,7 @@ struct StatusReportTests {
             String(decoding: StatusReport(info: Self.info).json, as: UTF8.self) == #"""
                 {"version":"1.2.3","state":"degraded","store_uuid":"0190f5ea-7c7e-7000-8000-0123456789ab","first_id":1,
                 """# + #"""
-                    "last_id":1234567,"log_bytes":4300,"log_json_bytes":43000,"damaged":"5-9,12-12","socket":"/run/a:b"}
+                    "last_id":1234567,"log_bytes":4300,"record_bytes":43000,"damaged":"5-9,12-12","socket":"/run/a:b"}
                     """#
         )
     }
@@ -36,7 +36,7 @@ struct StatusReportTests {
         #expect(
             StatusReport(info: Self.info).lines(.none) == [
                 "state        degraded", "version      1.2.3", "store        0190f5ea-7c7e-7000-8000-0123456789ab",
-                "events       1 to 1,234,567", "log          4.2 KiB of 42.0 KiB of JSON", "damaged      5-9,12-12",
+                "events       1 to 1,234,567", "log          4.2 KiB for 42.0 KiB of events", "damaged      5-9,12-12",
             ]
         )
     }

@@ -55,7 +55,7 @@ struct StatusReport {
                 "events",
                 number("last_id").map { "\(Quantity.grouped(number("first_id") ?? 1)) to \(Quantity.grouped($0))" }
             ),
-            line("log", bytes("log_bytes").map { $0 + (bytes("log_json_bytes").map { " of \($0) of JSON" } ?? "") }),
+            line("log", bytes("log_bytes").map { $0 + (bytes("record_bytes").map { " for \($0) of events" } ?? "") }),
             line("segments", grouped("segments_sealed").map { "\($0) sealed, \(grouped("segments_raw") ?? "?") raw" }),
             line("backlog", bytes("seal_backlog_bytes").map { "\($0) to seal" }),
             line(

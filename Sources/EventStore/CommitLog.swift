@@ -14,7 +14,9 @@ package protocol CommitLog {
     var activeSince: RecordTime? { get }
     /// On return the frame is durable and visible. A throw of `noSpace` means that nothing happened and a later try may
     /// succeed; any other is final, and the outcome of the frame is unknown until the store is opened again.
-    func commit(_ frame: CommitFrame) throws(StoreError)
+    ///
+    /// Returns whether a segment was closed to make room.
+    func commit(_ frame: CommitFrame) throws(StoreError) -> Bool
     /// Has no more to commit for now; may record that the last frame is durable.
     func idle() throws(StoreError)
     /// Closes the segment that is being written. Returns the ids it holds; nil where it is empty.
@@ -29,10 +31,12 @@ struct LocalCommitLog: CommitLog {
     var maximumFrameBytes: Int { writer.maximumCommitBytes }
     var activeSince: RecordTime? { writer.activeSince }
 
-    func commit(_ frame: CommitFrame) throws(StoreError) {
-        if !writer.fits(byteCount: frame.byteCount) { _ = try roll() }
+    func commit(_ frame: CommitFrame) throws(StoreError) -> Bool {
+        let mustRoll = !writer.fits(byteCount: frame.byteCount)
+        if mustRoll { _ = try roll() }
         do {
             try writer.commit(frame)
+            return mustRoll
         } catch {
             throw StoreError(.failed, "the disk failed during a commit, and its outcome is unknown: \(error)")
         }

@@ -15,6 +15,8 @@ struct Committer {
     private let clock: StoreClock
     /// Why the store takes no more appends.
     private(set) var failure: StoreError?
+    /// Whether a commit has closed a segment; whoever acts on it takes it back.
+    var hasClosedSegment = false
 
     init(_ commitLog: any CommitLog, log: SegmentLog, clock: StoreClock) {
         self.commitLog = commitLog
@@ -92,7 +94,7 @@ struct Committer {
     private mutating func flush(_ pending: PendingFrame) {
         guard pending.frame.recordCount > 0 else { return }
         do {
-            try commitLog.commit(pending.frame)
+            if try commitLog.commit(pending.frame) { hasClosedSegment = true }
         } catch {
             if error.code != .noSpace { failure = error }
             for (batch, unit) in pending.settled { batch.settle(unit, .refused(error)) }

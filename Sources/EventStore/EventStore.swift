@@ -24,6 +24,7 @@ package final class EventStore: Sendable {
     private let hub: SubscriptionHub
     private let maintenance: Maintenance
     private let failure: Failure
+    private let isStopping = Atomic(false)
 
     /// What a store tells its owner, from its own threads.
     package struct Events: Sendable {
@@ -122,6 +123,11 @@ package final class EventStore: Sendable {
         maintenance.start()
     }
 
+    /// Has long work end at its next step, so that a stop need not wait for it.
+    package func beginStopping() {
+        isStopping.store(true, ordering: .relaxed)
+    }
+
     /// Finishes and acknowledges what has been submitted, takes last snapshots, and lets go of the directory.
     package func close() {
         writer.close()
@@ -201,9 +207,10 @@ package final class EventStore: Sendable {
 
     /// Seals what is closed, then merges whatever can be merged.
     package func compact() throws(StoreError) -> CompactionReport {
-        try inLog { () throws(LogError) in
-            while try log.sealOldest() {}
-            let report = try log.compact(.everything)
+        let pace = { !self.isStopping.load(ordering: .relaxed) }
+        return try inLog { () throws(LogError) in
+            while try log.sealOldest(pace: pace) {}
+            let report = try log.compact(.everything, pace: pace)
             _ = try log.replenishSpares()
             return report
         }
@@ -211,7 +218,9 @@ package final class EventStore: Sendable {
 
     /// Checks every byte.
     package func verify(progress: (Double) -> Bool = { _ in true }) throws(StoreError) -> VerificationReport {
-        try inLog { () throws(LogError) in try log.verify(progress: progress) }
+        try inLog { () throws(LogError) in
+            try log.verify { fraction in !isStopping.load(ordering: .relaxed) && progress(fraction) }
+        }
     }
 }
 

@@ -37,6 +37,10 @@ final class WriterThread: Sendable {
         mutating func commit(_ batches: [AppendBatch]) {
             committer.commit(batches)
             callbacks.committed()
+            if committer.hasClosedSegment {
+                committer.hasClosedSegment = false
+                callbacks.rolled()
+            }
             tellOfFailure()
         }
 

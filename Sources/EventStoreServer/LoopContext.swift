@@ -19,6 +19,9 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     let validator: EventValidator
     private let store: EventStore
     private var gathering: AppendBatch?
+    /// Batches that the writer has and this loop has not got back. While there are any, none may be committed here: it
+    /// would overtake them.
+    private var handedIn = 0
     /// What the next batch will likely need.
     private var lastBatchBytes = 4096
 
@@ -43,6 +46,7 @@ final class LoopContext: AppendSink, @unchecked Sendable {
 
     func complete(_ batches: [AppendBatch]) {
         eventLoop.execute {
+            self.handedIn -= batches.count
             for batch in batches { self.settle(batch) }
         }
     }
@@ -51,9 +55,11 @@ final class LoopContext: AppendSink, @unchecked Sendable {
         guard let full = gathering else { return }
         gathering = nil
         lastBatchBytes = full.byteCount
-        if store.commitAlone(full) {
+        if handedIn == 0, store.commitAlone(full) {
             settle(full)
-        } else if !store.submit(full) {
+        } else if store.submit(full) {
+            handedIn += 1
+        } else {
             full.forEachOwner { connection(of: $0).storeClosed() }
         }
     }

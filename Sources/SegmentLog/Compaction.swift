@@ -15,7 +15,8 @@ package struct CompactionReport: Equatable, Sendable {
 }
 
 package enum CompactionPolicy: Sendable {
-    /// Merge where there are many small segments: eight in a row, or half of what a merged one may hold.
+    /// Merge where there are many small segments: eight in a row, or half of what a merged one may hold, and no one of
+    /// them most of it, so that a byte is not compressed again and again.
     case background
     /// Merge whatever can be merged.
     case everything
@@ -29,17 +30,23 @@ package enum CompactionPolicy: Sendable {
         while start < sizes.count {
             var end = start
             var total: UInt64 = 0
+            var largest: UInt64 = 0
             while end < sizes.count, total + sizes[end] <= limit {
                 total += sizes[end]
+                largest = max(largest, sizes[end])
                 end += 1
             }
             let isWorthIt =
                 switch self {
                 case .everything: true
-                case .background: end - start >= Self.runLength || total >= limit / 2
+                case .background: (end - start >= Self.runLength || total >= limit / 2) && largest <= total / 2
                 }
-            if end - start >= 2, isWorthIt { runs.append(start..<end) }
-            start = max(end, start + 1)
+            if end - start >= 2, isWorthIt {
+                runs.append(start..<end)
+                start = end
+            } else {
+                start += 1
+            }
         }
         return runs
     }
@@ -54,14 +61,25 @@ extension SegmentLog {
             var report = CompactionReport()
             report.segmentsBefore = sealed.compactMap(\.self).count
             report.bytesBefore = sealed.compactMap { $0?.footer.fileBytes }.reduce(0, +)
+            var failure: LogError?
             // Runs lie between raw segments, and keep clear of what cannot be read whole.
-            for run in sealed.split(whereSeparator: { $0.map { !$0.hasFooter || isDamaged($0) } ?? true }) {
+            for run in sealed.split(whereSeparator: { $0.map { !$0.hasFooter || isDamaged($0) || isSpoiled($0.header) } ?? true }) {
                 let segments = run.compactMap(\.self)
                 let sizes = segments.map(\.footer.recordBytes)
                 for range in policy.runs(sizes, limit: UInt64(options.compactedBytes)) {
-                    guard try merge(Array(segments[range]), pace: pace) else { break }
+                    let inputs = Array(segments[range])
+                    do throws(LogError) {
+                        guard try merge(inputs, pace: pace) else { break }
+                    } catch {
+                        guard case .corrupt(let ids, _) = error else { throw error }
+                        for input in inputs where input.footer.lastCovered >= ids.lowerBound {
+                            if input.footer.firstCovered <= ids.upperBound { spoil(input.header) }
+                        }
+                        failure = failure ?? error
+                    }
                 }
             }
+            if let failure { throw failure }
             let after = view.segments.compactMap { $0 as? SealedSegment }
             report.segmentsAfter = after.count
             report.bytesAfter = after.map(\.footer.fileBytes).reduce(0, +)

@@ -57,6 +57,11 @@ package final class RawSegment: Segment {
         table.withLock { $0.recordBytes }
     }
 
+    /// Bytes of all bodies: keys and payloads.
+    var bodyBytes: Int {
+        table.withLock { $0.recordBytes - $0.offsets.count * RecordFormat.headerBytes }
+    }
+
     var firstRecordedAt: RecordTime? {
         table.withLock { $0.blocks.first?.summary.firstRecordedAt }
     }

@@ -16,11 +16,12 @@ extension SegmentLog {
             var failure: LogError?
             for (segment, next) in zip(segments, segments.dropFirst()) {
                 // A segment with damage stays raw: its file is the evidence, and may hold more than was read.
-                guard let raw = segment as? RawSegment, raw.damage.isEmpty else { continue }
+                guard let raw = segment as? RawSegment, raw.damage.isEmpty, !isSpoiled(raw.header) else { continue }
                 do throws(LogError) {
                     return try seal(raw, upTo: next.base, pace: pace)
                 } catch .corrupt(let ids, let reason) {
-                    // Damaged since it was opened. It must not keep those behind it waiting.
+                    // Damaged since it was opened. It must not keep those behind it waiting, nor be tried for ever.
+                    spoil(raw.header)
                     failure = failure ?? .corrupt(ids, reason: reason)
                 }
             }

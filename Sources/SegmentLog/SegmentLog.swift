@@ -15,6 +15,8 @@ package final class SegmentLog: Sendable {
     /// Held for as long as the log is open.
     private let lock: any DiskLock
     private let state: Mutex<State>
+    /// Segments that sealing or compaction found damaged. They stay as they are until the log is opened again.
+    private let spoiled = Mutex<Set<UniqueID>>([])
     /// Sealing and compaction take turns: each reads the list of segments, works, and replaces what it read.
     let maintenance = Mutex(())
 
@@ -64,6 +66,14 @@ package final class SegmentLog: Sendable {
     /// returns false no further file is begun. Returns whether anything was done.
     package func replenishSpares(pace: () -> Bool = { true }) throws(LogError) -> Bool {
         try spares.replenish(pace: pace)
+    }
+
+    func spoil(_ header: FileHeader) {
+        spoiled.withLock { _ = $0.insert(header.identity.segment) }
+    }
+
+    func isSpoiled(_ header: FileHeader) -> Bool {
+        spoiled.withLock { $0.contains(header.identity.segment) }
     }
 
     func publish(tail: RecordID, recordedAt: RecordTime, bytes: Int) {
@@ -128,7 +138,7 @@ extension SegmentLog {
                 statistics.recordBytes += sealed.footer.recordBytes
             case let raw as RawSegment:
                 statistics.rawSegments += 1
-                let bytes = UInt64(raw.recordBytes - raw.recordCount * RecordFormat.headerBytes)
+                let bytes = UInt64(raw.bodyBytes)
                 statistics.recordBytes += bytes
                 if position < segments.count - 1 { statistics.backlogBytes += bytes }
             default:

@@ -65,6 +65,7 @@ struct Daemon {
             return status ?? .stopped
         }
         manager.notify("STOPPING=1\nSTATUS=finishing what is in flight")
+        store.beginStopping()
         await server.stop()
         store.close()
         logger.info("stopped at event \(store.tail)")

@@ -186,8 +186,13 @@ package final class EventStore: Sendable {
 
     /// Reads the reducers' folder anew and makes exactly these projections live.
     package func reload(projections names: [String]) throws(StoreError) {
-        try reducers.reload()
-        try projections.configure(names)
+        let old = try reducers.reload()
+        do throws(StoreError) {
+            try projections.configure(names)
+        } catch {
+            reducers.restore(old)
+            throw error
+        }
     }
 
     /// Takes a snapshot of every projection that has moved since its last.

@@ -60,7 +60,7 @@ final class Projection: Sendable {
         now: Timestamp
     ) throws(StoreError) {
         self.source = source
-        var folding = Folding(box: try reducers.take(source))
+        var folding = Folding(box: try reducers.make(source))
         var progress = Progress(snapshotTime: now)
         if let snapshot {
             do {

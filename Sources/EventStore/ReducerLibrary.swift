@@ -1,4 +1,4 @@
-// Owns: the reducers that are on hand: the Lua files of one folder, and compiled instances that wait to be used again.
+// Owns: the reducers that are on hand: the Lua files of one folder, and a way to compile them.
 
 import Disk
 import EventModel
@@ -7,8 +7,8 @@ import Synchronization
 
 /// A compiled reducer on its way from one thread to the next.
 ///
-/// `@unchecked Sendable` because a reducer has no thread of its own, and the box is always in one hand: in the library's
-/// pool, in one query, or in one projection.
+/// `@unchecked Sendable` because a reducer has no thread of its own, and the box is always in one hand: in one query, or in
+/// one projection.
 struct ReducerBox: @unchecked Sendable {
     let reducer: Reducer
 }
@@ -17,10 +17,7 @@ struct ReducerBox: @unchecked Sendable {
 final class ReducerLibrary: Sendable {
     private struct State {
         var sources: [String: ReducerSource] = [:]
-        var idle: [ContentHash: [ReducerBox]] = [:]
     }
-
-    private static let idlePerReducer = 4
 
     private let disk: any Disk
     private let directory: String?
@@ -33,9 +30,11 @@ final class ReducerLibrary: Sendable {
         self.limits = limits
     }
 
-    /// Reads the folder anew. Throws where it cannot be read; a file with a mistake in it is found when it is used.
-    func reload() throws(StoreError) {
-        guard let directory else { return }
+    /// Reads the folder anew, and returns what was on hand before. Throws where it cannot be read; a file with a mistake
+    /// in it is found when it is used.
+    @discardableResult
+    func reload() throws(StoreError) -> [String: ReducerSource] {
+        guard let directory else { return [:] }
         var sources: [String: ReducerSource] = [:]
         do throws(DiskError) {
             for name in try disk.names(in: directory) where name.hasSuffix(".lua") {
@@ -46,11 +45,16 @@ final class ReducerLibrary: Sendable {
         } catch {
             throw StoreError(.other, "the reducers' folder cannot be read: \(error)")
         }
-        let hashes = Set(sources.values.map(\.contentHash))
-        state.withLock { state in
-            state.sources = sources
-            state.idle = state.idle.filter { hashes.contains($0.key) }
+        let read = sources
+        return state.withLock { state in
+            defer { state.sources = read }
+            return state.sources
         }
+    }
+
+    /// Goes back to what `reload` returned.
+    func restore(_ sources: [String: ReducerSource]) {
+        state.withLock { $0.sources = sources }
     }
 
     /// The names on hand, sorted.
@@ -66,27 +70,12 @@ final class ReducerLibrary: Sendable {
         return source
     }
 
-    /// A compiled instance at its initial state: one that waits, or a new one.
-    func take(_ source: ReducerSource) throws(StoreError) -> ReducerBox {
-        let hash = source.contentHash
-        let waiting = state.withLock { $0.idle[hash]?.popLast() }
-        do throws(ReducerError) {
-            let box: ReducerBox
-            if let waiting { box = waiting } else { box = ReducerBox(reducer: try Reducer(source, limits: limits)) }
-            try box.reducer.reset()
-            return box
+    /// A compiled instance at its initial state.
+    func make(_ source: ReducerSource) throws(StoreError) -> ReducerBox {
+        do {
+            return ReducerBox(reducer: try Reducer(source, limits: limits))
         } catch {
             throw StoreError(error, reducer: source.name, at: nil)
-        }
-    }
-
-    /// Takes an instance back for the next query. One that has faulted is better dropped.
-    func giveBack(_ box: ReducerBox) {
-        let source = box.reducer.source
-        state.withLock { state in
-            guard state.sources[source.name] == source else { return }
-            let hash = source.contentHash
-            if state.idle[hash, default: []].count < Self.idlePerReducer { state.idle[hash, default: []].append(box) }
         }
     }
 

@@ -33,7 +33,7 @@ extension EventStore {
         case .named(let name): source = try reducers.source(name)
         case .source(let text): source = ReducerSource(name: "(query)", text: text)
         }
-        let box = try reducers.take(source)
+        let box = try reducers.make(source)
         var state = FoldState()
         try fold(box.reducer, try LogQuery(filter, in: log.view), into: &state)
         let folded = FoldedState(
@@ -41,7 +41,6 @@ extension EventStore {
             lastEvent: state.lastEvent,
             stateJSON: try box.reducer.json()
         )
-        reducers.giveBack(box)
         return folded
     }
 
@@ -61,7 +60,7 @@ extension EventStore {
             )
         }
         let through = try asOf.map { asOf throws(StoreError) in EventID(try view.last(asOf)) } ?? EventID(view.tail)
-        let box = try reducers.take(projection.source)
+        let box = try reducers.make(projection.source)
         var state = FoldState()
         var position = EventID.zero
         if let snapshot = projections.snapshots.latest(
@@ -88,7 +87,6 @@ extension EventStore {
             lastEvent: state.lastEvent,
             stateJSON: try box.reducer.json()
         )
-        reducers.giveBack(box)
         return folded
     }
 

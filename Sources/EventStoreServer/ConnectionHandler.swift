@@ -31,13 +31,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var deadline: Scheduled<Void>?
 
     var replies = ReplyEncoder()
-    private var handshake: Handshake
+    var handshake: Handshake
     /// Appends, and errors in their order, that the writer has not answered yet; and the bytes of them.
     private var inFlight = 0
     private var inFlightBytes = 0
     /// Whether a command other than an append is being executed.
     private var isExecuting = false
-    private var isClosing = false
+    var isClosing = false
+    private var hasInputEnded = false
     /// Whether the next command has to wait for the appends before it.
     private var isBlocked = false
     /// Whether the client reads its replies fast enough.
@@ -105,6 +106,17 @@ final class ConnectionHandler: ChannelInboundHandler {
         context.fireChannelWritabilityChanged()
     }
 
+    /// The client has sent all it will send; it may still read. What has arrived is answered, then the connection ends.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            hasInputEnded = true
+            endSubscriptions()
+            proceed()
+            blockingRead?.cancel()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
     }
@@ -116,6 +128,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard let context else { return }
         if mayGoOn, !isCongested { decode() }
         flush()
+        if hasInputEnded, isQuiet, !isBlocked { isClosing = true }
         if isClosing, isQuiet {
             closeAfterReplies(context)
         } else if mayGoOn, !isBlocked, !isCongested {
@@ -204,7 +217,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var isQuiet: Bool { inFlight == 0 && !isExecuting }
 
     /// Answers with an error, in its turn.
-    private func refuse(_ error: StoreError) {
+    func refuse(_ error: StoreError) {
         transaction?.isBroken = true
         if isQuiet {
             replies.error(error)
@@ -273,44 +286,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     // MARK: Executing
 
-    /// Performs a command that is not an append. Everything before it has been answered.
-    private func perform(_ command: Command) {
-        if transaction != nil {
-            switch command {
-            case .multi: return refuse(StoreError(.other, "MULTI calls can not be nested"))
-            case .discard:
-                transaction = nil
-                return replies.simple("OK")
-            case .reset, .quit: break
-            default:
-                return refuse(StoreError(.other, "only EV.APPEND is allowed between MULTI and EXEC"))
-            }
-        }
-        switch command {
-        case .append: preconditionFailure("appends are taken before")
-        case .multi:
-            transaction = OpenTransaction()
-            replies.simple("OK")
-        case .exec: replies.error(StoreError(.other, "EXEC without MULTI"))
-        case .discard: replies.error(StoreError(.other, "DISCARD without MULTI"))
-        case .connection(let command): handshake.answer(command, &replies)
-        case .reset:
-            transaction = nil
-            endSubscriptions()
-            handshake.reset(&replies)
-        case .quit:
-            replies.simple("OK")
-            isClosing = true
-        case .subscribe(let request): subscribe(request)
-        case .unsubscribe(let number): unsubscribe(number)
-        case .read(let request) where request.blockMilliseconds != nil: readBlocking(request)
-        case .roll: roll()
-        default: read(command)
-        }
-    }
-
     /// Runs a query on a reader thread, and answers with what it made.
-    private func read(_ command: Command) {
+    func read(_ command: Command) {
         let (server, version) = (server, replies.version)
         let query = Query(command)
         begin(server.readers.runIfActive(eventLoop: eventLoop) { query.answer(server, version) })

@@ -23,7 +23,7 @@ extension ConnectionHandler {
         nextSubscription += 1
         let sink = PushSink(number: number, connection: NIOLoopBound(self, eventLoop: eventLoop))
         do throws(StoreError) {
-            // The number is written before the subscription exists, so that no push can come before it.
+            // Pushes come as tasks of this loop, so the number, which is written in this turn, is there before them.
             let subscription = try server.store.subscribe(filter, sink: sink)
             subscriptions[number] = sink
             sink.begin(subscription)

@@ -63,7 +63,9 @@ extension SegmentLog {
             report.bytesBefore = sealed.compactMap { $0?.footer.fileBytes }.reduce(0, +)
             var failure: LogError?
             // Runs lie between raw segments, and keep clear of what cannot be read whole.
-            for run in sealed.split(whereSeparator: { $0.map { !$0.hasFooter || isDamaged($0) || isSpoiled($0.header) } ?? true }) {
+            for run in sealed.split(whereSeparator: {
+                $0.map { !$0.hasFooter || isDamaged($0) || isSpoiled($0.header) } ?? true
+            }) {
                 let segments = run.compactMap(\.self)
                 let sizes = segments.map(\.footer.recordBytes)
                 for range in policy.runs(sizes, limit: UInt64(options.compactedBytes)) {

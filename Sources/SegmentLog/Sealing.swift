@@ -13,19 +13,17 @@ extension SegmentLog {
     package func sealOldest(pace: () -> Bool = { true }) throws(LogError) -> Bool {
         try maintenance.withLock { _ throws(LogError) in
             let segments = view.segments
-            var failure: LogError?
             for (segment, next) in zip(segments, segments.dropFirst()) {
                 // A segment with damage stays raw: its file is the evidence, and may hold more than was read.
                 guard let raw = segment as? RawSegment, raw.damage.isEmpty, !isSpoiled(raw.header) else { continue }
                 do throws(LogError) {
                     return try seal(raw, upTo: next.base, pace: pace)
-                } catch .corrupt(let ids, let reason) {
-                    // Damaged since it was opened. It must not keep those behind it waiting, nor be tried for ever.
-                    spoil(raw.header)
-                    failure = failure ?? .corrupt(ids, reason: reason)
+                } catch {
+                    // Damaged since it was opened: told once, and from then on it does not keep those behind it waiting.
+                    if case .corrupt = error { spoil(raw.header) }
+                    throw error
                 }
             }
-            if let failure { throw failure }
             return false
         }
     }

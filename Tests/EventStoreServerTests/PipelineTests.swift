@@ -32,6 +32,21 @@ import Testing
         }
     }
 
+    @Test("A client that has sent its last byte gets all its answers, and then the end")
+    func halfClosed() async throws {
+        try await TestServer.run { test in
+            let connection = try test.connect()
+            let append = ["EV.APPEND", "c", "a", "t", "{}"]
+            try connection.send([append, append, ["EV.COUNT"], append, ["EV.GET", "3"]])
+            connection.endSending()
+            let replies = try connection.receive(5)
+            #expect(replies[0...3] == [.integer(1), .integer(2), .integer(2), .integer(3)])
+            #expect(replies[4].event?.id == EventID(3))
+            #expect(connection.isClosedByServer())
+            #expect(try test.connect().ask("PING") == .simple("PONG"))
+        }
+    }
+
     @Test(
         "A long pipeline of every kind of command, cut anywhere, is answered in order",
         arguments: [1, 7, 1000, 100_000]

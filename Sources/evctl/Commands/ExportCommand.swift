@@ -35,6 +35,8 @@ struct ExportCommand: Command {
         )
         let output = StandardOutput()
         var printed: UInt64 = 0
+        // What has come is worth having, whatever comes next.
+        defer { try? output.flush() }
         try await pages.forEachPage(listed) { page in
             for event in page {
                 try output.write {

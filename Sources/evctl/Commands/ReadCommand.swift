@@ -44,6 +44,8 @@ struct ReadCommand: Command {
         listed.before = min(listed.before ?? .init(tail.rawValue + 1), .init(tail.rawValue + 1))
         let count = last ?? (follow ? 10 : .max)
         if !reverse, count != .max { listed = try await pages.narrow(listed, toLast: count) }
+        // What has come is worth having, whatever comes next.
+        defer { try? output.flush() }
         try await pages.forEachPage(listed, reversed: reverse, limit: count) { page in
             for event in page { try output.write { printer.append(event, to: &$0) } }
         }

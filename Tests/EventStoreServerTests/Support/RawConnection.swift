@@ -46,6 +46,9 @@ final class RawConnection {
         }
     }
 
+    /// Says that nothing more will be sent; replies can still be read.
+    func endSending() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+
     func send(_ text: String) throws { try send(Array(text.utf8)) }
 
     /// Sends commands in one write.

@@ -3,7 +3,7 @@
 -- installed, and is then what `dpkg-query -W` prints; what else the log calls a version is on its way in or out.
 return {
   events = { category = "package", type = "status" },
-  initial = function() return { status = "not-installed" } end,
+  initial = function() return { status = "unknown" } end,
   reduce = function(state, event)
     local data = event.data
     -- Triggers are run for packages that are installed all along.

@@ -22,7 +22,7 @@ final class Maintenance: Sendable {
     private let report: @Sendable (String) -> Void
     private let signal = Monitor(Signal())
     private let speed = Monitor(CommitSpeed())
-    private let thread: Monitor<NamedThread?> = Monitor(nil)
+    private let thread = OwnedThread()
 
     private struct Signal {
         var hasNews = true
@@ -39,17 +39,12 @@ final class Maintenance: Sendable {
     }
 
     func start() {
-        let started = NamedThread("ev-maintain", niceness: 10) { self.run() }
-        thread.withLock { $0 = started }
+        thread.start("ev-maintain", niceness: 10) { self.run() }
     }
 
     func close() {
         signal.update { $0.isClosed = true }
-        let running = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }
-        running?.join()
+        thread.join()
     }
 
     private func run() {

@@ -123,3 +123,22 @@ final class NamedThread: Sendable {
         close(descriptor)
     }
 }
+
+/// A thread that is started once and joined once, whoever asks first. May be used from any thread.
+final class OwnedThread: Sendable {
+    private let thread: Monitor<NamedThread?> = Monitor(nil)
+
+    func start(_ name: String, niceness: Int32 = 0, run: @escaping @Sendable () -> Void) {
+        let started = NamedThread(name, niceness: niceness, run: run)
+        thread.withLock { $0 = started }
+    }
+
+    /// Waits until the thread has ended; it has been told to.
+    func join() {
+        let running = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        running?.join()
+    }
+}

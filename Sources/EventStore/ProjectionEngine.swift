@@ -19,7 +19,7 @@ final class ProjectionEngine: Sendable {
     private let report: @Sendable (String) -> Void
     private let list = Mutex<[Projection]>([])
     private let signal = Monitor(Signal())
-    private let thread: Monitor<NamedThread?> = Monitor(nil)
+    private let thread = OwnedThread()
 
     private struct Signal {
         var hasNews = true
@@ -96,18 +96,13 @@ final class ProjectionEngine: Sendable {
     }
 
     func start() {
-        let started = NamedThread("ev-project", niceness: 5) { self.run() }
-        thread.withLock { $0 = started }
+        thread.start("ev-project", niceness: 5) { self.run() }
     }
 
     /// Ends the thread, then takes a last snapshot of each projection.
     func close() {
         signal.update { $0.isClosed = true }
-        let running = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }
-        running?.join()
+        thread.join()
         do {
             _ = try snapshotAll()
         } catch {

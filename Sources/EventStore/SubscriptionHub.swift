@@ -9,7 +9,7 @@ final class SubscriptionHub: Sendable {
     private let log: SegmentLog
     private let subscriptions = Mutex<[Subscription]>([])
     private let signal = Monitor(Signal())
-    private let thread: Monitor<NamedThread?> = Monitor(nil)
+    private let thread = OwnedThread()
 
     private struct Signal {
         var hasNews = false
@@ -41,17 +41,12 @@ final class SubscriptionHub: Sendable {
     }
 
     func start() {
-        let started = NamedThread("ev-push") { self.run() }
-        thread.withLock { $0 = started }
+        thread.start("ev-push") { self.run() }
     }
 
     func close() {
         signal.update { $0.isClosed = true }
-        let running = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }
-        running?.join()
+        thread.join()
         let rest = subscriptions.withLock { list in
             defer { list = [] }
             return list

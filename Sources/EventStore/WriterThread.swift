@@ -54,7 +54,7 @@ final class WriterThread: Sendable {
 
     private let role: Monitor<Role>
     private let inbox = Monitor(Inbox())
-    private let thread: Monitor<NamedThread?>
+    private let thread = OwnedThread()
     private let inboxLimit: Int
     private let callbacks: Callbacks
 
@@ -72,13 +72,11 @@ final class WriterThread: Sendable {
     init(_ committer: sending Committer, options: StoreOptions, callbacks: Callbacks) {
         inboxLimit = options.inboxBytes
         self.callbacks = callbacks
-        thread = Monitor(nil)
         let (role, inbox) = (Monitor(Role(committer: committer, callbacks: callbacks)), inbox)
         self.role = role
-        let started = NamedThread("ev-writer") {
+        thread.start("ev-writer") {
             Self.run(role, inbox: inbox, options: options)
         }
-        thread.withLock { $0 = started }
     }
 
     /// Commits a small batch on the caller's thread, where the caller seems to be alone. On true every unit of the batch
@@ -133,11 +131,7 @@ final class WriterThread: Sendable {
     /// Finishes and acknowledges what has been submitted, then ends the thread.
     func close() {
         inbox.update { $0.isClosed = true }
-        let running = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }
-        running?.join()
+        thread.join()
     }
 
     private static func run(_ role: Monitor<Role>, inbox: Monitor<Inbox>, options: StoreOptions) {

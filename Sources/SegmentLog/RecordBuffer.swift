@@ -43,13 +43,6 @@ package final class RecordBuffer: @unchecked Sendable {
         recordCount += 1
     }
 
-    /// Drops the records from `byteCount` on: an append that was refused after it had been staged.
-    package func truncate(byteCount: Int, recordCount: Int) {
-        precondition(byteCount <= self.byteCount && recordCount <= self.recordCount, "a buffer truncates, never grows")
-        self.byteCount = byteCount
-        self.recordCount = recordCount
-    }
-
     /// Marks a record whose time is the commit's. No caller's time: `RecordTime.minimum` is refused before it gets here.
     private static let commitTime = RecordTime.minimum
 

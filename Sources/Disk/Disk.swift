@@ -88,6 +88,9 @@ package protocol DiskFile: AnyObject, Sendable {
     /// Grows the file to `bytes`, which read as zeros, with room on the disk: a later write within them finds space. Unlike
     /// zeros that were written, the room makes the first sync of each part of it slow.
     func reserve(_ bytes: UInt64) throws(DiskError)
+    /// Has the next read of these bytes come from the medium, not from memory, as far as the system allows. Bytes that
+    /// have not been synced stay where they are.
+    func forget(at offset: FileOffset, count: Int)
     /// `fdatasync`: on return all bytes written before are durable. A failure is final: it must not be retried.
     func sync() throws(DiskError)
 }
@@ -96,6 +99,9 @@ package protocol DiskFile: AnyObject, Sendable {
 package protocol DiskLock: AnyObject, Sendable {}
 
 extension DiskFile {
+    /// What stands in for a file has no memory between itself and its medium.
+    package func forget(at offset: FileOffset, count: Int) {}
+
     /// Reads exactly `count` bytes; nil where the file ends before.
     package func bytes(at offset: FileOffset, count: Int) throws(DiskError) -> [UInt8]? {
         var failure: DiskError?

@@ -13,6 +13,10 @@ extension DiskError {
 
     package var isNoSpace: Bool { errno == ENOSPC || errno == EDQUOT }
     package var isMissing: Bool { errno == ENOENT }
+    /// Whether a read failed because the medium, or the file system's own checksums, would not give the bytes back.
+    package var isUnreadableMedium: Bool {
+        operation == .read && [EIO, ENODATA, EBADMSG, EUCLEAN].contains(errno)
+    }
 }
 
 /// The operating system's file system.
@@ -173,6 +177,10 @@ private final class PosixFile: DiskFile {
             guard status == 0 else { throw DiskError(.reserve, path: path, errno: status) }
             return
         }
+    }
+
+    func forget(at offset: FileOffset, count: Int) {
+        _ = posix_fadvise(descriptor, off_t(offset.rawValue), off_t(count), POSIX_FADV_DONTNEED)
     }
 
     func sync() throws(DiskError) {

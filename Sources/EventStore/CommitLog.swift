@@ -26,6 +26,9 @@ package protocol CommitLog {
 /// The commit log of one machine: write, `fdatasync`.
 struct LocalCommitLog: CommitLog {
     let writer: LogWriter
+    /// A commit that takes longer is reported: a disk that is ill is often slow first.
+    let slowCommit: Duration
+    let report: @Sendable (String) -> Void
 
     var nextID: RecordID { writer.nextID }
     var maximumFrameBytes: Int { writer.maximumCommitBytes }
@@ -34,8 +37,13 @@ struct LocalCommitLog: CommitLog {
     func commit(_ frame: CommitFrame) throws(StoreError) -> Bool {
         let mustRoll = !writer.fits(byteCount: frame.byteCount)
         if mustRoll { _ = try roll() }
+        let begun = ContinuousClock.now
         do {
             try writer.commit(frame)
+            let taken = begun.duration(to: .now)
+            if taken >= slowCommit {
+                report("the disk is slow: a commit of \(frame.byteCount) bytes took \(taken / .milliseconds(1)) ms")
+            }
             return mustRoll
         } catch {
             throw StoreError(.failed, "the disk failed during a commit, and its outcome is unknown: \(error)")

@@ -13,15 +13,23 @@ struct Committer {
     private let commitLog: any CommitLog
     private let log: SegmentLog
     private let clock: StoreClock
+    private let report: @Sendable (String) -> Void
+    private var isClockBehind = false
     /// Why the store takes no more appends.
     private(set) var failure: StoreError?
     /// Whether a commit has closed a segment; whoever acts on it takes it back.
     var hasClosedSegment = false
 
-    init(_ commitLog: any CommitLog, log: SegmentLog, clock: StoreClock) {
+    init(
+        _ commitLog: any CommitLog,
+        log: SegmentLog,
+        clock: StoreClock,
+        report: @escaping @Sendable (String) -> Void
+    ) {
         self.commitLog = commitLog
         self.log = log
         self.clock = clock
+        self.report = report
     }
 
     /// Settles every unit of the batches, in order. On return each has its outcome, and what it says is durable.
@@ -86,9 +94,18 @@ struct Committer {
         return clock.now().nanoseconds - since.rawValue >= Int64(seconds) * 1_000_000_000
     }
 
-    private func newFrame() -> PendingFrame {
+    private mutating func newFrame() -> PendingFrame {
         let now = RecordTime(clock.now())
-        return PendingFrame(firstID: commitLog.nextID, recordedAt: max(now, log.lastRecordedAt))
+        let last = log.lastRecordedAt
+        // Said once for each time that the clock has been set back.
+        if now < last, !isClockBehind {
+            let seconds = (last.rawValue - now.rawValue) / 1_000_000_000
+            report(
+                "the clock runs \(seconds) s behind the last commit; until it catches up, events keep that one's time"
+            )
+        }
+        isClockBehind = now < last
+        return PendingFrame(firstID: commitLog.nextID, recordedAt: max(now, last))
     }
 
     private mutating func flush(_ pending: PendingFrame) {

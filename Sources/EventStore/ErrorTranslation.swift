@@ -8,10 +8,9 @@ import SegmentLog
 extension StoreError {
     init(_ error: LogError) {
         switch error {
-        case .disk(let cause) where cause.isNoSpace: self.init(.noSpace, "\(error)")
+        case _ where error.isNoSpace: self.init(.noSpace, "\(error)")
         case .corrupt(let ids, let reason):
             self.init(.corrupt, ids: [EventID(ids.lowerBound), EventID(ids.upperBound)], reason)
-        case .tooBig: self.init(.tooBig, "\(error)")
         default: self.init(.failed, "\(error)")
         }
     }

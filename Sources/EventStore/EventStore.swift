@@ -4,6 +4,7 @@
 //   project    keeps the projections live, takes snapshots           ProjectionEngine
 //   push       brings events to subscribers                          SubscriptionHub
 //   maintain   seals, compacts, prepares files, at low priority      Maintenance
+//   scrub      reads closed segments again, at a rate                Scrubber
 //
 // Reads have no thread of their own: they run on the caller's, over an immutable view of the log.
 
@@ -23,6 +24,7 @@ package final class EventStore: Sendable {
     private let writer: WriterThread
     private let hub: SubscriptionHub
     private let maintenance: Maintenance
+    let scrubber: Scrubber
     private let failure: Failure
     private let isStopping = Atomic(false)
 
@@ -32,13 +34,17 @@ package final class EventStore: Sendable {
         package var report: @Sendable (String) -> Void
         /// The store can take no more appends; reads go on. Called once.
         package var failed: @Sendable (StoreError) -> Void
+        /// How much of the recovery has been done, 0 to 1; on the thread that opens the store.
+        package var recovering: @Sendable (Double) -> Void
 
         package init(
             report: @escaping @Sendable (String) -> Void = { _ in },
-            failed: @escaping @Sendable (StoreError) -> Void = { _ in }
+            failed: @escaping @Sendable (StoreError) -> Void = { _ in },
+            recovering: @escaping @Sendable (Double) -> Void = { _ in }
         ) {
             self.report = report
             self.failed = failed
+            self.recovering = recovering
         }
     }
 
@@ -55,7 +61,11 @@ package final class EventStore: Sendable {
                 disk,
                 directory: LogDirectory(options.directory),
                 options: options.log,
-                now: RecordTime(clock.now())
+                register: DamageRegister { ids, reason in
+                    events.report("events \(ids.lowerBound) to \(ids.upperBound) cannot be read: \(reason)")
+                },
+                now: RecordTime(clock.now()),
+                progress: events.recovering
             )
         } catch {
             throw .log(error)
@@ -98,13 +108,24 @@ package final class EventStore: Sendable {
         try projections.configure(options.projections)
         let hub = SubscriptionHub(log)
         let maintenance = Maintenance(log, report: events.report)
+        let scrubber = Scrubber(log, policy: options.scrub, clock: clock, report: events.report)
         let failure = Failure()
         self.projections = projections
         self.hub = hub
         self.maintenance = maintenance
+        self.scrubber = scrubber
         self.failure = failure
         writer = WriterThread(
-            Committer(LocalCommitLog(writer: logWriter), log: log, clock: clock),
+            Committer(
+                LocalCommitLog(
+                    writer: logWriter,
+                    slowCommit: .milliseconds(options.slowCommitMilliseconds),
+                    report: events.report
+                ),
+                log: log,
+                clock: clock,
+                report: events.report
+            ),
             options: options,
             callbacks: WriterThread.Callbacks(
                 committed: {
@@ -121,6 +142,7 @@ package final class EventStore: Sendable {
         projections.start()
         hub.start()
         maintenance.start()
+        scrubber.start()
     }
 
     /// Has long work end at its next step, so that a stop need not wait for it.
@@ -132,6 +154,7 @@ package final class EventStore: Sendable {
     package func close() {
         writer.close()
         hub.close()
+        scrubber.close()
         maintenance.close()
         projections.close()
     }

@@ -16,10 +16,13 @@ package struct StoreOptions: Sendable {
     package var projections: [String] = []
     package var reducerLimits = ReducerLimits()
     package var snapshots = SnapshotPolicy()
+    package var scrub = ScrubPolicy()
     /// How long an answer waits for a projection that lags, in milliseconds.
     package var projectionWaitMilliseconds = 5000
     /// How long the writer is idle before it proves its last commit durable with a marker, in milliseconds.
     package var markAfterMilliseconds = 200
+    /// A commit that takes longer is reported, in milliseconds.
+    package var slowCommitMilliseconds = 1000
     /// Staged bytes beyond which connections are held back.
     package var inboxBytes = 64 << 20
 

@@ -85,6 +85,7 @@ final class ServerCore: Sendable {
                 [
                     ("state", info.state.rawValue), ("loading", "0"), ("first_id", "\(info.firstID)"),
                     ("last_id", "\(info.lastID)"), ("damaged", damaged),
+                    ("appends", info.state == .failed ? "failed" : info.isFull ? "nospace" : "ok"),
                 ]
             ),
             (
@@ -93,6 +94,15 @@ final class ServerCore: Sendable {
                     ("segments_sealed", "\(log.sealedSegments)"), ("segments_raw", "\(log.rawSegments)"),
                     ("log_bytes", "\(log.sealedBytes)"), ("record_bytes", "\(log.recordBytes)"),
                     ("seal_backlog_bytes", "\(log.backlogBytes)"),
+                ]
+            ),
+            (
+                "Disk",
+                [
+                    ("disk_free_bytes", "\(info.freeBytes)"), ("disk_keep_free_bytes", "\(info.keepFreeBytes)"),
+                    ("disk_reserve_bytes", "\(info.reserveBytes)"), ("scrub_passes", "\(info.scrub.passes)"),
+                    ("scrub_bytes", "\(info.scrub.bytes)"), ("scrub_problems", "\(info.scrub.problems)"),
+                    ("scrub_last_pass", info.scrub.lastPass?.description ?? ""),
                 ]
             ),
             (

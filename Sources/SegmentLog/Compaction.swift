@@ -57,7 +57,8 @@ extension SegmentLog {
     /// after what has been finished.
     package func compact(_ policy: CompactionPolicy, pace: () -> Bool = { true }) throws(LogError) -> CompactionReport {
         try maintenance.withLock { _ throws(LogError) in
-            let sealed = view.segments.map { $0 as? SealedSegment }
+            // The last segment is the active one, or, where there was no room to begin it, will be followed by it.
+            let sealed = view.segments.dropLast().map { $0 as? SealedSegment }
             var report = CompactionReport()
             report.segmentsBefore = sealed.compactMap(\.self).count
             report.bytesBefore = sealed.compactMap { $0?.footer.fileBytes }.reduce(0, +)
@@ -69,14 +70,11 @@ extension SegmentLog {
                 let segments = run.compactMap(\.self)
                 let sizes = segments.map(\.footer.recordBytes)
                 for range in policy.runs(sizes, limit: UInt64(options.compactedBytes)) {
-                    let inputs = Array(segments[range])
                     do throws(LogError) {
-                        guard try merge(inputs, pace: pace) else { break }
+                        guard try merge(Array(segments[range]), pace: pace) else { break }
                     } catch {
-                        guard case .corrupt(let ids, _) = error else { throw error }
-                        for input in inputs where input.footer.lastCovered >= ids.lowerBound {
-                            if input.footer.firstCovered <= ids.upperBound { spoil(input.header) }
-                        }
+                        // What turned out damaged is in the register, and the next run keeps clear of it.
+                        guard case .corrupt = error else { throw error }
                         failure = failure ?? error
                     }
                 }
@@ -97,8 +95,10 @@ extension SegmentLog {
 
     private func merge(_ inputs: [SealedSegment], pace: () -> Bool) throws(LogError) -> Bool {
         let covering = inputs[0].footer.firstCovered...inputs[inputs.count - 1].footer.lastCovered
-        guard let merged = try writeSealed(inputs, covering: covering, level: options.compactionLevel, pace: pace)
-        else { return false }
+        let merged = try spares.withReserve { () throws(LogError) in
+            try writeSealed(inputs, covering: covering, level: options.compactionLevel, pace: pace)
+        }
+        guard let merged else { return false }
         replace(inputs, with: merged)
         try onDisk { () throws(DiskError) in
             for input in inputs.dropFirst() { try disk.remove(input.path) }

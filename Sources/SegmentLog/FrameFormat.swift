@@ -45,6 +45,19 @@ struct FrameHeader: Equatable {
         firstID.advanced(by: Int(recordCount))
     }
 
+    /// A frame without records, which says that what precedes it is durable.
+    static func marker(at offset: FileOffset, nextID: RecordID, recordedAt: RecordTime) -> FrameHeader {
+        FrameHeader(
+            offset: offset,
+            durableOffset: offset,
+            firstID: nextID,
+            recordedAt: recordedAt,
+            recordCount: 0,
+            bodyBytes: 0,
+            bodyCRC: 0
+        )
+    }
+
     static func aligned(_ offset: FileOffset) -> FileOffset {
         FileOffset((offset.rawValue + UInt64(alignment - 1)) & ~UInt64(alignment - 1))
     }

@@ -13,8 +13,9 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case unknownFormat(path: String, found: String)
     /// The directory is in use by another process.
     case inUse(path: String)
-    /// A record or frame beyond what a segment can hold.
-    case tooBig(bytes: Int, limit: Int)
+    /// A new segment would take the disk below what is to be kept free, in bytes. Nothing has happened; a later try may
+    /// succeed.
+    case noSpace(free: UInt64, keepFree: UInt64, needed: UInt64)
     /// There is no store here and none may be created.
     case missing(path: String)
 
@@ -25,9 +26,26 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
         case .unreadable(let path, let reason): "\(path): \(reason)"
         case .unknownFormat(let path, let found): "\(path): unknown format \(found); this version reads version 1"
         case .inUse(let path): "\(path) is locked: another daemon uses this data directory"
-        case .tooBig(let bytes, let limit): "\(bytes) bytes in one commit; the limit is \(limit)"
+        case .noSpace(let free, let keepFree, let needed):
+            "the disk is full: \(free) bytes are free, \(keepFree) are to be kept free, a new segment takes \(needed)"
         case .missing(let path): "no store at \(path)"
         }
+    }
+}
+
+extension LogError {
+    /// Whether a later try may succeed, when somebody has made space.
+    package var isNoSpace: Bool {
+        switch self {
+        case .noSpace: true
+        case .disk(let error): error.isNoSpace
+        default: false
+        }
+    }
+
+    /// Whether the medium could not give back what was written to it.
+    var isUnreadableMedium: Bool {
+        if case .disk(let error) = self { error.isUnreadableMedium } else { false }
     }
 }
 

@@ -32,33 +32,57 @@ struct LogInventory {
     private let disk: any Disk
     private let directory: LogDirectory
     private let store: UniqueID
+    private let cache: BlockCache
+    private let register: DamageRegister
+    /// How raw files are opened.
+    private let access: OpenMode
 
+    /// `progress` is told how much of the work has been done, 0 to 1.
     init(
         _ disk: any Disk,
         _ directory: LogDirectory,
         store: UniqueID,
         cache: BlockCache,
-        options: LogOptions
+        register: DamageRegister,
+        options: LogOptions,
+        access: OpenMode = .readWrite,
+        progress: (Double) -> Void = { _ in }
     ) throws(LogError) {
         self.disk = disk
         self.directory = directory
         self.store = store
+        self.cache = cache
+        self.register = register
+        self.access = access
         let names = try onDisk { () throws(DiskError) in try disk.names(in: directory.log) }.sorted()
         let sealedBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.sealedSuffix) }
         let rawBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.activeSuffix) }
         let bases = Set(sealedBases + rawBases).sorted()
         for base in sealedBases {
             let next = bases.first { $0 > base }
-            try inspectSealed(base, nextBase: next, hasRaw: rawBases.contains(base), cache: cache)
+            try passingOverBadMedium(isNewest: next == nil && !rawBases.contains(base)) { inventory throws(LogError) in
+                try inventory.inspectSealed(base, nextBase: next, hasRaw: rawBases.contains(base))
+            }
+        }
+        // Nobody knows how many ids a newest file that is gone has given away. It cannot have been more than this, and
+        // none of them may be given again.
+        func lostIDs(from base: RecordID, fileBytes: UInt64) -> ClosedRange<RecordID> {
+            base...base.advanced(by: Int(fileBytes) / RecordFormat.headerBytes)
         }
         var lost: ClosedRange<RecordID>?
-        for base in rawBases {
+        for (position, base) in rawBases.enumerated() {
             let next = bases.first { $0 > base }
-            if let size = try inspectRaw(base, nextBase: next), next == nil {
-                // Nobody knows how many ids the newest file has given away. It cannot have been more than this, and none
-                // of them may be given again.
-                lost = base...base.advanced(by: Int(size) / RecordFormat.headerBytes)
+            try passingOverBadMedium(isNewest: next == nil) { inventory throws(LogError) in
+                let unreadable = try inventory.inspectRaw(base, nextBase: next) { fraction in
+                    progress((Double(position) + fraction) / Double(rawBases.count))
+                }
+                if let unreadable, next == nil { lost = lostIDs(from: base, fileBytes: unreadable) }
             }
+        }
+        // A segment is sealed only when another stands behind it.
+        if let last = sealed.last, rawBases.last ?? .zero <= last.footer.lastCovered {
+            report.notes.append("the active segment behind \(last.path) is missing")
+            lost = lostIDs(from: last.footer.lastCovered.next, fileBytes: UInt64(options.segmentBytes))
         }
         for name in names where name.hasSuffix(LogDirectory.temporarySuffix) {
             leftovers.append("\(directory.log)/\(name)")
@@ -86,11 +110,25 @@ struct LogInventory {
         (sealed.map(\.footer.lastRecordedAt) + raw.compactMap(\.outcome.lastRecordedAt)).max() ?? .minimum
     }
 
+    /// A loose cable must not move files into the quarantine, nor keep a store with a thousand good segments from starting:
+    /// a segment that the disk will not give back is left where it is, and its ids are a hole. Of the newest segment,
+    /// though, nobody would know which ids have been given.
+    private mutating func passingOverBadMedium(
+        isNewest: Bool,
+        _ body: (inout LogInventory) throws(LogError) -> Void
+    ) throws(LogError) {
+        do throws(LogError) {
+            try body(&self)
+        } catch {
+            guard error.isUnreadableMedium, !isNewest else { throw error }
+            report.notes.append("\(error)")
+        }
+    }
+
     private mutating func inspectSealed(
         _ base: RecordID,
         nextBase: RecordID?,
-        hasRaw: Bool,
-        cache: BlockCache
+        hasRaw: Bool
     ) throws(LogError) {
         let path = directory.sealed(base)
         if let wider = sealed.last, base <= wider.footer.lastCovered {
@@ -98,7 +136,15 @@ struct LogInventory {
             return
         }
         let file = try onDisk { () throws(DiskError) in try disk.open(path, .read) }
-        guard let segment = try SealedSegment(file, store: store, cache: cache, nextBase: nextBase) else {
+        guard
+            let segment = try SealedSegment(
+                file,
+                store: store,
+                cache: cache,
+                register: register,
+                nextBase: nextBase
+            )
+        else {
             report.notes.append("header and footer of \(path) are damaged")
             unreadable.append(path)
             return
@@ -109,13 +155,17 @@ struct LogInventory {
     }
 
     /// Returns the size of a file that cannot be read.
-    private mutating func inspectRaw(_ base: RecordID, nextBase: RecordID?) throws(LogError) -> UInt64? {
+    private mutating func inspectRaw(
+        _ base: RecordID,
+        nextBase: RecordID?,
+        progress: (Double) -> Void
+    ) throws(LogError) -> UInt64? {
         let path = directory.active(base)
         if sealed.contains(where: { $0.footer.firstCovered <= base && base <= $0.footer.lastCovered }) {
             sealedRaw.append(path)
             return nil
         }
-        let file = try onDisk { () throws(DiskError) in try disk.open(path, .readWrite) }
+        let file = try onDisk { () throws(DiskError) in try disk.open(path, access) }
         let size = try onDisk { () throws(DiskError) in try file.size() }
         let first = try FileHeader.read(file, kind: .raw, store: store)
         if first == nil { report.notes.append("the header of \(path) is damaged") }
@@ -125,8 +175,17 @@ struct LogInventory {
             return size
         }
         try requireName(of: path, base, toBe: header.base)
-        let outcome = try TailScanner.scan(file, header: header, nextBase: nextBase)
-        let segment = RawSegment(file: file, header: header, table: outcome.table, damage: outcome.damage)
+        let outcome = try TailScanner.scan(file, header: header, nextBase: nextBase, progress: progress)
+        for offset in outcome.damagedHeaders {
+            report.notes.append("the header of the frame at offset \(offset) of \(path) is damaged")
+        }
+        let segment = RawSegment(
+            file: file,
+            header: header,
+            register: register,
+            table: outcome.table,
+            damage: outcome.damage
+        )
         raw.append(Raw(segment: segment, outcome: outcome, fileBytes: size))
         return nil
     }

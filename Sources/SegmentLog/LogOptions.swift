@@ -6,6 +6,10 @@ package struct LogOptions: Sendable {
     package var segmentBytes = 64 << 20
     /// Raw files kept ready for the next rolls, filled with zeros.
     package var spareFiles = 2
+    /// Raw files held back for recovery and upkeep on a full disk; appends do not get them.
+    package var reserveFiles = 1
+    /// Bytes of the disk that new segments leave free.
+    package var keepFreeBytes: UInt64 = 256 << 20
     /// Raw files of sealed segments that are kept for the next burst; those beyond are removed.
     package var recycledFiles = 16
     /// zlib level of a segment that is sealed for the first time, 1 to 9.

@@ -21,34 +21,49 @@ package struct RecoveryReport: Sendable {
 }
 
 extension SegmentLog {
-    /// Opens the log in a data directory for appending. `now` is the time of creation where the store is made.
+    /// Opens the log in a data directory for appending. `now` is the time of creation where the store is made; `progress`
+    /// is told how much of the recovery has been done, 0 to 1.
     package static func open(
         _ disk: any Disk,
         directory: LogDirectory,
         options: LogOptions = LogOptions(),
-        now: RecordTime
+        register: DamageRegister = DamageRegister(),
+        now: RecordTime,
+        progress: (Double) -> Void = { _ in }
     ) throws(LogError) -> (log: SegmentLog, writer: LogWriter, report: RecoveryReport) {
         let claim = try StoreClaim(disk, directory, createdAt: options.create ? now : nil)
         let cache = BlockCache(budgetBytes: options.cacheBytes)
-        let inventory = try LogInventory(disk, directory, store: claim.store.store, cache: cache, options: options)
-        var repair = LogRepair(disk, directory, inventory: inventory)
-        try repair.run()
-        let spares = SpareFiles(
+        let inventory = try LogInventory(
             disk,
             directory,
-            fileBytes: options.segmentBytes,
-            wanted: options.spareFiles,
-            kept: options.recycledFiles,
-            existing: inventory.spares
+            store: claim.store.store,
+            cache: cache,
+            register: register,
+            options: options,
+            progress: progress
         )
-        for path in inventory.sealedRaw { spares.retire(path) }
-        let log = SegmentLog(disk, directory, options, claim: claim, inventory: inventory, cache: cache, spares: spares)
-        let writer = try repair.writer(of: log)
+        let maker = ActiveSegmentMaker(
+            disk: disk,
+            directory: directory,
+            store: claim.store.store,
+            spares: SpareFiles(disk, directory, options: options, existing: inventory.spares)
+        )
+        var repair = LogRepair(inventory, maker: maker, register: register, segmentBytes: options.segmentBytes)
+        try repair.run()
+        let log = SegmentLog(
+            claim: claim,
+            options: options,
+            maker: maker,
+            cache: cache,
+            register: register,
+            view: LogView(segments: repair.segments, damage: inventory.report.damage, tail: inventory.tail),
+            lastRecordedAt: inventory.lastRecordedAt
+        )
         var report = inventory.report
         report.created = claim.isNew
         report.notes += repair.notes
         report.tornBytes = repair.tornBytes
-        return (log, writer, report)
+        return (log, LogWriter(log, place: repair.place), report)
     }
 
     /// Opens the log for reading alone and writes nothing; leftovers and torn bytes stay as they are.
@@ -59,31 +74,30 @@ extension SegmentLog {
     ) throws(LogError) -> (log: SegmentLog, report: RecoveryReport) {
         let claim = try StoreClaim(disk, directory, createdAt: nil)
         let cache = BlockCache(budgetBytes: options.cacheBytes)
-        let inventory = try LogInventory(disk, directory, store: claim.store.store, cache: cache, options: options)
-        let spares = SpareFiles(disk, directory, fileBytes: options.segmentBytes, wanted: 0, kept: 0, existing: [])
-        let log = SegmentLog(disk, directory, options, claim: claim, inventory: inventory, cache: cache, spares: spares)
-        return (log, inventory.report)
-    }
-
-    private convenience init(
-        _ disk: any Disk,
-        _ directory: LogDirectory,
-        _ options: LogOptions,
-        claim: StoreClaim,
-        inventory: LogInventory,
-        cache: BlockCache,
-        spares: SpareFiles
-    ) {
-        self.init(
-            disk: disk,
-            directory: directory,
-            store: claim.store,
-            options: options,
-            spares: spares,
+        let register = DamageRegister()
+        let inventory = try LogInventory(
+            disk,
+            directory,
+            store: claim.store.store,
             cache: cache,
-            lock: claim.lock,
+            register: register,
+            options: options,
+            access: .read
+        )
+        let log = SegmentLog(
+            claim: claim,
+            options: options,
+            maker: ActiveSegmentMaker(
+                disk: disk,
+                directory: directory,
+                store: claim.store.store,
+                spares: SpareFiles(disk, directory, options: options, existing: [])
+            ),
+            cache: cache,
+            register: register,
             view: LogView(segments: inventory.segments, damage: inventory.report.damage, tail: inventory.tail),
             lastRecordedAt: inventory.lastRecordedAt
         )
+        return (log, inventory.report)
     }
 }

@@ -6,18 +6,19 @@ internal import Disk
 /// The only writer of a log. Not `Sendable`: it belongs to one thread, or is handed over whole.
 package final class LogWriter {
     private let log: SegmentLog
-    private var segment: RawSegment
+    /// Where appends go on; nil where there was no room to begin a segment.
+    private var segment: RawSegment?
     /// Where the next frame begins; everything before it is durable.
     private var tail: FileOffset
     private var failure: LogError?
     /// Whether all frames are known to be durable by what follows them, so that a marker would say nothing new.
     private var isMarked: Bool
 
-    init(_ log: SegmentLog, segment: RawSegment, tail: FileOffset, isMarked: Bool) {
+    init(_ log: SegmentLog, place: LogRepair.Place?) {
         self.log = log
-        self.segment = segment
-        self.tail = tail
-        self.isMarked = isMarked
+        segment = place?.segment
+        tail = place?.tail ?? FrameHeader.firstOffset
+        isMarked = place?.isMarked ?? true
     }
 
     /// The id that the next record gets.
@@ -27,11 +28,16 @@ package final class LogWriter {
 
     /// The commit time of the first record in the active segment; nil while it is empty.
     package var activeSince: RecordTime? {
-        segment.firstRecordedAt
+        segment?.firstRecordedAt
     }
 
-    /// Whether a commit of this size fits the active segment as it stands.
+    /// Whether a commit of this size fits the active segment as it stands. Nothing fits one that has turned out damaged.
     package func fits(byteCount: Int) -> Bool {
+        guard let segment, !log.isSpoiled(segment.header) else { return false }
+        return hasRoom(byteCount)
+    }
+
+    private func hasRoom(_ byteCount: Int) -> Bool {
         tail + FrameHeader.bytes + byteCount + FrameHeader.bytes <= FileOffset(log.options.segmentBytes)
     }
 
@@ -47,7 +53,9 @@ package final class LogWriter {
     package func commit(_ frame: CommitFrame) throws(LogError) {
         if let failure { throw failure }
         precondition(frame.firstID == nextID, "frames follow each other without a gap")
-        precondition(fits(byteCount: frame.byteCount), "the caller rolls before a frame that does not fit")
+        guard let segment, hasRoom(frame.byteCount) else {
+            preconditionFailure("the caller rolls before a frame that does not fit")
+        }
         var id = frame.firstID
         var crc: UInt32 = 0
         for piece in frame.pieces {
@@ -65,7 +73,8 @@ package final class LogWriter {
                 bodyBytes: UInt32(frame.byteCount),
                 bodyCRC: crc
             ),
-            body: frame.pieces.map { $0.buffer.bytes($0.range) }
+            body: frame.pieces.map { $0.buffer.bytes($0.range) },
+            to: segment
         )
         segment.publish(frame, at: bodyOffset)
         log.publish(
@@ -80,30 +89,30 @@ package final class LogWriter {
     /// from a torn write. For idle moments and a clean stop.
     package func mark() throws(LogError) {
         if let failure { throw failure }
-        guard !isMarked, fits(byteCount: 0) else { return }
-        let marker = FrameHeader(
-            offset: tail,
-            durableOffset: tail,
-            firstID: nextID,
-            recordedAt: log.lastRecordedAt,
-            recordCount: 0,
-            bodyBytes: 0,
-            bodyCRC: 0
+        guard let segment, !isMarked, hasRoom(0) else { return }
+        try write(
+            FrameHeader.marker(at: tail, nextID: nextID, recordedAt: log.lastRecordedAt),
+            body: [],
+            to: segment
         )
-        try write(marker, body: [])
         isMarked = true
     }
 
-    /// Closes the active segment and begins a new one. Returns the ids of the closed one; nil where it was empty and
-    /// stays. A throw for want of space leaves everything as it was.
+    /// Closes the active segment and begins a new one. Returns the ids of the closed one; nil where there was none, or an
+    /// empty one, which stays. A throw for want of space leaves everything as it was.
     @discardableResult
     package func roll() throws(LogError) -> ClosedRange<RecordID>? {
         if let failure { throw failure }
-        guard segment.recordCount > 0 else { return nil }
-        let closed = segment.base...log.view.tail
-        let prepared = try log.prepareActive(base: nextID)
+        var closed: ClosedRange<RecordID>?
+        if let segment {
+            guard segment.recordCount > 0 else { return nil }
+            closed = segment.base...log.view.tail
+        }
+        let prepared = try log.maker.prepare(base: nextID)
         do {
-            segment = try log.activate(prepared)
+            let segment = try log.maker.activate(prepared, register: log.register)
+            log.append(segment)
+            self.segment = segment
         } catch {
             failure = error
             throw error
@@ -115,7 +124,11 @@ package final class LogWriter {
 
     /// Header, body, padding, and a zeroed header behind, so that what follows the last frame is never a leftover of the
     /// file's former life.
-    private func write(_ header: FrameHeader, body: [UnsafeRawBufferPointer]) throws(LogError) {
+    private func write(
+        _ header: FrameHeader,
+        body: [UnsafeRawBufferPointer],
+        to segment: RawSegment
+    ) throws(LogError) {
         let headerBytes = header.encoded(segment.header.identity)
         let padding = header.end - (header.offset + FrameHeader.bytes + Int(header.bodyBytes))
         let room = Int(log.options.segmentBytes) - Int(header.end.rawValue)

@@ -10,6 +10,7 @@ package final class RawSegment: Segment {
     let header: FileHeader
     /// Ranges of ids below the durable tail that could not be read when the segment was opened.
     package let damage: [ClosedRange<RecordID>]
+    private let register: DamageRegister
     private let table = Mutex(RawTable())
     private let index = Mutex(Index())
     private let onRetire = Mutex<(@Sendable () -> Void)?>(nil)
@@ -20,9 +21,16 @@ package final class RawSegment: Segment {
         var ordinal = 0
     }
 
-    init(file: any DiskFile, header: FileHeader, table: RawTable = RawTable(), damage: [ClosedRange<RecordID>] = []) {
+    init(
+        file: any DiskFile,
+        header: FileHeader,
+        register: DamageRegister,
+        table: RawTable = RawTable(),
+        damage: [ClosedRange<RecordID>] = []
+    ) {
         self.file = file
         self.header = header
+        self.register = register
         self.damage = damage
         self.table.withLock { $0 = table }
     }
@@ -76,6 +84,16 @@ package final class RawSegment: Segment {
 
     package func block(_ index: Int) throws(LogError) -> Block {
         try records(table.withLock { $0.ordinals(of: index) })
+    }
+
+    package func recheck(_ index: Int) throws(LogError) -> Int {
+        let (ordinals, start, end) = table.withLock { table in
+            (table.ordinals(of: index), table.blocks[index].start, table.blocks[index].end)
+        }
+        file.forget(at: FileOffset(start), count: Int(end - start))
+        _ = try load(ordinals)
+        register.clear(place(of: start))
+        return Int(end - start)
     }
 
     package func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {
@@ -152,37 +170,58 @@ package final class RawSegment: Segment {
 
     /// Reads records by ordinal; all must lie in one block. Each record's checksum is verified.
     private func records(_ ordinals: Range<Int>) throws(LogError) -> Block {
-        let offsets = table.withLock { Array($0.offsets[ordinals]) }
-        let ids = table.withLock { table in
-            // The block of these ordinals has consecutive ids.
-            let block = table.blocks[blockIndex(of: ordinals.lowerBound, in: table)]
-            return block.summary.firstID.advanced(by: ordinals.lowerBound - block.firstOrdinal)
+        guard !ordinals.isEmpty else { return Block(bytes: [], entries: []) }
+        let block = table.withLock { $0.blocks[blockIndex(of: ordinals.lowerBound, in: $0)] }
+        if let reason = register.reason(against: place(of: block.start)) { throw damaged(block, reason) }
+        return try load(ordinals)
+    }
+
+    /// Reads records from the disk; where they are damaged, that is noted and thrown, for the whole block.
+    private func load(_ ordinals: Range<Int>) throws(LogError) -> Block {
+        let (offsets, block) = table.withLock { table in
+            (Array(table.offsets[ordinals]), table.blocks[blockIndex(of: ordinals.lowerBound, in: table)])
         }
-        guard let first = offsets.first, let last = offsets.last else { return Block(bytes: [], entries: []) }
-        func damaged(_ reason: String) -> LogError {
-            .corrupt(ids...ids.advanced(by: ordinals.count - 1), reason: reason)
+        // The block of these ordinals has consecutive ids.
+        let firstID = block.summary.firstID.advanced(by: ordinals.lowerBound - block.firstOrdinal)
+        let reason: String
+        do throws(LogError) {
+            switch try read(offsets, from: firstID) {
+            case .success(let block): return block
+            case .failure(let flaw): reason = "\(flaw.rawValue) in \(path)"
+            }
+        } catch {
+            guard error.isUnreadableMedium else { throw error }
+            reason = "\(error)"
         }
-        func read(_ offset: UInt32, _ count: Int) throws(LogError) -> [UInt8] {
-            guard
-                let bytes = try onDisk({ () throws(DiskError) in
-                    try file.bytes(at: FileOffset(offset), count: count)
-                })
-            else { throw damaged("\(path) is shorter than its records") }
-            return bytes
+        throw damaged(block, reason)
+    }
+
+    private func damaged(_ block: RawTable.RawBlock, _ reason: String) -> LogError {
+        register.note(place(of: block.start), block.summary.firstID...block.summary.lastID, reason: reason)
+    }
+
+    private enum Flaw: String, Error {
+        case length = "a record's length is damaged"
+        case end = "the file ends before its records"
+        case checksum = "a record's checksum does not match"
+    }
+
+    private func read(_ offsets: [UInt32], from firstID: RecordID) throws(LogError) -> Result<Block, Flaw> {
+        guard let first = offsets.first, let last = offsets.last else { return .success(Block(bytes: [], entries: [])) }
+        func bytes(_ offset: UInt32, _ count: Int) throws(LogError) -> [UInt8]? {
+            try onDisk { () throws(DiskError) in try file.bytes(at: FileOffset(offset), count: count) }
         }
-        let tail = try read(last, RecordFormat.headerBytes)
+        guard let tail = try bytes(last, RecordFormat.headerBytes) else { return .failure(.end) }
         let lastBytes = Int(tail.withUnsafeBytes { $0.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self) })
-        guard (RecordFormat.headerBytes...(1 << 30)).contains(lastBytes) else {
-            throw damaged("a record's length is damaged in \(path)")
-        }
-        let bytes = try read(first, Int(last - first) + lastBytes)
+        guard (RecordFormat.headerBytes...(1 << 30)).contains(lastBytes) else { return .failure(.length) }
+        guard let bytes = try bytes(first, Int(last - first) + lastBytes) else { return .failure(.end) }
         var entries: [Block.Entry] = []
         entries.reserveCapacity(offsets.count)
         let intact = bytes.withUnsafeBytes { bytes in
             for (index, offset) in offsets.enumerated() {
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[Int(offset - first)...])
-                guard let record = RawRecord(rest), record.id == ids.advanced(by: index) else { return false }
                 let start = Int(offset - first)
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+                guard let record = RawRecord(rest), record.id == firstID.advanced(by: index) else { return false }
                 entries.append(
                     Block.Entry(
                         id: record.id,
@@ -194,8 +233,11 @@ package final class RawSegment: Segment {
             }
             return true
         }
-        guard intact else { throw damaged("a record's checksum does not match in \(path)") }
-        return Block(bytes: bytes, entries: entries)
+        return intact ? .success(Block(bytes: bytes, entries: entries)) : .failure(.checksum)
+    }
+
+    private func place(of start: UInt32) -> DamageRegister.Place {
+        DamageRegister.Place(segment: header.identity.segment, offset: UInt64(start))
     }
 
     private func blockIndex(of ordinal: Int, in table: borrowing RawTable) -> Int {

@@ -24,6 +24,23 @@ struct RawTable {
         blocks[block].firstOrdinal..<(block + 1 < blocks.count ? blocks[block + 1].firstOrdinal : offsets.count)
     }
 
+    /// Notes the records of a whole frame, given the bytes of its body.
+    mutating func add(frame: FrameHeader, body: [UInt8]) {
+        body.withUnsafeBytes { body in
+            var rest = body
+            var offset = frame.offset + FrameHeader.bytes
+            while let record = RawRecord(rest) {
+                add(at: offset, record)
+                offset = offset + record.bytes
+                rest = UnsafeRawBufferPointer(rebasing: rest[record.bytes...])
+            }
+        }
+    }
+
+    mutating func add(at offset: FileOffset, _ record: RawRecord) {
+        add(at: offset, bytes: record.bytes, id: record.id, time: record.time, recordedAt: record.recordedAt)
+    }
+
     /// Notes one record. Ids ascend; a gap between two begins a new block, so that no block spans a hole.
     mutating func add(
         at offset: FileOffset,

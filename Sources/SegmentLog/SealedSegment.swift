@@ -17,6 +17,7 @@ package final class SealedSegment: Segment {
     package let damage: [ClosedRange<RecordID>]
     private let seed: UInt32
     private let cache: BlockCache
+    private let register: DamageRegister
     private let known = Mutex<KnownBlocks?>(nil)
 
     private struct KnownBlocks {
@@ -31,10 +32,12 @@ package final class SealedSegment: Segment {
         _ file: any DiskFile,
         store: UniqueID,
         cache: BlockCache,
+        register: DamageRegister,
         nextBase: RecordID? = nil
     ) throws(LogError) {
         self.file = file
         self.cache = cache
+        self.register = register
         let size = try onDisk { () throws(DiskError) in try file.size() }
         let footer = try Self.footer(file, size: size, store: store)
         guard
@@ -94,20 +97,87 @@ package final class SealedSegment: Segment {
     package func block(_ index: Int) throws(LogError) -> Block {
         let entry = try table().entries[index]
         let block = try cache.value(cacheKey(entry.offset), bytes: \.memoryBytes) { () throws(LogError) -> Block? in
-            let reference = SealedFooter.Reference(
-                offset: entry.offset,
-                streamBytes: entry.streamBytes,
-                rawBytes: entry.rawBytes
-            )
-            guard let found = try Self.inflate(file, reference, seed: seed, kind: .records),
-                found.header.firstID == entry.summary.firstID, found.header.lastID == entry.summary.lastID
-            else { return nil }
-            return RecordColumns.decode(found.raw, header: found.header)
+            if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
+            return try load(entry)
         }
-        guard let block else {
-            throw .corrupt(entry.summary.firstID...entry.summary.lastID, reason: "a block of \(path) is damaged")
-        }
+        guard let block else { preconditionFailure("what cannot be loaded throws") }
         return block
+    }
+
+    package func recheck(_ index: Int) throws(LogError) -> Int {
+        let entry = try table().entries[index]
+        let length = SealedBlockHeader.bytes + Int(entry.streamBytes)
+        file.forget(at: entry.offset, count: length)
+        _ = try load(entry)
+        register.clear(place(of: entry))
+        return length
+    }
+
+    /// Reads the next block of the index that stands at `offset` or behind it, past the cache, and checks it; the footer comes
+    /// last. Nil behind that, and where there is no footer to tell where the index is.
+    func recheckIndex(from offset: FileOffset) throws(LogError) -> (end: FileOffset, bytes: Int, problem: String?)? {
+        guard hasFooter else { return nil }
+        let start = max(offset, FileOffset(FileHeader.bytes))
+        let footerOffset = FileOffset(footer.fileBytes - UInt64(SealedFooter.bytes))
+        guard start <= footerOffset else { return nil }
+        do throws(LogError) {
+            if start == footerOffset {
+                file.forget(at: footerOffset, count: SealedFooter.bytes)
+                let isIntact = try Self.footer(file, size: footer.fileBytes, store: header.identity.store) == footer
+                return (start + 1, SealedFooter.bytes, isIntact ? nil : "the footer of \(path) is damaged")
+            }
+            let head = try onDisk { () throws(DiskError) in
+                try file.bytes(at: start, count: SealedBlockHeader.bytes)
+            }
+            let block = head.flatMap { $0.withUnsafeBytes { SealedBlockHeader($0, at: start, seed: seed) } }
+            guard let block, block.end <= footerOffset else {
+                return (footerOffset, SealedBlockHeader.bytes, "\(path): no block at offset \(start)")
+            }
+            guard block.kind != .records else { return (block.end, SealedBlockHeader.bytes, nil) }
+            file.forget(at: start, count: block.end - start)
+            let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: start, count: block.end - start) }
+            let whole = bytes.flatMap { SealedBlockHeader.inflate($0, at: start, seed: seed, kind: block.kind) }
+            let problem = whole == nil ? "\(path): the \(block.kind) block at offset \(start) is damaged" : nil
+            return (block.end, block.end - start, problem)
+        } catch {
+            guard error.isUnreadableMedium else { throw error }
+            return (footerOffset, SealedBlockHeader.bytes, "\(error)")
+        }
+    }
+
+    /// Reads a block from the disk; where it is damaged, that is noted and thrown.
+    private func load(_ entry: BlockTable.Entry) throws(LogError) -> Block {
+        let reference = SealedFooter.Reference(
+            offset: entry.offset,
+            streamBytes: entry.streamBytes,
+            rawBytes: entry.rawBytes
+        )
+        var reason = "a block of \(path) is damaged"
+        do throws(LogError) {
+            if let found = try Self.inflate(file, reference, seed: seed, kind: .records),
+                found.header.firstID == entry.summary.firstID, found.header.lastID == entry.summary.lastID,
+                let block = RecordColumns.decode(found.raw, header: found.header)
+            {
+                return block
+            }
+        } catch {
+            guard error.isUnreadableMedium else { throw error }
+            reason = "\(error)"
+        }
+        throw damaged(entry, reason)
+    }
+
+    private func damaged(_ entry: BlockTable.Entry, _ reason: String) -> LogError {
+        register.note(place(of: entry), entry.summary.firstID...entry.summary.lastID, reason: reason)
+    }
+
+    private func place(of entry: BlockTable.Entry) -> DamageRegister.Place {
+        // Holes of a table that was put together from what was found have no offset; their first id tells them apart.
+        let isHole = entry.streamBytes == 0
+        return DamageRegister.Place(
+            segment: header.identity.segment,
+            offset: isHole ? UInt64.max - entry.summary.firstID.rawValue : entry.offset.rawValue
+        )
     }
 
     package func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {

@@ -16,13 +16,8 @@ extension SegmentLog {
             for (segment, next) in zip(segments, segments.dropFirst()) {
                 // A segment with damage stays raw: its file is the evidence, and may hold more than was read.
                 guard let raw = segment as? RawSegment, raw.damage.isEmpty, !isSpoiled(raw.header) else { continue }
-                do throws(LogError) {
-                    return try seal(raw, upTo: next.base, pace: pace)
-                } catch {
-                    // Damaged since it was opened: told once, and from then on it does not keep those behind it waiting.
-                    if case .corrupt = error { spoil(raw.header) }
-                    throw error
-                }
+                // One that turns out damaged is in the register from then on, and does not keep those behind it waiting.
+                return try seal(raw, upTo: next.base, pace: pace)
             }
             return false
         }
@@ -30,9 +25,10 @@ extension SegmentLog {
 
     private func seal(_ raw: RawSegment, upTo next: RecordID, pace: () -> Bool) throws(LogError) -> Bool {
         let covering = raw.base...RecordID(next.rawValue - 1)
-        guard let sealed = try writeSealed([raw], covering: covering, level: options.sealingLevel, pace: pace) else {
-            return false
+        let sealed = try spares.withReserve { () throws(LogError) in
+            try writeSealed([raw], covering: covering, level: options.sealingLevel, pace: pace)
         }
+        guard let sealed else { return false }
         replace([raw], with: sealed)
         let (spares, path) = (spares, raw.path)
         raw.retire { spares.retire(path) }
@@ -73,7 +69,7 @@ extension SegmentLog {
             try disk.syncDirectory(directory.log)
             return try disk.open(path, .read)
         }
-        return try SealedSegment(sealed, store: store.store, cache: cache)
+        return try SealedSegment(sealed, store: store.store, cache: cache, register: register)
     }
 
     /// Reads a sealed file back, past the cache, and compares it with its sources. False where `pace` said to stop;
@@ -83,20 +79,31 @@ extension SegmentLog {
         to sources: [any Segment],
         pace: () -> Bool
     ) throws(LogError) -> Bool {
-        guard let copy = try SealedSegment(file, store: store.store, cache: BlockCache(budgetBytes: 1 << 20)) else {
+        // From the medium, not from what the writing left in memory.
+        file.forget(at: FileOffset(0), count: 0)
+        let cache = BlockCache(budgetBytes: 1 << 20)
+        guard let copy = try SealedSegment(file, store: store.store, cache: cache, register: DamageRegister()) else {
             throw .unreadable(path: file.path, reason: "what was written cannot be read back")
         }
         var copies = RecordSequence(copy)
+        func nextCopy() throws(LogError) -> Record? {
+            do throws(LogError) {
+                return try copies.next()
+            } catch {
+                guard case .corrupt = error else { throw error }
+                throw .unreadable(path: file.path, reason: "what was written cannot be read back: \(error)")
+            }
+        }
         for source in sources {
             var originals = RecordSequence(source)
             while let original = try originals.next() {
-                guard let copied = try copies.next(), copied.isSame(as: original) else {
+                guard let copied = try nextCopy(), copied.isSame(as: original) else {
                     throw .unreadable(path: file.path, reason: "what was written differs at record \(original.id)")
                 }
                 if original.id.rawValue.isMultiple(of: 256), !pace() { return false }
             }
         }
-        guard try copies.next() == nil else {
+        guard try nextCopy() == nil else {
             throw .unreadable(path: file.path, reason: "it holds more than was written")
         }
         return true

@@ -29,6 +29,9 @@ package protocol Segment: AnyObject, Sendable {
     func blockCount() throws(LogError) -> Int
     func summary(of block: Int) throws(LogError) -> BlockSummary
     func block(_ index: Int) throws(LogError) -> Block
+    /// Reads a block from the disk, past every cache, and checks it; one that was known to be damaged and is whole again
+    /// is so from now on. Returns the bytes read.
+    func recheck(_ index: Int) throws(LogError) -> Int
     /// The blocks that hold at least one record with the key, in ascending order.
     func blocks(holding key: [UInt8]) throws(LogError) -> BlockList
     /// How many records have the key; nil where only a scan can tell.

@@ -7,16 +7,14 @@ import Synchronization
 /// The log of one store. May be used from any thread; appends go through its one `LogWriter`.
 package final class SegmentLog: Sendable {
     package let options: LogOptions
-    package let directory: LogDirectory
     package let store: StoreFile
-    let disk: any Disk
-    let spares: SpareFiles
+    let maker: ActiveSegmentMaker
     let cache: BlockCache
+    /// What has turned out damaged since the log was opened. A segment with damage stays as it is: its file is the evidence.
+    let register: DamageRegister
     /// Held for as long as the log is open.
     private let lock: any DiskLock
     private let state: Mutex<State>
-    /// Segments that sealing or compaction found damaged. They stay as they are until the log is opened again.
-    private let spoiled = Mutex<Set<UniqueID>>([])
     /// Sealing and compaction take turns: each reads the list of segments, works, and replaces what it read.
     let maintenance = Mutex(())
 
@@ -27,25 +25,43 @@ package final class SegmentLog: Sendable {
     }
 
     init(
-        disk: any Disk,
-        directory: LogDirectory,
-        store: StoreFile,
+        claim: StoreClaim,
         options: LogOptions,
-        spares: SpareFiles,
+        maker: ActiveSegmentMaker,
         cache: BlockCache,
-        lock: any DiskLock,
+        register: DamageRegister,
         view: LogView,
         lastRecordedAt: RecordTime
     ) {
-        self.disk = disk
-        self.directory = directory
-        self.store = store
+        store = claim.store
+        lock = claim.lock
         self.options = options
-        self.spares = spares
+        self.maker = maker
         self.cache = cache
-        self.lock = lock
+        self.register = register
         state = Mutex(State(view: view, lastRecordedAt: lastRecordedAt))
     }
+
+    package var directory: LogDirectory { maker.directory }
+    var disk: any Disk { maker.disk }
+    var spares: SpareFiles { maker.spares }
+
+    /// All ids below the tail that are known to be unreadable now, whether opening, a read or the scrub has found them; in
+    /// the fewest ranges, in order.
+    package var damage: [ClosedRange<RecordID>] {
+        RecordRanges.merged(view.damage + register.ids)
+    }
+
+    /// Why appends were refused for want of room; nil where they were not, or there is room again.
+    package var shortage: LogError? { spares.shortage }
+
+    /// Bytes of the disk that hold the store which can still be written.
+    package func freeBytes() throws(LogError) -> UInt64 {
+        try onDisk { () throws(DiskError) in try disk.freeBytes(at: directory.log) }
+    }
+
+    /// Bytes held back for recovery and upkeep on a full disk.
+    package var reserveBytes: UInt64 { spares.reserveBytes }
 
     /// The log as it is now.
     package var view: LogView {
@@ -68,12 +84,8 @@ package final class SegmentLog: Sendable {
         try spares.replenish(pace: pace)
     }
 
-    func spoil(_ header: FileHeader) {
-        spoiled.withLock { _ = $0.insert(header.identity.segment) }
-    }
-
     func isSpoiled(_ header: FileHeader) -> Bool {
-        spoiled.withLock { $0.contains(header.identity.segment) }
+        register.holds(segment: header.identity.segment)
     }
 
     func publish(tail: RecordID, recordedAt: RecordTime, bytes: Int) {
@@ -86,11 +98,8 @@ package final class SegmentLog: Sendable {
 
     func append(_ segment: RawSegment) {
         state.withLock { state in
-            var segments = state.view.segments
-            // An empty segment, whose name the new one has taken: opened with another size than is configured.
-            if segments.last?.base == segment.base { segments.removeLast() }
             state.view = LogView(
-                segments: segments + [segment],
+                segments: state.view.segments + [segment],
                 damage: state.view.damage,
                 tail: state.view.tail
             )

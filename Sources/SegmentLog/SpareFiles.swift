@@ -1,32 +1,51 @@
 // Owns: raw files ready for use: full of written bytes, so that overwriting them costs no allocation at sync. New ones
-// are filled with zeros; the files of sealed segments are taken back.
+// are filled with zeros; the files of sealed segments are taken back. And room: how much of the disk is left free, and a
+// reserve of files that appends do not get.
+//
+//   * A new file is made only where the keep-free limit is still kept afterwards. Appends stop there, in good order;
+//     sealing, compaction and snapshots, which are small beside it or give back more than they take, may go below it.
+//   * The reserve is for recovery, which must move a doubtful tail even on a full disk, and, where not a byte is free,
+//     it is given up so that upkeep can work and win back space.
 
 internal import Disk
 import Synchronization
 
 /// The raw files that wait to become active. May be used from any thread.
 final class SpareFiles: Sendable {
+    /// Who wants a file.
+    enum Purpose {
+        case append
+        /// May have the reserve.
+        case recovery
+    }
+
     private struct State {
         var ready: [String]
         /// Files whose segment has been sealed and whose last reader has gone.
         var retired: [String] = []
         var nextNumber: Int
+        /// Why there was no room for another file, until there is one.
+        var shortage: LogError?
     }
 
     private let disk: any Disk
     private let directory: LogDirectory
     private let fileBytes: Int
-    /// Files to have ready at all times, and files to keep of those that come back.
+    /// Files to have ready at all times, and files to keep of those that come back; the reserve is on top of either.
     private let wanted: Int
     private let kept: Int
+    private let reserved: Int
+    private let keepFreeBytes: UInt64
     private let state: Mutex<State>
 
-    init(_ disk: any Disk, _ directory: LogDirectory, fileBytes: Int, wanted: Int, kept: Int, existing: [String]) {
+    init(_ disk: any Disk, _ directory: LogDirectory, options: LogOptions, existing: [String]) {
         self.disk = disk
         self.directory = directory
-        self.fileBytes = fileBytes
-        self.wanted = wanted
-        self.kept = kept
+        fileBytes = options.segmentBytes
+        wanted = options.spareFiles
+        kept = options.recycledFiles
+        reserved = options.reserveFiles
+        keepFreeBytes = options.keepFreeBytes
         let numbers = existing.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.spareSuffix) }
         state = Mutex(
             State(
@@ -36,11 +55,38 @@ final class SpareFiles: Sendable {
         )
     }
 
+    /// Why appends have no room; nil while they have, or nobody has asked.
+    var shortage: LogError? {
+        state.withLock { $0.shortage }
+    }
+
+    /// Bytes of the files that are held back.
+    var reserveBytes: UInt64 {
+        UInt64(min(reserved, state.withLock { $0.ready.count })) * UInt64(fileBytes)
+    }
+
     /// Takes a ready file out, or reserves one now: filling it would keep the writer waiting for as long as a whole segment
-    /// takes to write.
-    func take() throws(LogError) -> String {
-        if let path = state.withLock({ $0.ready.popLast() }) { return path }
-        return try make { file throws(DiskError) in try file.reserve(UInt64(fileBytes)) }
+    /// takes to write. Throws `noSpace` where the keep-free limit, or the disk, has no room for one.
+    func take(for purpose: Purpose) throws(LogError) -> String {
+        let held = purpose == .append ? reserved : 0
+        if let path = state.withLock({ $0.ready.count > held ? $0.ready.popLast() : nil }) {
+            state.withLock { $0.shortage = nil }
+            return path
+        }
+        do throws(LogError) {
+            try requireRoom()
+            let path = try make { file throws(DiskError) in try file.reserve(UInt64(fileBytes)) }
+            state.withLock { $0.shortage = nil }
+            return path
+        } catch {
+            if error.isNoSpace { state.withLock { $0.shortage = error } }
+            throw error
+        }
+    }
+
+    /// Hands a file back that has been taken and not been used.
+    func giveBack(_ path: String) {
+        state.withLock { $0.ready.append(path) }
     }
 
     /// Hands in the file of a segment that nobody reads any more.
@@ -48,15 +94,30 @@ final class SpareFiles: Sendable {
         state.withLock { $0.retired.append(path) }
     }
 
+    /// Runs an operation that leaves the disk as full as it was, or emptier; on a full disk once more, after a file of the
+    /// reserve has been given up for it.
+    func withReserve<Result>(_ operation: () throws(LogError) -> Result) throws(LogError) -> Result {
+        do throws(LogError) {
+            return try operation()
+        } catch {
+            guard error.isNoSpace, let path = state.withLock({ $0.ready.popLast() }) else { throw error }
+            try onDisk { () throws(DiskError) in
+                try disk.remove(path)
+                try disk.syncDirectory(directory.log)
+            }
+            return try operation()
+        }
+    }
+
     /// Takes retired files back, and fills new ones until enough are ready; `pace` is called between pieces and may sleep.
-    /// Returns whether anything was done.
+    /// Returns whether anything was done. Where the keep-free limit leaves no room for a new one, none is made.
     func replenish(pace: () -> Bool) throws(LogError) -> Bool {
         var worked = false
         while let path = state.withLock({ $0.retired.popLast() }) {
             worked = true
             let size = try onDisk { () throws(DiskError) in try disk.open(path, .read).size() }
             // A file of another size comes from a time when another size was configured.
-            if size == fileBytes, state.withLock({ $0.ready.count }) < max(wanted, kept) {
+            if size == fileBytes, readyCount < reserved + max(wanted, kept) {
                 let spare = nextPath()
                 try onDisk { () throws(DiskError) in try disk.rename(path, to: spare) }
                 state.withLock { $0.ready.append(spare) }
@@ -65,7 +126,8 @@ final class SpareFiles: Sendable {
             }
         }
         if worked { try onDisk { () throws(DiskError) in try disk.syncDirectory(directory.log) } }
-        while state.withLock({ $0.ready.count }) < wanted, pace() {
+        while readyCount < reserved + wanted {
+            guard try hasRoom(), pace() else { break }
             worked = true
             let path = try make { file throws(DiskError) in
                 let zeros = [UInt8](repeating: 0, count: min(1 << 20, fileBytes))
@@ -76,7 +138,29 @@ final class SpareFiles: Sendable {
             }
             state.withLock { $0.ready.append(path) }
         }
+        // Appends that were refused will be let in.
+        let isRelieved = readyCount > reserved ? true : try hasRoom()
+        if isRelieved { state.withLock { $0.shortage = nil } }
         return worked
+    }
+
+    private var readyCount: Int {
+        state.withLock { $0.ready.count }
+    }
+
+    private func freeBytes() throws(LogError) -> UInt64 {
+        try onDisk { () throws(DiskError) in try disk.freeBytes(at: directory.log) }
+    }
+
+    private func hasRoom() throws(LogError) -> Bool {
+        try freeBytes() >= UInt64(fileBytes) + keepFreeBytes
+    }
+
+    private func requireRoom() throws(LogError) {
+        let free = try freeBytes()
+        guard free >= UInt64(fileBytes) + keepFreeBytes else {
+            throw .noSpace(free: free, keepFree: keepFreeBytes, needed: UInt64(fileBytes))
+        }
     }
 
     private func nextPath() -> String {

@@ -12,6 +12,7 @@ struct StoreClaim {
     /// Claims a directory; a store is made where there is none and `createdAt` is given.
     init(_ disk: any Disk, _ directory: LogDirectory, createdAt: RecordTime?) throws(LogError) {
         if createdAt != nil {
+            try Self.requireStoreOrNothing(disk, directory)
             try onDisk { () throws(DiskError) in
                 try disk.createDirectory(directory.data)
                 try disk.syncDirectory(directory.parent)
@@ -33,6 +34,28 @@ struct StoreClaim {
             store = try Self.make(disk, directory, now: createdAt)
             isNew = true
         }
+    }
+
+    /// A store is made where there is nothing, or where the making of one was cut off. A directory with anything else in it
+    /// is somebody's mistake, and is left as it is.
+    private static func requireStoreOrNothing(_ disk: any Disk, _ directory: LogDirectory) throws(LogError) {
+        let names: [String]
+        do {
+            names = try disk.names(in: directory.data)
+        } catch {
+            if error.isMissing { return }
+            throw .disk(error)
+        }
+        let parts =
+            [StoreFile.name, StoreFile.name + LogDirectory.temporarySuffix]
+            + [directory.lock, directory.log].map {
+                String($0.dropFirst(directory.data.utf8.count + 1))
+            }
+        // The root of an ext4 file system has a folder of its own.
+        guard !names.contains(StoreFile.name),
+            let foreign = names.first(where: { !(parts + ["lost+found"]).contains($0) })
+        else { return }
+        throw .unreadable(path: directory.data, reason: "it holds no store, and is not empty: there is \(foreign)")
     }
 
     /// `store.json` comes last: where it is, all else is. Where it is lost, nobody may put an empty store in the place of

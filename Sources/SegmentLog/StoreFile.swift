@@ -2,7 +2,8 @@
 
 internal import Disk
 
-/// What `store.json` holds: `{"format":1,"store_uuid":"<32 hexadecimal digits>","created":<nanoseconds>}`.
+/// What `store.json` holds: `{"format":1,"store_uuid":"<32 hexadecimal digits>","created":<nanoseconds>,"crc":<number>}` and
+/// a newline; `crc` is the CRC-32 of everything before its comma.
 package struct StoreFile: Equatable, Sendable {
     package static let name = "store.json"
     static let format = 1
@@ -13,9 +14,12 @@ package struct StoreFile: Equatable, Sendable {
 
     func encoded() -> [UInt8] {
         let digits = store.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        return Array(
-            "{\"format\":\(Self.format),\"store_uuid\":\"\(digits)\",\"created\":\(created.rawValue)}\n".utf8
-        )
+        let text = "{\"format\":\(Self.format),\"store_uuid\":\"\(digits)\",\"created\":\(created.rawValue)"
+        return Array((text + Self.ending(of: text)).utf8)
+    }
+
+    private static func ending(of text: some StringProtocol) -> String {
+        ",\"crc\":\(Checksum.crc32(Array(text.utf8)))}\n"
     }
 
     init(store: UniqueID, created: RecordTime) {
@@ -34,10 +38,14 @@ package struct StoreFile: Equatable, Sendable {
             throw .disk(error)
         }
         let text = String(decoding: bytes, as: UTF8.self)
+        // Before the checksum, which a later format may have elsewhere.
         guard let format = Self.value("format", in: text) else {
             throw .unreadable(path: path, reason: "it names no format")
         }
         guard format == String(Self.format) else { throw .unknownFormat(path: path, found: "version \(format)") }
+        guard let end = text.firstRange(of: ",\"crc\":")?.lowerBound,
+            text[end...] == Self.ending(of: text[..<end])
+        else { throw .unreadable(path: path, reason: "its checksum does not match") }
         guard let digits = Self.value("store_uuid", in: text).map(Array.init), digits.count == 32,
             let created = Self.value("created", in: text).flatMap({ Int64($0) })
         else { throw .unreadable(path: path, reason: "it does not name the store") }

@@ -15,6 +15,8 @@ struct TailScanner {
     struct Outcome {
         var table = RawTable()
         var damage: [ClosedRange<RecordID>] = []
+        /// Headers of frames that are damaged although something behind them is whole.
+        var damagedHeaders: [FileOffset] = []
         /// Where the next frame goes: behind the last valid one.
         var end = FrameHeader.firstOffset
         var nextID: RecordID
@@ -23,32 +25,43 @@ struct TailScanner {
         var durableOffset = FrameHeader.firstOffset
         /// The bytes of a write that was cut off by a crash, never acknowledged.
         var torn: Range<FileOffset>?
-        /// Where the last frame with records begins.
-        var lastFrameOffset: FileOffset?
+        /// The last whole frame with records.
+        var lastFrame: FrameHeader?
+
+        /// The last frame, where no later one says that it is durable: it may have been acknowledged, or a failed sync
+        /// may have left it in the page cache alone.
+        var unprovenFrame: FrameHeader? {
+            lastFrame.flatMap { durableOffset > $0.offset ? nil : $0 }
+        }
     }
 
     private var window: FileWindow
     private let seed: UInt32
     private var outcome: Outcome
 
-    /// Scans a whole file. `nextBase` is the base of the segment behind it, where there is one.
+    /// Scans a whole file. `nextBase` is the base of the segment behind it, where there is one. `progress` is told how far
+    /// the scan has come, 0 to 1.
     static func scan(
         _ file: any DiskFile,
         header: FileHeader,
-        nextBase: RecordID?
+        nextBase: RecordID?,
+        progress: (Double) -> Void = { _ in }
     ) throws(LogError) -> Outcome {
         var scanner = TailScanner(
             window: try FileWindow(file),
             seed: header.identity.seed,
             outcome: Outcome(nextID: header.base)
         )
-        try scanner.run(nextBase: nextBase)
+        try scanner.run(nextBase: nextBase, progress)
         return scanner.outcome
     }
 
-    private mutating func run(nextBase: RecordID?) throws(LogError) {
+    private mutating func run(nextBase: RecordID?, _ progress: (Double) -> Void) throws(LogError) {
         var offset = FrameHeader.firstOffset
         while true {
+            // What stands behind the next segment's first record has been moved there.
+            if let nextBase, outcome.nextID >= nextBase { return }
+            progress(Double(offset.rawValue) / Double(window.size))
             let frame = try header(at: offset)
             if let frame, frame.firstID >= outcome.nextID, try take(frame) {
                 offset = frame.end
@@ -57,13 +70,20 @@ struct TailScanner {
                     try salvage(frame)
                     offset = frame.end
                 } else {
+                    if frame == nil { try salvageWithoutHeader(at: offset, upTo: proof.offset, proof.firstID) }
                     reportDamage(upTo: proof.firstID)
                     offset = proof.offset
                 }
                 outcome.end = offset
                 outcome.durableOffset = max(outcome.durableOffset, proof.durableOffset)
             } else if let nextBase {
-                return reportDamage(upTo: nextBase)
+                if let frame, frame.firstID == outcome.nextID {
+                    try salvage(frame)
+                    offset = frame.end
+                } else {
+                    if frame == nil { try salvageWithoutHeader(at: offset, upTo: FileOffset(window.size), nextBase) }
+                    return reportDamage(upTo: nextBase)
+                }
             } else {
                 outcome.torn = try tornRange(at: offset)
                 return
@@ -125,7 +145,7 @@ struct TailScanner {
         outcome.end = frame.end
         outcome.durableOffset = max(outcome.durableOffset, frame.durableOffset)
         outcome.lastRecordedAt = max(frame.recordedAt, outcome.lastRecordedAt ?? frame.recordedAt)
-        if !walk.places.isEmpty { outcome.lastFrameOffset = frame.offset }
+        if !walk.places.isEmpty { outcome.lastFrame = frame }
         return true
     }
 
@@ -140,16 +160,34 @@ struct TailScanner {
         reportDamage(upTo: frame.nextID)
     }
 
+    /// Takes the records of a frame whose header is damaged, as far as they follow on, up to a place and an id. Their own
+    /// place is known, since the frame before ended here; and what a former life of the file has left there has other ids.
+    private mutating func salvageWithoutHeader(
+        at offset: FileOffset,
+        upTo end: FileOffset,
+        _ nextID: RecordID
+    ) throws(LogError) {
+        outcome.damagedHeaders.append(offset)
+        let start = offset + FrameHeader.bytes
+        guard start < end else { return }
+        let expected = outcome.nextID
+        let places = try window.with(at: start, count: end - start) { bytes in
+            var places: [(offset: FileOffset, record: RawRecord?)] = []
+            var rest = bytes
+            while let record = RawRecord(rest), record.id == expected.advanced(by: places.count), record.id < nextID {
+                places.append((start + (bytes.count - rest.count), record))
+                rest = UnsafeRawBufferPointer(rebasing: rest[record.bytes...])
+            }
+            return places
+        }
+        for place in places { add(place) }
+    }
+
     private mutating func add(_ place: (offset: FileOffset, record: RawRecord?)) {
         guard let record = place.record else { return }
         reportDamage(upTo: record.id)
-        outcome.table.add(
-            at: place.offset,
-            bytes: record.bytes,
-            id: record.id,
-            time: record.time,
-            recordedAt: record.recordedAt
-        )
+        outcome.table.add(at: place.offset, record)
+        outcome.lastRecordedAt = max(record.recordedAt, outcome.lastRecordedAt ?? record.recordedAt)
         outcome.nextID = record.id.next
     }
 

@@ -60,6 +60,7 @@ extension SegmentLog {
                 segment.file,
                 store: store.store,
                 cache: BlockCache(budgetBytes: 1 << 20),
+                register: DamageRegister(),
                 nextBase: segment.footer.lastCovered.next
             )
         else {
@@ -174,20 +175,5 @@ extension VerificationReport {
             problems.append(reason)
         default: throw error
         }
-    }
-}
-
-enum RecordRanges {
-    /// The same ids in the fewest ranges, in order.
-    static func merged(_ ranges: [ClosedRange<RecordID>]) -> [ClosedRange<RecordID>] {
-        var merged: [ClosedRange<RecordID>] = []
-        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-            if let last = merged.last, range.lowerBound <= last.upperBound.next {
-                merged[merged.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
-            } else {
-                merged.append(range)
-            }
-        }
-        return merged
     }
 }

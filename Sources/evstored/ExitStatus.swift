@@ -25,10 +25,10 @@ enum ExitStatus: Int32 {
         case .configuration: self = .configuration
         case .log(let error):
             switch error {
-            case .disk: self = .ioError
+            case .disk, .noSpace: self = .ioError
             case .corrupt, .unreadable, .unknownFormat: self = .dataError
             case .inUse: self = .unavailable
-            case .tooBig, .missing: self = .configuration
+            case .missing: self = .configuration
             }
         }
     }

@@ -97,11 +97,12 @@ import Testing
             }
         }
         #expect(refusals == 3)
-        #expect(test.store.info.state == .ok)
+        #expect(test.store.info.state == .full)
         #expect(try test.all().map(\.id.rawValue) == acknowledged)
         disk.makeSpace()
         let next = UInt64(acknowledged.count + 1)
         #expect(test.append(event) == .appended([next]))
+        #expect(test.store.info.state == .ok)
         try test.restart()
         #expect(try test.all().map(\.id.rawValue) == Array(1...next))
     }

@@ -96,6 +96,7 @@ import Testing
             ? ("00000000000000000001.segment", try Self.dumps()[2].bytes)
             : ("00000000000000000001.active", raw + [UInt8](repeating: 0, count: (64 << 10) - raw.count))
         try disk.replaceFile(name, in: "/store/log", with: bytes)
+        if isSealed { try disk.beginSegment(PageExample.store, base: RecordID(3)) }
         let (log, _, report) = try openLog(disk)
         let expected = PageExample.records.enumerated().map {
             $1.committed(as: RecordID(UInt64($0 + 1)), at: PageExample.recordedAt)

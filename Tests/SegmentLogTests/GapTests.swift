@@ -32,6 +32,7 @@ import Testing
             }
             try writer.finish()
         }
+        try disk.beginSegment(log.store.store, base: RecordID(401))
         return (disk, all.filter { kept.contains($0.id.rawValue) })
     }
 

@@ -24,6 +24,16 @@ func diskWithLog<Result>(
 }
 
 extension SimulatedDisk {
+    /// Puts an empty raw segment in place, as stands behind every sealed one.
+    func beginSegment(_ store: UniqueID, base: RecordID, bytes: Int = LogOptions.small.segmentBytes) throws {
+        let identity = SegmentIdentity(store: store, segment: .random())
+        let header = FileHeader(kind: .raw, identity: identity, base: base).encoded()
+        let file = try open(storeDirectory.active(base), .createNew)
+        try file.reserve(UInt64(bytes))
+        try file.write(header, at: FileOffset(0))
+        try file.write(header, at: FileHeader.copyOffset)
+    }
+
     /// The bytes of a file; none where it is missing.
     func bytes(_ path: String) -> [UInt8] {
         (image[path] ?? nil) ?? []

@@ -22,6 +22,8 @@ private struct RandomLife {
     /// What was handed to it and not acknowledged.
     private var underWay: [TestRecord] = []
     private var clock: Int64 = 1_000
+    /// Whether an operation of this life, which may be a read, was to fail.
+    private var hadReadError = false
 
     init(seed: UInt64) {
         random = SeededRandom(seed: seed)
@@ -29,11 +31,14 @@ private struct RandomLife {
 
     mutating func violations() -> [String] {
         for generation in 1...12 {
+            hadReadError = false
             if generation < 12 { planFault() }
             do {
                 if let violation = try live() { return ["generation \(generation): \(violation)"] }
-            } catch .disk {
+            } catch .disk, .noSpace {
                 // As planned.
+            } catch .corrupt where hadReadError, .unreadable where hadReadError {
+                // As planned, too: a block that could not be read once is damaged until the scrub has seen it again.
             } catch {
                 return ["generation \(generation): \(error)"]
             }
@@ -51,7 +56,9 @@ private struct RandomLife {
         if Bool.random(using: &random) { disk.keepCacheAfterFailedSync() }
         switch Int.random(in: 0..<6, using: &random) {
         case 0: disk.failNext(.sync)
-        case 1: disk.fail(operation: soon)
+        case 1:
+            disk.fail(operation: soon)
+            hadReadError = true
         case 2: disk.fillUp(fromOperation: soon)
         default: disk.crash(atOperation: soon)
         }
@@ -77,7 +84,7 @@ private struct RandomLife {
         for _ in 0..<25 {
             do {
                 try act(log, writer)
-            } catch .disk(let error) where error.isNoSpace {
+            } catch  where error.isNoSpace {
                 disk.makeSpace()
             }
         }

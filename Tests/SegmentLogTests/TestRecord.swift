@@ -96,6 +96,8 @@ extension LogOptions {
         var options = LogOptions()
         options.segmentBytes = 64 << 10
         options.spareFiles = 1
+        options.reserveFiles = 0
+        options.keepFreeBytes = 0
         return options
     }
 }

@@ -95,9 +95,3 @@ import Testing
         #expect(try log.verify().isClean)
     }
 }
-
-extension LogError {
-    fileprivate var isNoSpace: Bool {
-        if case .disk(let error) = self { error.isNoSpace } else { false }
-    }
-}

@@ -89,7 +89,8 @@ extension ExitStatus {
             switch error {
             case .log(.corrupt), .log(.unreadable): .corruption
             case .log(.missing): .notFound
-            case .log(.disk), .log(.unknownFormat), .log(.inUse), .log(.tooBig), .configuration: .error
+            case .log(.noSpace): .readOnlyOrFull
+            case .log(.disk), .log(.unknownFormat), .log(.inUse), .configuration: .error
             }
     }
 

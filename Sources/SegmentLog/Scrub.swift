@@ -1,0 +1,62 @@
+// Owns: the scrub: reading again, from the medium, what has lain untouched, so that damage is found while there is still a
+// backup to go to. It reads every block of every closed segment, of records and of the index, and remembers its place.
+// Refuses to know: how fast, and how often.
+
+internal import Disk
+
+/// A pass over the closed segments. A value: it is the place that the pass has come to.
+package struct Scrub: Sendable {
+    /// What one step has found.
+    package struct Step: Sendable {
+        package var bytes = 0
+        /// What is wrong with an index, in words; damaged records are in the log's register.
+        package var problem: String?
+    }
+
+    private let log: SegmentLog
+    /// Segments that begin before it have been read.
+    private var position = RecordID.zero
+    private var current: (any Segment)?
+    private var nextBlock = 0
+    private var nextIndexBlock = FileOffset(0)
+
+    package init(_ log: SegmentLog) {
+        self.log = log
+    }
+
+    /// Reads the next block; nil when the pass is over. A read that fails is damage like any other, so that it is tried
+    /// once a pass.
+    package mutating func next() throws(LogError) -> Step? {
+        while true {
+            guard let segment = current ?? enter() else { return nil }
+            var step = Step()
+            if nextBlock < (try segment.blockCount()) {
+                defer { nextBlock += 1 }
+                do throws(LogError) {
+                    step.bytes = try segment.recheck(nextBlock)
+                } catch {
+                    guard case .corrupt = error else { throw error }
+                    step.bytes = SealedWriter.blockBytes
+                }
+                return step
+            }
+            if let sealed = segment as? SealedSegment, let part = try sealed.recheckIndex(from: nextIndexBlock) {
+                nextIndexBlock = part.end
+                step.bytes = part.bytes
+                step.problem = part.problem
+                return step
+            }
+            current = nil
+        }
+    }
+
+    private mutating func enter() -> (any Segment)? {
+        let segments = log.view.segments.dropLast()
+        guard let next = segments.first(where: { $0.base > position }) else { return nil }
+        position = next.base
+        current = next
+        nextBlock = 0
+        nextIndexBlock = FileOffset(0)
+        return next
+    }
+}

@@ -10,6 +10,8 @@
 //   * A write never changes bytes outside its range, save by damage, which checksums find.
 //   * After a failed sync nothing is known about the bytes that were not synced before it.
 
+import Glibc
+
 /// A position in a file, in bytes from its beginning.
 package struct FileOffset: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     package let rawValue: UInt64
@@ -81,10 +83,12 @@ package enum OpenMode: Sendable {
 package protocol DiskFile: AnyObject, Sendable {
     var path: String { get }
     func size() throws(DiskError) -> UInt64
-    /// Fills `buffer` from `offset` on; returns fewer bytes than asked only at the end of the file.
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int
-    /// Writes all the pieces, one after the other, from `offset` on. A throw leaves an unknown part of them written.
-    func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError)
+    /// One read of the system: puts bytes from `offset` on at the beginning of `buffer` and returns how many. They may be
+    /// fewer than asked; none only where nothing was asked or the file ends at or before `offset`.
+    func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int
+    /// One write of the system: writes the pieces, one after the other, from `offset` on, and returns how many bytes of
+    /// them. They may be fewer than asked. A throw leaves an unknown part of them written.
+    func writeSome(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) -> Int
     /// Grows the file to `bytes`, which read as zeros, with room on the disk: a later write within them finds space. Unlike
     /// zeros that were written, the room makes the first sync of each part of it slow.
     func reserve(_ bytes: UInt64) throws(DiskError)
@@ -101,6 +105,37 @@ package protocol DiskLock: AnyObject, Sendable {}
 extension DiskFile {
     /// What stands in for a file has no memory between itself and its medium.
     package func forget(at offset: FileOffset, count: Int) {}
+
+    /// Fills `buffer` from `offset` on; returns fewer bytes than asked only at the end of the file.
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
+        var done = 0
+        while done < buffer.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = try readSome(into: rest, at: offset + done)
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    /// Writes all the pieces, one after the other, from `offset` on. A throw leaves an unknown part of them written.
+    package func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) {
+        var rest = pieces.filter { !$0.isEmpty }[...]
+        var position = offset
+        while !rest.isEmpty {
+            var written = try writeSome(Array(rest), at: position)
+            // No system may say so; were one to, waiting for it to do better would be for ever.
+            guard written > 0 else { throw DiskError(.write, path: path, errno: EIO) }
+            position = position + written
+            while let first = rest.first, written >= first.count {
+                written -= first.count
+                rest.removeFirst()
+            }
+            if written > 0, let first = rest.first {
+                rest[rest.startIndex] = UnsafeRawBufferPointer(rebasing: first[written...])
+            }
+        }
+    }
 
     /// Reads exactly `count` bytes; nil where the file ends before.
     package func bytes(at offset: FileOffset, count: Int) throws(DiskError) -> [UInt8]? {

@@ -1,4 +1,4 @@
-// Owns: the disk of the running machine. System calls, EINTR, short reads and short writes end here.
+// Owns: the disk of the running machine. System calls and EINTR end here.
 
 import Glibc
 
@@ -128,45 +128,23 @@ private final class PosixFile: DiskFile {
         return UInt64(status.st_size)
     }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
-        var done = 0
-        while done < buffer.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let count = pread(descriptor, rest.baseAddress, rest.count, off_t((offset + done).rawValue))
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw DiskError(.read, path)
-            }
-            if count == 0 { break }
-            done += count
+    func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
+        while true {
+            let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset.rawValue))
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw DiskError(.read, path) }
         }
-        return done
     }
 
-    func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) {
-        // The kernel takes at most IOV_MAX (1024) pieces a call, and may write fewer bytes than it was given.
-        var vectors = pieces.filter { !$0.isEmpty }.map {
+    func writeSome(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) -> Int {
+        // The kernel takes at most IOV_MAX (1024) pieces a call.
+        let vectors = pieces.prefix(1024).map {
             iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
-        }[...]
-        var position = offset
-        while !vectors.isEmpty {
-            let batch = Array(vectors.prefix(1024))
-            var written = pwritev(descriptor, batch, Int32(batch.count), off_t(position.rawValue))
-            if written < 0 {
-                if errno == EINTR { continue }
-                throw DiskError(.write, path)
-            }
-            position = position + written
-            while let first = vectors.first, written >= first.iov_len {
-                written -= first.iov_len
-                vectors.removeFirst()
-            }
-            if written > 0, let first = vectors.first {
-                vectors[vectors.startIndex] = iovec(
-                    iov_base: first.iov_base + written,
-                    iov_len: first.iov_len - written
-                )
-            }
+        }
+        while true {
+            let count = pwritev(descriptor, vectors, Int32(vectors.count), off_t(offset.rawValue))
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw DiskError(.write, path) }
         }
     }
 

@@ -23,7 +23,7 @@ final class SimulatedFile: DiskFile {
         try disk.perform(.status, path, life: life) { UInt64($0.files[file]?.current.count ?? 0) }
     }
 
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
+    func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         try disk.perform(.read, path, life: life) { state in
             let bytes = state.files[file]?.current ?? []
             let start = min(Int(clamping: offset.rawValue), bytes.count)
@@ -35,13 +35,16 @@ final class SimulatedFile: DiskFile {
         }
     }
 
-    func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) {
+    func writeSome(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) -> Int {
         try disk.perform(.write, path, life: life) { state throws(DiskError) in
             guard isWritable else { throw DiskError(.write, path: path, errno: EBADF) }
-            let end = Int(offset.rawValue) + pieces.reduce(0) { $0 + $1.count }
+            let count = pieces.reduce(0) { $0 + $1.count }
             // Space is taken where a file grows; bytes that were written before can be written again on a full disk.
-            if end > state.files[file]?.current.count ?? 0 { try state.requireSpace(path, .write) }
+            if Int(offset.rawValue) + count > state.files[file]?.current.count ?? 0 {
+                try state.requireSpace(path, .write)
+            }
             state.files[file]?.write(pieces, at: Int(offset.rawValue))
+            return count
         }
     }
 

@@ -70,7 +70,7 @@ struct DiskUnderTest: Sendable, CustomTestStringConvertible {
             let pieces = (0..<2_500).map { UnsafeRawBufferPointer(rebasing: buffer[$0 * 2..<$0 * 2 + 2]) }
             let empty = UnsafeRawBufferPointer(start: nil, count: 0)
             try file.write([empty] + pieces[..<1_100] + [empty] + pieces[1_100...], at: FileOffset(10))
-            try file.write([], at: FileOffset(0))
+            try file.write([] as [UnsafeRawBufferPointer], at: FileOffset(0))
         }
         #expect(try file.bytes(at: FileOffset(10), count: 5_000) == bytes)
         #expect(try file.bytes(at: FileOffset(0), count: 10) == [UInt8](repeating: 0, count: 10))

@@ -51,11 +51,11 @@ private final class FaultyFile: DiskFile {
 
     var path: String { file.path }
     func size() throws(DiskError) -> UInt64 { try file.size() }
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
-        try file.read(into: buffer, at: offset)
+    func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
+        try file.readSome(into: buffer, at: offset)
     }
-    func write(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) {
-        try file.write(pieces, at: offset)
+    func writeSome(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) -> Int {
+        try file.writeSome(pieces, at: offset)
     }
     func reserve(_ bytes: UInt64) throws(DiskError) { try file.reserve(bytes) }
     func sync() throws(DiskError) { try disk.sync(file) }

@@ -3,6 +3,7 @@
 
 import Disk
 import DiskSimulation
+import Glibc
 import Testing
 
 @testable import SegmentLog
@@ -55,6 +56,64 @@ import Testing
         let before = disk.image
         #expect(throws: LogError.self) { try openLog(disk) }
         #expect(disk.image == before)
+    }
+
+    @Test func `A directory that holds something else is no place for a store, and is left as it is`() throws {
+        let disk = SimulatedDisk(directory: "/store")
+        try disk.replaceFile("holiday.jpg", in: "/store", with: [1, 2, 3])
+        let before = disk.image
+        #expect(throws: LogError.self) { try openLog(disk) }
+        #expect(disk.image == before)
+        // The root of a file system is empty but for this.
+        let fresh = SimulatedDisk(directory: "/store")
+        try fresh.createDirectory("/store/lost+found")
+        #expect(try openLog(fresh).report.created)
+    }
+
+    @Test func `No damaged store file is believed`() throws {
+        let disk = try Self.disk()
+        let bytes = disk.bytes("/store/store.json")
+        for bit in 0..<bytes.count * 8 {
+            let copy = disk.copy()
+            copy.flip(bit: bit % 8, at: bit / 8, of: "/store/store.json")
+            let before = copy.image
+            #expect(throws: LogError.self, "bit \(bit)") { try openLog(copy) }
+            #expect(copy.image == before, "bit \(bit)")
+        }
+    }
+
+    @Test func `Where the newest segment is missing, none of the ids it may have held is given again`() throws {
+        let disk = try Self.disk()
+        try disk.remove("/store/log/00000000000000000003.active")
+        do {
+            let (log, writer, report) = try openLog(disk)
+            let lost = ClosedRange<RecordID>(3, 3 + UInt64(LogOptions.small.segmentBytes / RecordFormat.headerBytes))
+            #expect(report.damage == [lost])
+            #expect(try writer.commit([TestRecord()], at: 9)[0].id == lost.upperBound.next)
+            #expect(try log.view.record(RecordID(2)) != nil)
+        }
+        #expect(try openLog(disk).report.damage.count == 1)
+    }
+
+    @Test func `A sealed segment that the disk will not give back is a hole, and stays where it is`() throws {
+        let disk = try Self.disk()
+        let before = disk.logFiles
+        let bad = BadFileDisk(disk, path: storeDirectory.sealed(RecordID(1)))
+        let (log, writer, report) = try openLog(bad)
+        #expect(report.damage == [ClosedRange(1, 2)])
+        #expect(disk.logFiles == before && disk.quarantine.isEmpty)
+        #expect(try log.view.record(RecordID(3)) != nil)
+        #expect(try writer.commit([TestRecord()], at: 9)[0].id == RecordID(4))
+    }
+
+    @Test func `Where the newest segment cannot be read, the log is not opened: nobody knows which ids were given`()
+        throws
+    {
+        let disk = try Self.disk()
+        let before = disk.logFiles
+        let bad = BadFileDisk(disk, path: storeDirectory.active(RecordID(3)))
+        #expect(throws: LogError.self) { try openLog(bad) }
+        #expect(disk.logFiles == before && disk.quarantine.isEmpty)
     }
 
     @Test func `A store of a later version is refused, and not a byte is written`() throws {
@@ -172,4 +231,47 @@ import Testing
         #expect(try opened.log.view.records().count == 3)
         #expect(disk.image == before)
     }
+}
+
+/// A disk that will not give back one of its files.
+private struct BadFileDisk: Disk {
+    private let disk: SimulatedDisk
+    private let path: String
+
+    init(_ disk: SimulatedDisk, path: String) {
+        self.disk = disk
+        self.path = path
+    }
+
+    func createDirectory(_ path: String) throws(DiskError) { try disk.createDirectory(path) }
+    func names(in directory: String) throws(DiskError) -> [String] { try disk.names(in: directory) }
+    func rename(_ source: String, to destination: String) throws(DiskError) { try disk.rename(source, to: destination) }
+    func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
+    func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
+    func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lock(path) }
+    func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
+
+    func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
+        let file = try disk.open(path, mode)
+        return path == self.path ? BadFile(file) : file
+    }
+}
+
+private final class BadFile: DiskFile {
+    private let file: any DiskFile
+    var path: String { file.path }
+
+    init(_ file: any DiskFile) {
+        self.file = file
+    }
+
+    func size() throws(DiskError) -> UInt64 { try file.size() }
+    func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
+        throw DiskError(.read, path: path, errno: EIO)
+    }
+    func writeSome(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) -> Int {
+        try file.writeSome(pieces, at: offset)
+    }
+    func reserve(_ bytes: UInt64) throws(DiskError) { try file.reserve(bytes) }
+    func sync() throws(DiskError) { try file.sync() }
 }

@@ -93,6 +93,7 @@ struct LogInventory {
             if size == options.segmentBytes { spares.append(name) } else { leftovers.append(path) }
         }
         findDamage(lost: lost)
+        progress(1)
     }
 
     /// All segments, in the order of their ids.

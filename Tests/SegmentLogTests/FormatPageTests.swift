@@ -9,16 +9,17 @@ import Testing
 @testable import SegmentLog
 
 @Suite struct FormatPageTests {
-    /// The bytes of every dump on the page, in order, by the offset of their first line.
-    private static func dumps() throws -> [(offset: Int, bytes: [UInt8])] {
+    private static func page() throws -> [Substring] {
         let page = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../../Sources/SegmentLog/SegmentLog.docc/SegmentFormat.md")
+        return try String(contentsOf: page, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
+    }
+
+    /// The bytes of every dump on the page, in order, by the offset of their first line.
+    private static func dumps() throws -> [(offset: Int, bytes: [UInt8])] {
         var dumps: [(offset: Int, bytes: [UInt8])] = []
         var isInDump = false
-        for line in try String(contentsOf: page, encoding: .utf8).split(
-            separator: "\n",
-            omittingEmptySubsequences: false
-        ) {
+        for line in try page() {
             let offset = line.count > 10 && line.dropFirst(8).hasPrefix("  ") ? Int(line.prefix(8), radix: 16) : nil
             if let offset {
                 if !isInDump { dumps.append((offset, [])) }
@@ -77,6 +78,12 @@ import Testing
             offset = block.end
         }
         #expect(kinds == [1, 4, 2, 3, 5] && offset == dumps[2].bytes.count - 160)
+    }
+
+    @Test func `The page shows the store file that production code writes`() throws {
+        let line = try #require(Self.page().first { $0.hasPrefix("{\"format\":1") })
+        let store = StoreFile(store: PageExample.store, created: RecordTime(1_700_000_000_000_000_000))
+        #expect(Array("\(line)\n".utf8) == store.encoded())
     }
 
     @Test func `What production code seals can be read by the words of the page`() throws {

@@ -51,8 +51,9 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // 4: the protocol as a pure value
+        // 4: the protocol, and the lines of an import, as pure values
         .target(name: "EventWire", dependencies: ["EventModel"], swiftSettings: settings),
+        .target(name: "EventNDJSON", dependencies: ["EventModel"], swiftSettings: settings),
 
         // 5: sockets
         .target(
@@ -71,33 +72,51 @@ let package = Package(
             name: "evstored",
             dependencies: [
                 "EventStoreServer", "EventStore", "EventModel", "EventWire", "Reducers", "SegmentLog", argumentParser,
-                logging,
-                unixSignals, "Yams",
+                logging, unixSignals, "Yams",
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "evctl",
             dependencies: [
-                "EventStoreClient", "EventStoreServer", "EventStore", "EventModel", "SegmentLog", argumentParser,
+                "EventStoreClient", "EventStoreServer", "EventNDJSON", "EventStore", "EventModel", "SegmentLog",
+                argumentParser,
             ],
             swiftSettings: settings
         ),
 
         .target(name: "DiskSimulation", dependencies: ["Disk"], path: "Tests/DiskSimulation", swiftSettings: settings),
+        .target(
+            name: "FaultSimulation",
+            dependencies: ["Disk", "DiskSimulation", "SegmentLog", "Reducers", "EventModel", "EventStore"],
+            path: "Tests/FaultSimulation",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "faultsim",
+            dependencies: ["FaultSimulation", argumentParser],
+            path: "Tests/faultsim",
+            swiftSettings: settings
+        ),
         .testTarget(name: "DiskTests", dependencies: ["Disk", "DiskSimulation"], swiftSettings: settings),
         .testTarget(
             name: "SegmentLogTests",
-            dependencies: ["SegmentLog", "Disk", "DiskSimulation", "CChecksum", "CZlib"],
+            dependencies: ["SegmentLog", "Disk", "DiskSimulation", "FaultSimulation", "CZlib"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FaultSimulationTests",
+            dependencies: ["FaultSimulation", "DiskSimulation"],
             swiftSettings: settings
         ),
         .testTarget(name: "ReducersTests", dependencies: ["Reducers", "CSimdjson"], swiftSettings: settings),
         .testTarget(name: "EventModelTests", dependencies: ["EventModel"], swiftSettings: settings),
         .testTarget(
             name: "EventStoreTests",
-            dependencies: ["EventStore", "SegmentLog", "EventModel", "Disk", "DiskSimulation"],
+            dependencies: ["EventStore", "SegmentLog", "Reducers", "EventModel", "Disk", "DiskSimulation"],
             swiftSettings: settings
         ),
+        .testTarget(name: "EventNDJSONTests", dependencies: ["EventNDJSON", "EventModel"], swiftSettings: settings),
         .testTarget(name: "EventWireTests", dependencies: ["EventWire", "EventModel"], swiftSettings: settings),
         .testTarget(
             name: "EventStoreServerTests",
@@ -122,10 +141,44 @@ let package = Package(
         ),
         .testTarget(
             name: "evctlTests",
-            dependencies: ["evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventModel", "SegmentLog"],
+            dependencies: [
+                "evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventNDJSON", "EventModel",
+                "SegmentLog",
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
+
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["EventStore", "SegmentLog", "EventWire", "EventNDJSON", "EventModel", "Disk"],
+            path: "Tests/Fuzzing/FuzzTargets",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["FuzzTargets"],
+            path: "Tests/Fuzzing/FuzzTests",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GoldenTests",
+            dependencies: ["EventStore", "SegmentLog", "Reducers", "EventModel", "Disk"],
+            path: "Tests/Golden/GoldenTests",
+            swiftSettings: settings
+        ),
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// libFuzzer brings its own main, which only a build with `--sanitize=fuzzer` has: Tests/Fuzzing/fuzz.sh asks for it.
+if Context.environment["EVSTORE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["FuzzTargets"],
+            path: "Tests/Fuzzing/fuzz",
+            swiftSettings: settings
+        )
+    )
+}

@@ -65,6 +65,8 @@ package protocol Disk: Sendable {
     /// Creates the file where it is missing and locks it for as long as the returned value lives; nil where another
     /// process holds the lock.
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)?
+    /// The same for a file that must be there, without changing anything, a read-only file system's included.
+    func lockExisting(_ path: String) throws(DiskError) -> (any DiskLock)?
     /// Bytes that can still be written to the file system that holds `path`.
     func freeBytes(at path: String) throws(DiskError) -> UInt64
 }
@@ -165,11 +167,25 @@ extension DiskFile {
 }
 
 extension Disk {
+    package func lockExisting(_ path: String) throws(DiskError) -> (any DiskLock)? {
+        _ = try open(path, .read)
+        return try lock(path)
+    }
+
     /// All bytes of a file.
     package func contents(of path: String) throws(DiskError) -> [UInt8] {
+        guard let bytes = try contents(of: path, limit: .max) else {
+            preconditionFailure("no file is longer than an integer can say")
+        }
+        return bytes
+    }
+
+    /// All bytes of a file; nil where they are more than `limit`, and then none is read.
+    package func contents(of path: String, limit: Int) throws(DiskError) -> [UInt8]? {
         let file = try open(path, .read)
-        let size = Int(try file.size())
-        guard let bytes = try file.bytes(at: FileOffset(0), count: size) else {
+        let size = try file.size()
+        guard size <= UInt64(limit) else { return nil }
+        guard let bytes = try file.bytes(at: FileOffset(0), count: Int(size)) else {
             throw DiskError(.read, path: path, errno: 0)
         }
         return bytes

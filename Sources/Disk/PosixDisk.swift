@@ -13,6 +13,7 @@ extension DiskError {
 
     package var isNoSpace: Bool { errno == ENOSPC || errno == EDQUOT }
     package var isMissing: Bool { errno == ENOENT }
+    package var isNotDirectory: Bool { errno == ENOTDIR }
     /// Whether a read failed because the medium, or the file system's own checksums, would not give the bytes back.
     package var isUnreadableMedium: Bool {
         operation == .read && [EIO, ENODATA, EBADMSG, EUCLEAN].contains(errno)
@@ -78,7 +79,15 @@ package struct PosixDisk: Disk {
     }
 
     package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        try lock(path, O_RDWR | O_CREAT)
+    }
+
+    package func lockExisting(_ path: String) throws(DiskError) -> (any DiskLock)? {
+        try lock(path, O_RDONLY)
+    }
+
+    private func lock(_ path: String, _ flags: Int32) throws(DiskError) -> (any DiskLock)? {
+        let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw DiskError(.lock, path) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let held = errno == EWOULDBLOCK
@@ -105,6 +114,8 @@ private final class PosixLock: DiskLock {
     }
 
     deinit {
+        // By its name: a child process between fork and exec holds the descriptor, too, and would keep the lock.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 }

@@ -55,6 +55,9 @@ public struct Filter: Hashable, Sendable {
     public var until: Timestamp?
     /// Only what the store knew by then.
     public var asOf: AsOf?
+    /// Whether to pass over events that are damaged on disk, in place of an error that names them. It decides about what
+    /// cannot be read, not about what matches.
+    public var skipsDamage: Bool
 
     /// A filter of these alternatives within these bounds.
     public init(
@@ -63,7 +66,8 @@ public struct Filter: Hashable, Sendable {
         before: EventID? = nil,
         since: Timestamp? = nil,
         until: Timestamp? = nil,
-        asOf: AsOf? = nil
+        asOf: AsOf? = nil,
+        skipsDamage: Bool = false
     ) {
         self.alternatives = alternatives
         self.after = after
@@ -71,6 +75,7 @@ public struct Filter: Hashable, Sendable {
         self.since = since
         self.until = until
         self.asOf = asOf
+        self.skipsDamage = skipsDamage
     }
 
     /// Every event.

@@ -43,6 +43,12 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The events that are damaged, where that is the error. Whoever goes on behind the last of them misses no other.
+    public var damage: ClosedRange<EventID>? {
+        guard code == .corrupt, ids.count == 2, ids[0] <= ids[1] else { return nil }
+        return ids[0]...ids[1]
+    }
+
     /// `CODE [ids…] message`, on one line: what the wire carries after the minus sign.
     public var description: String {
         ([code.rawValue] + ids.map(\.description) + [message]).joined(separator: " ")

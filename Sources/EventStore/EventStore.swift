@@ -27,6 +27,8 @@ package final class EventStore: Sendable {
     let scrubber: Scrubber
     private let failure: Failure
     private let isStopping = Atomic(false)
+    /// How far a check of every byte has come that somebody has asked for.
+    let verification = VerificationState()
 
     /// What a store tells its owner, from its own threads.
     package struct Events: Sendable {
@@ -145,6 +147,9 @@ package final class EventStore: Sendable {
         scrubber.start()
     }
 
+    /// Whether long work is to end at its next step.
+    var isEnding: Bool { isStopping.load(ordering: .relaxed) }
+
     /// Has long work end at its next step, so that a stop need not wait for it.
     package func beginStopping() {
         isStopping.store(true, ordering: .relaxed)
@@ -241,13 +246,6 @@ package final class EventStore: Sendable {
             let report = try log.compact(.everything, pace: pace)
             _ = try log.replenishSpares()
             return report
-        }
-    }
-
-    /// Checks every byte.
-    package func verify(progress: (Double) -> Bool = { _ in true }) throws(StoreError) -> VerificationReport {
-        try inLog { () throws(LogError) in
-            try log.verify { fraction in !isStopping.load(ordering: .relaxed) && progress(fraction) }
         }
     }
 }

@@ -5,12 +5,22 @@ import Reducers
 import SegmentLog
 
 /// Where a fold stands.
-struct FoldState: Sendable, Equatable {
+package struct FoldState: Sendable, Equatable {
     /// The last event that reached `reduce`.
-    var lastEvent: EventID?
+    package var lastEvent: EventID?
     /// The greatest timestamp among those events: a state is that of a moment only if none of them came after it.
-    var maximumTimestamp = Timestamp.distantPast
-    var eventsProcessed: UInt64 = 0
+    package var maximumTimestamp = Timestamp.distantPast
+    package var eventsProcessed: UInt64 = 0
+
+    package init(
+        lastEvent: EventID? = nil,
+        maximumTimestamp: Timestamp = .distantPast,
+        eventsProcessed: UInt64 = 0
+    ) {
+        self.lastEvent = lastEvent
+        self.maximumTimestamp = maximumTimestamp
+        self.eventsProcessed = eventsProcessed
+    }
 }
 
 extension Reducer {
@@ -70,4 +80,6 @@ package struct FoldedState: Sendable {
     package let lastEvent: EventID?
     /// The state as JSON, keys sorted.
     package let stateJSON: [UInt8]
+    /// Ids that could not be read, of events that might belong in here; in order.
+    package let lacking: [ClosedRange<EventID>]
 }

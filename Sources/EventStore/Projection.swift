@@ -42,11 +42,13 @@ final class Projection: Sendable {
         var position = EventID.zero
         var eventsProcessed: UInt64 = 0
         var health = ProjectionHealth.rebuilding
-        var lacking: [ClosedRange<EventID>] = []
+        var lacking: [ClosedRange<RecordID>] = []
         var snapshotPosition = EventID.zero
         var snapshotTime: Timestamp
         /// Threads that want the state: the next turn waits for them, since a lock alone would be taken again at once.
         var readers = 0
+
+        var lackingEvents: [ClosedRange<EventID>] { lacking.map { EventID($0.lowerBound)...EventID($0.upperBound) } }
     }
 
     private let folding: Monitor<Folding>
@@ -94,40 +96,38 @@ final class Projection: Sendable {
             let end = ContinuousClock.now + duration
             let view = log.view
             let keys = KeyExpression().restricted(to: folding.box.reducer.selection)
-            var scan = LogScan(view, LogQuery(keys: keys, after: RecordID(folding.position)))
+            // What cannot be read is named, and the rest is folded.
+            let query = LogQuery(keys: keys, after: RecordID(folding.position), skipsDamage: true)
+            var scan = LogScan(view, query)
             do throws(StoreError) {
-                while let records = try inLog({ () throws(LogError) in try scan.next() }) {
+                while let records = try inLog({ () throws(LogError) in try scan.step() }) {
                     for record in records {
-                        try folding.box.reducer.fold(StoredEvent(record), into: &folding.fold)
-                        folding.position = EventID(record.id)
-                        if ContinuousClock.now >= end {
-                            return publish(folding, health: record.id == view.tail ? .live : nil)
+                        if let event = try StoredEvent.reading(record, skippingDamage: true) {
+                            try folding.box.reducer.fold(event, into: &folding.fold)
+                        } else {
+                            progress.update { $0.lacking.append(record.id...record.id) }
                         }
+                        folding.position = EventID(record.id)
+                        if ContinuousClock.now >= end { return publish(folding, scan, view) }
                     }
+                    folding.position = EventID(scan.position)
+                    if ContinuousClock.now >= end { return publish(folding, scan, view) }
                 }
                 folding.position = EventID(view.tail)
-                publish(folding, health: .live)
+                publish(folding, scan, view)
             } catch {
-                guard error.code == .corrupt, error.ids.count == 2 else {
-                    return publish(folding, health: .faulted(error))
-                }
-                // What cannot be read is named, and the rest is folded.
-                folding.position = max(folding.position, error.ids[1])
-                publish(folding, lacking: error.ids[0]...error.ids[1])
+                progress.update { $0.health = .faulted(error) }
+                publish(folding, scan, view)
             }
         }
     }
 
-    private func publish(
-        _ folding: Folding,
-        health: ProjectionHealth? = nil,
-        lacking: ClosedRange<EventID>? = nil
-    ) {
+    private func publish(_ folding: Folding, _ scan: LogScan, _ view: LogView) {
         progress.update { progress in
             progress.position = folding.position
             progress.eventsProcessed = folding.fold.eventsProcessed
-            if let health { progress.health = health }
-            if let lacking { progress.lacking.append(lacking) }
+            progress.lacking = RecordRanges.merged(progress.lacking + scan.skipped)
+            if !progress.health.isFaulted, folding.position >= EventID(view.tail) { progress.health = .live }
         }
     }
 
@@ -155,7 +155,8 @@ final class Projection: Sendable {
             return FoldedState(
                 eventsProcessed: folding.fold.eventsProcessed,
                 lastEvent: folding.fold.lastEvent,
-                stateJSON: try folding.box.reducer.json()
+                stateJSON: try folding.box.reducer.json(),
+                lacking: progress.withLock(\.lackingEvents)
             )
         }
     }
@@ -168,7 +169,7 @@ final class Projection: Sendable {
                 lag: tail.rawValue - min(tail.rawValue, progress.position.rawValue),
                 eventsProcessed: progress.eventsProcessed,
                 health: progress.health,
-                lacking: progress.lacking
+                lacking: progress.lackingEvents
             )
         }
     }

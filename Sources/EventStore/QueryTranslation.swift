@@ -40,23 +40,30 @@ extension LogQuery {
         if let before = filter.before {
             through = before == .zero ? .zero : RecordID(before.rawValue - 1)
         }
-        if let asOf = filter.asOf { through = min(through, try view.last(asOf)) }
+        if let asOf = filter.asOf {
+            through = min(through, try view.bound(asOf, skippingDamage: filter.skipsDamage))
+        }
         self.init(
             keys: KeyExpression(filter.alternatives),
             after: RecordID(filter.after ?? .zero),
             through: through,
             since: filter.since.map { RecordTime($0) } ?? .minimum,
             until: filter.until.map { RecordTime($0) } ?? .maximum,
-            reversed: reversed
+            reversed: reversed,
+            skipsDamage: filter.skipsDamage
         )
     }
 }
 
 extension LogView {
-    func last(_ asOf: AsOf) throws(StoreError) -> RecordID {
+    /// The last id that the store can have known by then.
+    func bound(_ asOf: AsOf, skippingDamage: Bool) throws(StoreError) -> RecordID {
         switch asOf {
         case .id(let id): min(RecordID(id), tail)
-        case .time(let time): try inLog { () throws(LogError) in try last(recordedBy: RecordTime(time)) }
+        case .time(let time):
+            try inLog { () throws(LogError) in
+                try bound(recordedBy: RecordTime(time), skippingDamage: skippingDamage)
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ import SegmentLog
 extension EventStore {
     /// The event of an id; nil where there is none.
     package func event(_ id: EventID) throws(StoreError) -> StoredEvent? {
-        try inLog { () throws(LogError) in try log.view.record(RecordID(id)).map(StoredEvent.init) }
+        guard let record = try inLog({ () throws(LogError) in try log.view.record(RecordID(id)) }) else { return nil }
+        return try StoredEvent(record)
     }
 
     /// The first events that match, at most `count` and about `byteLimit` bytes, but at least one; the last ones, newest
@@ -24,7 +25,9 @@ extension EventStore {
         do {
             while events.count < count, let records = try inLog({ () throws(LogError) in try scan.next() }) {
                 for record in records {
-                    let event = StoredEvent(record)
+                    guard let event = try StoredEvent.reading(record, skippingDamage: filter.skipsDamage) else {
+                        continue
+                    }
                     bytes += event.approximateBytes
                     if !events.isEmpty, bytes > byteLimit { return events }
                     events.append(event)

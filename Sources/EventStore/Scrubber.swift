@@ -77,26 +77,32 @@ final class Scrubber: Sendable {
         var bytes = 0
         let begun = ContinuousClock.now
         state.withLock { $0.status.problems = 0 }
-        do {
-            while let step = try scrub.next() {
-                bytes += step.bytes
-                state.withLock { state in
-                    state.status.bytes += UInt64(step.bytes)
-                    if step.problem != nil { state.status.problems += 1 }
-                }
-                if let problem = step.problem { report("scrub: \(problem)") }
-                let due = Duration.seconds(Double(bytes) / Double(policy.bytesPerSecond))
-                guard pause(due - begun.duration(to: .now)) else { return false }
-            }
-            let now = clock.now()
+        while let step = next(&scrub) {
+            bytes += step.bytes
             state.withLock { state in
-                state.status.passes += 1
-                state.status.lastPass = now
+                state.status.bytes += UInt64(step.bytes)
+                if step.problem != nil { state.status.problems += 1 }
             }
-        } catch {
-            report("scrub: \(error)")
+            if let problem = step.problem { report("scrub: \(problem)") }
+            let due = Duration.seconds(Double(bytes) / Double(policy.bytesPerSecond))
+            guard pause(due - begun.duration(to: .now)) else { return false }
+        }
+        let now = clock.now()
+        state.withLock { state in
+            state.status.passes += 1
+            state.status.lastPass = now
         }
         return true
+    }
+
+    /// A segment that cannot be looked at does not keep those behind it from being looked at.
+    private func next(_ scrub: inout Scrub) -> Scrub.Step? {
+        do {
+            return try scrub.next()
+        } catch {
+            scrub.passOverSegment()
+            return Scrub.Step(problem: "\(error)")
+        }
     }
 
     /// Waits, where there is anything to wait for; false when the store is closing.

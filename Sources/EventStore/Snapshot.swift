@@ -13,24 +13,22 @@
 //     80  4  raw bytes         of the state's JSON
 //     84     the state's JSON as one zlib stream
 
-import EventModel
-import Reducers
-import SegmentLog
+package import Disk
+package import EventModel
+package import Reducers
+package import SegmentLog
 
 /// The state of a projection at an event id.
-struct Snapshot: Sendable, Equatable {
-    let hash: ContentHash
-    let position: EventID
-    let state: FoldState
-    let stateJSON: [UInt8]
+package struct Snapshot: Sendable, Equatable {
+    package let hash: ContentHash
+    package let position: EventID
+    package let state: FoldState
+    package let stateJSON: [UInt8]
 
     static let headerBytes = 84
     static let version: UInt16 = 1
     private static let magic = Array("EVSNAPSH".utf8)
-    /// A state is refused beyond this, so that a crafted length costs no memory.
-    private static let maximumRawBytes = 1 << 30
-
-    func encoded(store: UniqueID) -> [UInt8] {
+    package func encoded(store: UniqueID) -> [UInt8] {
         var bytes = Self.magic
         bytes.append(Self.version)
         bytes.append(UInt16(0))
@@ -48,22 +46,38 @@ struct Snapshot: Sendable, Equatable {
         return bytes
     }
 
-    init(hash: ContentHash, position: EventID, state: FoldState, stateJSON: [UInt8]) {
+    package init(hash: ContentHash, position: EventID, state: FoldState, stateJSON: [UInt8]) {
         self.hash = hash
         self.position = position
         self.state = state
         self.stateJSON = stateJSON
     }
 
+    /// Reads the file of a snapshot; nil where there is none that can be read. Its header is looked at before the rest is read:
+    /// a stream is nowhere near twice as long as what it holds.
+    package init?(_ disk: any Disk, path: String, store: UniqueID) throws(DiskError) {
+        let file = try disk.open(path, .read)
+        let size = try file.size()
+        guard let header = try file.bytes(at: FileOffset(0), count: Self.headerBytes), Self.isHeader(header),
+            size <= UInt64(Self.headerBytes) + 2 * UInt64(header.integer(at: 80, as: UInt32.self)) + 1024,
+            let bytes = try file.bytes(at: FileOffset(0), count: Int(size))
+        else { return nil }
+        self.init(bytes, store: store)
+    }
+
+    private static func isHeader(_ bytes: [UInt8]) -> Bool {
+        Array(bytes[..<8]) == magic && bytes.integer(at: 8, as: UInt16.self) == version
+            && bytes.integer(at: 10, as: UInt16.self) == 0
+    }
+
     /// Reads a snapshot; nil where it is damaged, of another store, or of a version this one does not know.
-    init?(_ bytes: [UInt8], store: UniqueID) {
-        guard bytes.count > Self.headerBytes, Array(bytes[..<8]) == Self.magic,
-            bytes.integer(at: 8, as: UInt16.self) == Self.version, bytes.integer(at: 10, as: UInt16.self) == 0,
+    package init?(_ bytes: [UInt8], store: UniqueID) {
+        guard bytes.count > Self.headerBytes, Self.isHeader(bytes),
             bytes.integer(at: 12, as: UInt32.self) == Checksum.crc32(Array(bytes[16...])),
             Array(bytes[16..<32]) == store.bytes
         else { return nil }
         let rawBytes = Int(bytes.integer(at: 80, as: UInt32.self))
-        guard rawBytes <= Self.maximumRawBytes,
+        guard
             let json = bytes.withUnsafeBytes({
                 Compression.inflate(UnsafeRawBufferPointer(rebasing: $0[Self.headerBytes...]), count: rawBytes)
             })

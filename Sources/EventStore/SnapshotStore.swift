@@ -1,14 +1,14 @@
 // Owns: the snapshots on disk: one folder a projection, one file a position, which together form a ladder over time.
 
-import Disk
-import EventModel
-import Reducers
-import SegmentLog
+package import Disk
+package import EventModel
+package import Reducers
+package import SegmentLog
 import Synchronization
 
 /// The ladders of all projections. May be used from any thread.
-final class SnapshotStore: Sendable {
-    private static let suffix = ".snapshot"
+package final class SnapshotStore: Sendable {
+    static let suffix = ".snapshot"
     private static let asideSuffix = ".ahead"
 
     private let disk: any Disk
@@ -24,7 +24,7 @@ final class SnapshotStore: Sendable {
         let maximumTimestamp: Timestamp
     }
 
-    init(_ disk: any Disk, directory: String, store: UniqueID, keep: Int) {
+    package init(_ disk: any Disk, directory: String, store: UniqueID, keep: Int) {
         self.disk = disk
         self.directory = directory
         self.store = store
@@ -33,14 +33,12 @@ final class SnapshotStore: Sendable {
 
     /// Looks through the folder of a reducer. Returns what was found wrong, in words: a snapshot that cannot be read is
     /// passed over, never removed.
-    func load(_ source: ReducerSource, tail: EventID) -> [String] {
+    package func load(_ source: ReducerSource, tail: EventID) -> [String] {
         var notes: [String] = []
         var found: [Rung] = []
         let folder = folder(of: source)
         for name in ((try? disk.names(in: folder)) ?? []).sorted() where name.hasSuffix(Self.suffix) {
-            guard let bytes = try? disk.contents(of: "\(folder)/\(name)"),
-                let snapshot = Snapshot(bytes, store: store)
-            else {
+            guard let snapshot = try? Snapshot(disk, path: "\(folder)/\(name)", store: store) else {
                 notes.append("the snapshot \(source.name)/\(name) cannot be read; an older one is used, or the log")
                 continue
             }
@@ -66,7 +64,7 @@ final class SnapshotStore: Sendable {
     }
 
     /// The newest snapshot of exactly this reducer up to `through` that holds no event from after `until`.
-    func latest(of source: ReducerSource, through: EventID, until: Timestamp = .distantFuture) -> Snapshot? {
+    package func latest(of source: ReducerSource, through: EventID, until: Timestamp = .distantFuture) -> Snapshot? {
         let hash = source.contentHash
         let candidates = rungs.withLock { rungs in
             (rungs[source.name] ?? []).filter {
@@ -74,9 +72,8 @@ final class SnapshotStore: Sendable {
             }
         }
         for rung in candidates.sorted(by: { $0.position > $1.position }) {
-            if let bytes = try? disk.contents(of: path(of: source, rung.position)),
-                let snapshot = Snapshot(bytes, store: store), snapshot.hash == hash,
-                snapshot.position == rung.position
+            if let snapshot = try? Snapshot(disk, path: path(of: source, rung.position), store: store),
+                snapshot.hash == hash, snapshot.position == rung.position
             {
                 return snapshot
             }
@@ -85,7 +82,7 @@ final class SnapshotStore: Sendable {
     }
 
     /// Puts a snapshot in place, then thins the ladder out. Returns the bytes written.
-    func save(_ snapshot: Snapshot, of source: ReducerSource) throws(StoreError) -> Int {
+    package func save(_ snapshot: Snapshot, of source: ReducerSource) throws(StoreError) -> Int {
         let bytes = snapshot.encoded(store: store)
         do throws(DiskError) {
             try disk.createDirectory(folder(of: source))

@@ -38,7 +38,7 @@ extension EventStore {
         let damage = log.damage
         let isFull = log.shortage != nil
         return StoreInfo(
-            state: appendFailure != nil ? .failed : isFull ? .full : damage.isEmpty ? .ok : .degraded,
+            state: appendFailure != nil ? .failed : !damage.isEmpty ? .degraded : isFull ? .full : .ok,
             storeUUID: EventUUID(bytes: log.store.store.bytes).description,
             firstID: EventID(view.first),
             lastID: EventID(view.tail),
@@ -52,18 +52,5 @@ extension EventStore {
             subscriptions: subscriptionCount,
             projections: projectionStatuses()
         )
-    }
-
-    /// Checks the log in a directory that no daemon uses, without changing a byte of it.
-    package static func verify(
-        directory: String,
-        progress: (Double) -> Bool = { _ in true }
-    ) throws(OpenError) -> VerificationReport {
-        do {
-            return try SegmentLog.openReadOnly(PosixDisk(), directory: LogDirectory(directory))
-                .log.verify(progress: progress)
-        } catch {
-            throw .log(error)
-        }
     }
 }

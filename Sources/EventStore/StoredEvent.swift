@@ -7,8 +7,23 @@ import SegmentLog
 package struct StoredEvent: Sendable {
     private let record: Record
 
-    init(_ record: Record) {
+    /// Throws `corrupt` where the record is none of ours, although its checksum is right: somebody else wrote it.
+    init(_ record: Record) throws(StoreError) {
+        guard record.withBody(EventParts.isEvent) else {
+            let id = EventID(record.id)
+            throw StoreError(.corrupt, ids: [id, id], "the record is not an event")
+        }
         self.record = record
+    }
+
+    /// The same; nil where the record is none of ours and such are passed over, as other damage is.
+    static func reading(_ record: Record, skippingDamage: Bool) throws(StoreError) -> StoredEvent? {
+        do throws(StoreError) {
+            return try StoredEvent(record)
+        } catch {
+            guard skippingDamage else { throw error }
+            return nil
+        }
     }
 
     package var id: EventID { EventID(record.id) }
@@ -31,7 +46,13 @@ package struct StoredEvent: Sendable {
 }
 
 extension EventParts {
-    /// The parts of a record's body. The record's checksum has been verified, so a body that is none of ours is a bug.
+    /// Whether a record's body is that of an event.
+    static func isEvent(_ body: UnsafeRawBufferPointer) -> Bool {
+        guard let payload = RecordBody.forEachKey(of: body, { _ in true }) else { return false }
+        return EventPayload.layout(of: UnsafeRawBufferPointer(rebasing: body[payload])) != nil
+    }
+
+    /// The parts of the body of an event.
     init(_ body: UnsafeRawBufferPointer, id: EventID, timestamp: Timestamp, recordedAt: Timestamp) {
         var category = UnsafeRawBufferPointer(start: nil, count: 0)
         var aggregateID = category
@@ -50,10 +71,10 @@ extension EventParts {
             }
             return true
         }
-        guard let payloadRange else { preconditionFailure("a record that is not an event, at id \(id)") }
+        guard let payloadRange else { preconditionFailure("a stored event has been looked at") }
         let payload = UnsafeRawBufferPointer(rebasing: body[payloadRange])
         guard let layout = EventPayload.layout(of: payload) else {
-            preconditionFailure("a payload that is not an event's, at id \(id)")
+            preconditionFailure("a stored event has been looked at")
         }
         self.init(
             id: id,

@@ -6,8 +6,9 @@ import SegmentLog
 
 /// Where the events of a subscription go. Called by the hub's thread, one call at a time.
 package protocol SubscriptionSink: AnyObject, Sendable {
-    /// Takes the next events, in order. The hub gives no more before the sink has called `Subscription.resume`.
-    func deliver(_ events: [StoredEvent], from subscription: Subscription)
+    /// Takes the next events, in order. The hub gives no more before the sink has called `Subscription.resume`. False
+    /// refuses them: they, and what has come since, are given again once the sink has called it.
+    func deliver(_ events: [StoredEvent], from subscription: Subscription) -> Bool
     /// Nothing more will come: the store is closing, or cannot read on.
     func end(_ subscription: Subscription, _ error: StoreError)
 }
@@ -52,8 +53,11 @@ package final class Subscription: Sendable {
 
     /// Delivers what there is, at most one batch. Returns whether there may be more to do at once.
     func advance(_ log: SegmentLog) -> Bool {
+        // Where to go back to if the sink refuses. Only this thread moves on.
+        var (position, surplus) = (RecordID(0), ArraySlice<Record>())
         let found = state.withLock { state -> Result<[StoredEvent], StoreError>? in
             guard state.wantsMore, !state.isCancelled else { return nil }
+            (position, surplus) = (state.query.after, state.surplus)
             do throws(StoreError) {
                 let events = try Self.collect(&state, log)
                 if !events.isEmpty { state.wantsMore = false }
@@ -66,8 +70,14 @@ package final class Subscription: Sendable {
         switch found {
         case nil: return false
         case .success(let events):
-            if !events.isEmpty { sink.deliver(events, from: self) }
-            return events.isEmpty && isBehind(log)
+            guard !events.isEmpty else { return isBehind(log) }
+            if !sink.deliver(events, from: self) {
+                state.withLock { state in
+                    state.query.after = position
+                    state.surplus = surplus
+                }
+            }
+            return false
         case .failure(let error):
             sink.end(self, error)
             hub.remove(self)
@@ -90,28 +100,33 @@ package final class Subscription: Sendable {
     private static func collect(_ state: inout State, _ log: SegmentLog) throws(StoreError) -> [StoredEvent] {
         var events: [StoredEvent] = []
         var bytes = 0
-        func take(_ record: Record) {
-            let event = StoredEvent(record)
+        let skipsDamage = state.query.skipsDamage
+        func take(_ record: Record) throws(StoreError) {
+            guard let event = try StoredEvent.reading(record, skippingDamage: skipsDamage) else { return }
             bytes += event.approximateBytes
             events.append(event)
         }
         func isFull() -> Bool { events.count >= batchEvents || bytes >= batchBytes }
-        while !isFull(), let record = state.surplus.popFirst() { take(record) }
         let view = log.view
-        guard !isFull(), state.query.after < view.tail else { return events }
-        var scan = LogScan(view, state.query)
         var blocks = 0
         do throws(StoreError) {
+            while !isFull(), let record = state.surplus.first {
+                try take(record)
+                state.surplus.removeFirst()
+            }
+            guard !isFull(), state.query.after < view.tail else { return events }
+            var scan = LogScan(view, state.query)
             while !isFull(), blocks < turnBlocks {
-                guard let records = try inLog({ () throws(LogError) in try scan.next() }) else {
+                guard let records = try inLog({ () throws(LogError) in try scan.step() }) else {
                     state.query.after = max(state.query.after, view.tail)
                     return events
                 }
                 blocks += 1
                 for record in records {
+                    if isFull() { state.surplus.append(record) } else { try take(record) }
                     state.query.after = record.id
-                    if isFull() { state.surplus.append(record) } else { take(record) }
                 }
+                state.query.after = scan.position
             }
         } catch {
             // What lies before the damage is delivered first; the error comes with the next turn.

@@ -13,20 +13,28 @@ package enum ReducerChoice: Sendable {
 }
 
 extension EventStore {
-    /// The state of one aggregate at a moment: events with a timestamp up to `at`, of those the store knew by `asOf`.
+    /// The state of one aggregate at a moment: events with a timestamp up to `at`, of those the store knew by `asOf`. Over
+    /// damage it throws `corrupt`, or, with `skippingDamage`, says what is lacking.
     package func state(
         of aggregate: String,
         reducer: String,
         at: Timestamp? = nil,
-        asOf: AsOf? = nil
+        asOf: AsOf? = nil,
+        skippingDamage: Bool = false
     ) throws(StoreError) -> FoldedState {
         try fold(
             .named(reducer),
-            Filter(alternatives: [Criteria(aggregates: [aggregate])], until: at, asOf: asOf)
+            Filter(
+                alternatives: [Criteria(aggregates: [aggregate])],
+                until: at,
+                asOf: asOf,
+                skipsDamage: skippingDamage
+            )
         )
     }
 
-    /// The fold of a reducer over every event that matches the filter and that the reducer selects.
+    /// The fold of a reducer over every event that matches the filter and that the reducer selects. Over damage it throws
+    /// `corrupt`, or, where the filter skips damage, says what is lacking.
     package func fold(_ choice: ReducerChoice, _ filter: Filter) throws(StoreError) -> FoldedState {
         let source: ReducerSource
         switch choice {
@@ -35,17 +43,18 @@ extension EventStore {
         }
         let box = try reducers.make(source)
         var state = FoldState()
-        try fold(box.reducer, try LogQuery(filter, in: log.view), into: &state)
-        let folded = FoldedState(
+        let lacking = try fold(box.reducer, try LogQuery(filter, in: log.view), into: &state)
+        return FoldedState(
             eventsProcessed: state.eventsProcessed,
             lastEvent: state.lastEvent,
-            stateJSON: try box.reducer.json()
+            stateJSON: try box.reducer.json(),
+            lacking: lacking
         )
-        return folded
     }
 
     /// The state of a projection as it is now, or as it was at a moment: the nearest snapshot that holds nothing from
-    /// after the moment, and the rest of the log up to it.
+    /// after the moment, and the rest of the log up to it. A projection goes on over damage, and so does the answer: it
+    /// says what is lacking, now as at any moment of the past.
     package func projection(
         _ name: String,
         at: Timestamp? = nil,
@@ -59,7 +68,8 @@ extension EventStore {
                 waitMilliseconds: options.projectionWaitMilliseconds
             )
         }
-        let through = try asOf.map { asOf throws(StoreError) in EventID(try view.last(asOf)) } ?? EventID(view.tail)
+        let bound = try asOf.map { asOf throws(StoreError) in try view.bound(asOf, skippingDamage: true) }
+        let through = EventID(bound ?? view.tail)
         let box = try reducers.make(projection.source)
         var state = FoldState()
         var position = EventID.zero
@@ -79,27 +89,36 @@ extension EventStore {
             state = snapshot.state
             position = snapshot.position
         }
-        var query = try LogQuery(Filter(after: position, until: at), in: view)
+        var query = try LogQuery(Filter(after: position, until: at, skipsDamage: true), in: view)
         query.through = RecordID(through)
-        try fold(box.reducer, query, into: &state)
-        let folded = FoldedState(
+        let lacking = try fold(box.reducer, query, into: &state)
+        return FoldedState(
             eventsProcessed: state.eventsProcessed,
             lastEvent: state.lastEvent,
-            stateJSON: try box.reducer.json()
+            stateJSON: try box.reducer.json(),
+            lacking: lacking
         )
-        return folded
     }
 
+    /// Returns the ids that were passed over.
     private func fold(
         _ reducer: Reducer,
         _ query: LogQuery,
         into state: inout FoldState
-    ) throws(StoreError) {
+    ) throws(StoreError) -> [ClosedRange<EventID>] {
         var query = query
         query.keys = query.keys.restricted(to: reducer.selection)
         var scan = LogScan(log.view, query)
+        var foreign: [ClosedRange<RecordID>] = []
         while let records = try inLog({ () throws(LogError) in try scan.next() }) {
-            for record in records { try reducer.fold(StoredEvent(record), into: &state) }
+            for record in records {
+                if let event = try StoredEvent.reading(record, skippingDamage: query.skipsDamage) {
+                    try reducer.fold(event, into: &state)
+                } else {
+                    foreign.append(record.id...record.id)
+                }
+            }
         }
+        return RecordRanges.merged(scan.skipped + foreign).map { EventID($0.lowerBound)...EventID($0.upperBound) }
     }
 }

@@ -14,7 +14,8 @@ final class Connection: Sendable {
         self.channel = channel
         self.handler = handler
         deadline = channel.eventLoop.scheduleTask(in: .milliseconds(Int64(timeout))) {
-            handler.value.close(reason: "no answer within \(timeout) ms")
+            // The answer may be there, and whoever waits for it not yet running.
+            if !handler.value.isAnswered { handler.value.close(reason: "no answer within \(timeout) ms") }
         }
     }
 

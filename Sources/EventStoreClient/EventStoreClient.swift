@@ -19,6 +19,9 @@ public final class EventStoreClient: Sendable {
         public var socketPath: String
         /// For connecting and greeting together.
         public var connectTimeoutMilliseconds = 5000
+        /// How long to wait, once connected, for a daemon that is still recovering its store. Nil is not at all: such a
+        /// daemon is connected to, and answers little but ``EventStoreClient/info()``.
+        public var recoveryTimeoutMilliseconds: Int? = 30_000
 
         /// The daemon at a path, with the default patience.
         public init(socketPath: String) {
@@ -38,19 +41,35 @@ public final class EventStoreClient: Sendable {
         connection.close()
     }
 
-    /// Connects and greets the daemon.
+    private static let recoveryPollMilliseconds = 100
+
+    /// Connects and greets the daemon, and waits until its store is open.
     ///
     /// - Throws: ``ClientError/cannotConnect(path:reason:)`` where nobody answers in time, and
-    ///   ``ClientError/store(_:)`` where the daemon refuses the greeting.
+    ///   ``ClientError/store(_:)`` where the daemon refuses the greeting, or is still recovering its store when the time
+    ///   for that is up.
     public static func connect(_ configuration: Configuration) async throws(ClientError) -> EventStoreClient {
         let connection = try await Connection.open(configuration)
         do {
-            _ = try await connection.request(["HELLO", "3"])
+            try await greet(connection, patience: configuration.recoveryTimeoutMilliseconds)
         } catch .disconnected(let reason) {
             throw .cannotConnect(path: configuration.socketPath, reason: reason)
         }
-        connection.isGreeted()
         return EventStoreClient(configuration: configuration, connection: connection)
+    }
+
+    private static func greet(_ connection: Connection, patience: Int?) async throws(ClientError) {
+        let begin = ContinuousClock.now
+        while true {
+            let greeting = try await connection.request(["HELLO", "3"])
+            connection.isGreeted()
+            guard let patience, let percent = greeting[field: "loading"]?.unsigned else { return }
+            guard begin.duration(to: .now) < .milliseconds(patience), !Task.isCancelled else {
+                connection.close()
+                throw .store(StoreError(.loading, "the daemon is still recovering its store: \(percent) % are done"))
+            }
+            try? await Task.sleep(for: .milliseconds(recoveryPollMilliseconds))
+        }
     }
 
     /// Closes the connection. Requests that still wait for their answers fail as if the connection had been lost.

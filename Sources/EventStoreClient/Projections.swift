@@ -15,14 +15,24 @@ public struct ProjectionStatus: Hashable, Sendable {
     public var health: String
     /// Events that reached its reducer.
     public var eventsProcessed: UInt64
+    /// Events that are damaged on disk and might belong into its state; in order.
+    public var lacking: [ClosedRange<EventID>]
 
     /// A status from its parts, for tests of code that shows one.
-    public init(name: String, eventID: EventID, lag: UInt64, health: String, eventsProcessed: UInt64) {
+    public init(
+        name: String,
+        eventID: EventID,
+        lag: UInt64,
+        health: String,
+        eventsProcessed: UInt64,
+        lacking: [ClosedRange<EventID>] = []
+    ) {
         self.name = name
         self.eventID = eventID
         self.lag = lag
         self.health = health
         self.eventsProcessed = eventsProcessed
+        self.lacking = lacking
     }
 }
 
@@ -44,7 +54,8 @@ extension EventStoreClient {
     /// - Parameters:
     ///   - at: Only what had happened by then, inclusive, by the events' own timestamps.
     ///   - asOf: Only what the store knew by then, inclusive.
-    /// - Returns: The text of a JSON object with `name`, `events_processed`, `event_id`, `state`.
+    /// - Returns: The text of a JSON object with `name`, `events_processed`, `event_id`, `state`; and `lacking`, an array of
+    ///   `[first,last]`, where events are damaged that might belong in there.
     /// - Throws: ``ClientError/store(_:)`` with the code `.lagging` where the projection does not catch up in time.
     public func projection(
         _ name: String,
@@ -73,7 +84,18 @@ extension ProjectionStatus {
             eventID: EventID(eventID),
             lag: lag,
             health: health,
-            eventsProcessed: eventsProcessed
+            eventsProcessed: eventsProcessed,
+            lacking: (value[field: "lacking"]?.elements ?? []).compactMap(\.ids)
         )
+    }
+}
+
+extension RESPValue {
+    /// A first and a last id.
+    fileprivate var ids: ClosedRange<EventID>? {
+        guard let bounds = elements?.compactMap(\.unsigned), bounds.count == 2, bounds[0] <= bounds[1] else {
+            return nil
+        }
+        return EventID(bounds[0])...EventID(bounds[1])
     }
 }

@@ -20,6 +20,10 @@ extension EventStoreClient {
 
     /// Returns the events that match, in the order of their ids.
     ///
+    /// Where events on the way are damaged on disk, those before them come first; a call that comes to the damage itself
+    /// throws, and `StoreError.damage` names them: go on after the last of them. A filter that `skipsDamage`
+    /// goes on by itself, and ``damage()`` tells what it may have left out.
+    ///
     /// - Parameters:
     ///   - count: The most events to return; the daemon's default where nil. Fewer come where the reply would be too
     ///     large, so read on after the last until nothing comes.
@@ -49,7 +53,8 @@ extension EventStoreClient {
         return events
     }
 
-    /// Counts the events that match.
+    /// Counts the events that match, damaged ones too where an index can count them. Where only reading can tell it
+    /// throws, unless the filter `skipsDamage`.
     public func count(_ filter: Filter = .all) async throws(ClientError) -> UInt64 {
         let reply = try await request(["EV.COUNT"] + filter.arguments)
         guard let count = reply.unsigned else { throw .unexpected("a count", reply) }
@@ -61,19 +66,24 @@ extension EventStoreClient {
     /// - Parameters:
     ///   - at: Only what had happened by then, inclusive, by the events' own timestamps.
     ///   - asOf: Only what the store knew by then, inclusive.
-    /// - Returns: The text of a JSON object with `aggregate_id`, `reducer`, `events_processed`, `event_id`, `state`.
+    ///   - skippingDamage: Folds what can be read, in place of an error where events are damaged on disk.
+    /// - Returns: The text of a JSON object with `aggregate_id`, `reducer`, `events_processed`, `event_id`, `state`; and
+    ///   `lacking`, an array of `[first,last]`, where damaged events were passed over.
     public func state(
         of aggregate: String,
         reducer: String,
         at: Timestamp? = nil,
-        asOf: AsOf? = nil
+        asOf: AsOf? = nil,
+        skippingDamage: Bool = false
     ) async throws(ClientError) -> [UInt8] {
-        try await json(["EV.STATE", aggregate, "REDUCER", reducer] + moment(at, asOf))
+        let words = ["EV.STATE", aggregate, "REDUCER", reducer] + moment(at, asOf)
+        return try await json(words + (skippingDamage ? ["SKIPDAMAGE"] : []))
     }
 
     /// Folds the events that match.
     ///
-    /// - Returns: The text of a JSON object with `reducer`, `events_processed`, `event_id`, `state`.
+    /// - Returns: The text of a JSON object with `reducer`, `events_processed`, `event_id`, `state`; and `lacking`, an array
+    ///   of `[first,last]`, where the filter `skipsDamage` and damaged events were passed over.
     public func fold(_ source: FoldSource, _ filter: Filter = .all) async throws(ClientError) -> [UInt8] {
         let words =
             switch source {

@@ -27,6 +27,8 @@ final class RequestHandler: ChannelInboundHandler {
     }
 
     private var state = State.idle
+    /// Whether anything has been answered yet.
+    private(set) var isAnswered = false
     private var stream = ReplyStream()
     private var waiting = CircularBuffer<Request>()
     /// The answers to the first request in the queue, so far.
@@ -77,6 +79,7 @@ final class RequestHandler: ChannelInboundHandler {
         // Nothing on this connection subscribes, but pushes may be sent to anyone and answer nobody.
         if case .push = value { return }
         guard let request = waiting.first else { return violate("an answer to no request") }
+        isAnswered = true
         answers.append(value)
         guard answers.count == request.replies else { return }
         waiting.removeFirst()

@@ -8,7 +8,7 @@ import NIOCore
 import NIOPosix
 
 extension ConnectionHandler {
-    func readBlocking(_ request: ReadRequest) {
+    func readBlocking(_ request: ReadRequest, wireBytes: Int) {
         var request = request
         if request.afterTail {
             request.filter.after = server.store.tail
@@ -16,7 +16,7 @@ extension ConnectionHandler {
         }
         let (server, version, eventLoop) = (server, replies.version, eventLoop)
         let reply = eventLoop.makePromise(of: [UInt8].self)
-        let wait = WaitForMatch(request, version, reply)
+        let wait = WaitForMatch(request, version, reply, NIOLoopBound(self, eventLoop: eventLoop), gate)
         blockingRead = wait
         begin(reply.futureResult)
         let immediate = server.readers.runIfActive(eventLoop: eventLoop) { [request] () -> [UInt8]? in
@@ -33,7 +33,10 @@ extension ConnectionHandler {
         immediate.whenComplete { result in
             switch result {
             case .success(let bytes?): wait.finish(bytes)
-            case .success(nil): wait.begin(server.store)
+            case .success(nil):
+                // What it is answered with asks the gate, as a subscription's events do.
+                wait.connection.keep(Command.filterFactor * wireBytes)
+                wait.begin(server.store)
             case .failure: wait.cancel()
             }
         }
@@ -43,19 +46,31 @@ extension ConnectionHandler {
 /// A read that has found nothing yet.
 ///
 /// `@unchecked Sendable` because its state is used on the event loop alone.
-final class WaitForMatch: SubscriptionSink, @unchecked Sendable {
+final class WaitForMatch: SubscriptionSink, Resumable, @unchecked Sendable {
     private let request: ReadRequest
     private let version: RESPVersion
     private let reply: EventLoopPromise<[UInt8]>
+    private let handler: NIOLoopBound<ConnectionHandler>
+    private let gate: DeliveryGate
     private var subscription: Subscription?
     private var timeout: Scheduled<Void>?
     private var isDone = false
 
-    init(_ request: ReadRequest, _ version: RESPVersion, _ reply: EventLoopPromise<[UInt8]>) {
+    init(
+        _ request: ReadRequest,
+        _ version: RESPVersion,
+        _ reply: EventLoopPromise<[UInt8]>,
+        _ handler: NIOLoopBound<ConnectionHandler>,
+        _ gate: DeliveryGate
+    ) {
         self.request = request
         self.version = version
         self.reply = reply
+        self.handler = handler
+        self.gate = gate
     }
+
+    var connection: ConnectionHandler { handler.value }
 
     private var eventLoop: any EventLoop { reply.futureResult.eventLoop }
 
@@ -75,13 +90,26 @@ final class WaitForMatch: SubscriptionSink, @unchecked Sendable {
         }
     }
 
-    func deliver(_ events: [StoredEvent], from subscription: Subscription) {
+    func deliver(_ events: [StoredEvent], from subscription: Subscription) -> Bool {
         var replies = ReplyEncoder(version: version)
         let wanted = request.reversed ? events.reversed().prefix(request.count) : events.prefix(request.count)
         replies.events(Array(wanted))
         let bytes = replies.bytes
-        eventLoop.execute { self.finish(bytes) }
+        guard let taken = gate.admit(bytes.count) else {
+            eventLoop.execute {
+                if !self.isDone { self.connection.hold(self, refused: bytes.count) }
+            }
+            return false
+        }
+        eventLoop.execute {
+            self.connection.outgoing.adopt(taken)
+            self.gate.arrive()
+            self.finish(bytes)
+        }
+        return true
     }
+
+    func resume() { subscription?.resume() }
 
     func end(_ subscription: Subscription, _ error: StoreError) {
         eventLoop.execute { self.finish(error) }
@@ -91,7 +119,7 @@ final class WaitForMatch: SubscriptionSink, @unchecked Sendable {
         guard !isDone else { return }
         isDone = true
         timeout?.cancel()
-        subscription?.cancel()
+        leave()
         reply.succeed(bytes)
     }
 
@@ -100,8 +128,14 @@ final class WaitForMatch: SubscriptionSink, @unchecked Sendable {
         guard !isDone else { return }
         isDone = true
         timeout?.cancel()
-        subscription?.cancel()
+        leave()
         reply.fail(ChannelError.eof)
+    }
+
+    private func leave() {
+        subscription?.cancel()
+        if connection.blockingRead === self { connection.blockingRead = nil }
+        connection.forget(self)
     }
 
     private func finish(_ error: StoreError) {

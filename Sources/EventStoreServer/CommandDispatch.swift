@@ -1,11 +1,12 @@
-// Owns: which part of the server performs a command that is not an append.
+// Owns: which part of the server performs a command that is not an append, and how much memory it may come to need.
 
 import EventModel
+import EventStore
 import EventWire
 
 extension ConnectionHandler {
     /// Performs a command that is not an append. Everything before it has been answered.
-    func perform(_ command: Command) {
+    func perform(_ command: Command, wireBytes: Int) {
         if transaction != nil {
             switch command {
             case .multi: return refuse(StoreError(.other, "MULTI calls can not be nested"))
@@ -25,7 +26,7 @@ extension ConnectionHandler {
         case .exec: replies.error(StoreError(.other, "EXEC without MULTI"))
         case .discard: replies.error(StoreError(.other, "DISCARD without MULTI"))
         case .connection(let command):
-            handshake.answer(command, &replies)
+            handshake.answer(command, loading: loop.serving == nil ? server.loadedPercent : nil, &replies)
             // RESP2 has no pushes.
             if replies.version == .resp2 { endSubscriptions() }
         case .reset:
@@ -35,11 +36,39 @@ extension ConnectionHandler {
         case .quit:
             replies.simple("OK")
             isClosing = true
-        case .subscribe(let request): subscribe(request)
         case .unsubscribe(let number): unsubscribe(number)
-        case .read(let request) where request.blockMilliseconds != nil: readBlocking(request)
-        case .roll: roll()
-        default: read(command)
+        case .info where loop.serving == nil: replies.bulk(server.loadingInfo)
+        default:
+            guard let serving = loop.serving else { return refuse(server.loadingError) }
+            switch command {
+            case .subscribe(let request): subscribe(request, serving.store, wireBytes: wireBytes)
+            case .read(let request) where request.blockMilliseconds != nil:
+                readBlocking(request, wireBytes: wireBytes)
+            case .roll: roll()
+            default: read(command)
+            }
+        }
+    }
+}
+
+extension Command {
+    /// Bytes that names and filters take in memory, at most, for each byte they come in.
+    static let filterFactor = 4
+    /// What one subscription takes beside its filter, about.
+    private static let subscriptionBytes = 1 << 10
+
+    /// Bytes of memory that performing the command and keeping its answer may take, at most or about; 0 where they are
+    /// not worth asking for.
+    func memoryBytes(wireBytes: Int, _ server: ServerCore) -> Int {
+        let arguments = Self.filterFactor * wireBytes
+        return switch self {
+        case .get: arguments + server.eventBytes
+        case .read(let request):
+            arguments + min(request.count, server.replyEvents) * server.eventBytes
+        case .state, .fold, .projection: arguments + server.options.replyBytes
+        case .subscribe: arguments + Self.subscriptionBytes
+        case .count: arguments
+        default: 0
         }
     }
 }

@@ -4,8 +4,9 @@
 // Any other command waits until the appends before it are done, and holds up what comes after it until it is done, so
 // that every command sees the effects of those before it and no reply overtakes another.
 //
-// What a client can make the server hold is bounded: nothing is read from the socket while a command is being executed
-// with more bytes waiting behind it, while too much is in flight, or while the client does not read its replies.
+// What a client can make the server hold is bounded, see BufferBudget: nothing is read from the socket while a command is
+// being executed with more bytes waiting behind it, while too much is in flight, while the client does not read its
+// replies, or while there is no room for what would come.
 
 import EventModel
 import EventStore
@@ -18,35 +19,51 @@ final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Staged bytes of one connection that may be on their way to the writer.
-    private static let inFlightBytes = 4 << 20
+    /// Replies are written once there are so many bytes of them, though more commands have arrived.
+    private static let replyBytes = 16 << 10
 
     let server: ServerCore
-    private let loop: LoopContext
-    private var context: ChannelHandlerContext?
+    let loop: LoopContext
+    private(set) var context: ChannelHandlerContext?
+    private let number: Int64
 
     /// Nil only while `decode` has it.
     private var decoder: RESPDecoder?
-    private var buffer = ByteBuffer()
-    private var deadline: Scheduled<Void>?
+    private(set) var buffer = ByteBuffer()
+    /// Bytes that the last read has brought.
+    private var lastRead = 0
+    private(set) var isReading = false
+    /// Bytes that the client has sent since the connection began.
+    private(set) var arrived = 0
+    var arrival: Deadline?
 
     var replies = ReplyEncoder()
     var handshake: Handshake
-    /// Appends, and errors in their order, that the writer has not answered yet; and the bytes of them.
-    private var inFlight = 0
-    private var inFlightBytes = 0
-    /// Whether a command other than an append is being executed.
-    private var isExecuting = false
+    var flight = Flight()
+    /// Whether a command other than an append is being executed, and what it may hold.
+    private(set) var isExecuting = false
+    private var executingBytes = 0
     var isClosing = false
     private var hasInputEnded = false
-    /// Whether the next command has to wait for the appends before it.
+    /// Whether the next command has to wait: for the appends before it, or for room.
     private var isBlocked = false
+    private var isProceeding = false
+    private var mustProceedAgain = false
+
     /// Whether the client reads its replies fast enough.
-    private var isWritable = true
-    private var isReading = false
+    private(set) var isWritable = true
+    /// Bytes that have been given to the channel since the connection began.
+    var written = 0
+    var writing: Deadline?
+
+    private(set) var incoming: BufferShare!
+    private(set) var outgoing: BufferShare!
+    private(set) var gate: DeliveryGate!
+    var deliveries = DeliveryQueue()
 
     var transaction: OpenTransaction?
     var subscriptions: [UInt64: PushSink] = [:]
+    var subscriptionBytes = 0
     var nextSubscription: UInt64 = 1
     /// A read that blocks, to be cancelled with the connection.
     var blockingRead: WaitForMatch?
@@ -54,9 +71,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     init(_ server: ServerCore, loop: LoopContext, connectionID: Int64) {
         self.server = server
         self.loop = loop
+        number = connectionID
         decoder = RESPDecoder(limits: server.options.limits)
         handshake = Handshake(connectionID: connectionID, serverVersion: ServerCore.version)
     }
+
+    /// Bytes of commands after which the budget is asked again whether there is room for more of them.
+    private static let accountingBytes = 4 << 10
 
     var eventLoop: any EventLoop { loop.eventLoop }
 
@@ -64,6 +85,15 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        incoming = share(server.incoming)
+        outgoing = share(server.outgoing)
+        gate = DeliveryGate(context.channel, server.outgoing, owner: number)
+        let allocator = ReadAllocator { [weak self] in self?.nextReadBytes ?? ReadSize.smallest }
+        try? context.channel.syncOptions?.setOption(.recvAllocator, value: allocator)
+    }
+
+    private func share(_ budget: BufferBudget) -> BufferShare {
+        BufferShare(budget, owner: number, eventLoop: eventLoop) { [weak self] in self?.proceed() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -75,16 +105,22 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        deadline?.cancel()
-        deadline = nil
+        arrival?.cancel()
+        writing?.cancel()
         isClosing = true
         endSubscriptions()
         blockingRead?.cancel()
+        transaction = nil
+        buffer = ByteBuffer()
+        incoming.close()
+        outgoing.close()
         context.fireChannelInactive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var incoming = unwrapInboundIn(data)
+        arrived += incoming.readableBytes
+        lastRead = incoming.readableBytes
         if buffer.readableBytes == 0 {
             buffer = incoming
         } else {
@@ -100,8 +136,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         if isWritable {
-            for sink in subscriptions.values { sink.resume() }
+            writing?.cancel()
+            writing = nil
             proceed()
+        } else {
+            watchWriting()
         }
         context.fireChannelWritabilityChanged()
     }
@@ -126,36 +165,60 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Works through what has arrived as far as it may, then asks for more.
     func proceed() {
         guard let context else { return }
-        if mayGoOn, !isCongested { decode() }
-        flush()
-        if hasInputEnded, isQuiet, !isBlocked { isClosing = true }
+        // A write may find the channel writable again, which calls for this very function.
+        guard !isProceeding else { return mustProceedAgain = true }
+        isProceeding = true
+        repeat {
+            mustProceedAgain = false
+            if mayGoOn, !isCongested { decode() }
+            flush()
+        } while mustProceedAgain && mayGoOn
+        isProceeding = false
+        dropWhatIsRead()
+        if hasInputEnded, mayGoOn, isQuiet, !isBlocked { isClosing = true }
         if isClosing, isQuiet {
             closeAfterReplies(context)
         } else if mayGoOn, !isBlocked, !isCongested {
-            watchDeadline()
             readMore()
         }
+        passDeliveries()
+        // Last, so that nothing that was waited for is let go of before it is used.
+        incoming.settle(incomingBytes(reading: isReading ? ReadSize.smallest : 0))
+        outgoing.settle(outgoingBytes)
     }
 
     /// Whether another command may be begun.
     private var mayGoOn: Bool {
-        !isClosing && !isExecuting && isWritable && inFlightBytes < Self.inFlightBytes
+        !isClosing && !isExecuting && isWritable && flight.bytes < Flight.maximumBytes
     }
 
     /// Whether everybody together has enough on its way to the writer. A connection that waits for nothing may add to it,
     /// so that it is never left without an occasion to go on.
-    private var isCongested: Bool { inFlight > 0 && server.store.isCongested }
+    private var isCongested: Bool { flight.appends > 0 && loop.isCongested }
 
     /// Decodes and begins commands until one is incomplete, or has to wait.
     private func decode() {
         // Taken out, because access to a class's property is checked at run time, and this is done a million times a second.
         guard var decoder = decoder.take() else { preconditionFailure("a connection decodes one thing at a time") }
         var consumed = 0
+        // Held for the whole burst: to fetch it for each command would count references a million times a second.
+        let validator = loop.serving?.validator
+        // Asked for every few commands: what lies between two questions is entered as a debt at the end.
+        var accounted = -Self.accountingBytes
         var failure: WireError?
         isBlocked = false
         buffer.withUnsafeReadableBytes { bytes in
             do throws(WireError) {
                 while mayGoOn {
+                    guard replies.bytes.count < Self.replyBytes else {
+                        isBlocked = true
+                        mustProceedAgain = true
+                        return
+                    }
+                    if consumed - accounted >= Self.accountingBytes {
+                        guard hasRoom else { return isBlocked = true }
+                        accounted = consumed
+                    }
                     switch try decoder.next(UnsafeRawBufferPointer(rebasing: bytes[consumed...])) {
                     case .incomplete(let count):
                         consumed += count
@@ -164,10 +227,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                         consumed += count
                         refuse(error)
                     case .command(let arguments, let count):
-                        guard begin(arguments) else {
-                            isBlocked = true
-                            return
-                        }
+                        guard begin(arguments, wireBytes: count, validator) else { return isBlocked = true }
                         consumed += count
                     }
                 }
@@ -175,29 +235,27 @@ final class ConnectionHandler: ChannelInboundHandler {
                 failure = error
             }
         }
+        decoderBytes = decoder.memoryBytes
         self.decoder = consume decoder
         buffer.moveReaderIndex(forwardBy: consumed)
-        if buffer.readableBytes == 0 { buffer.clear() }
-        if consumed > 0 {
-            deadline?.cancel()
-            deadline = nil
+        // A large transaction has to come to its end: a small command now and then is no progress.
+        if consumed > 0, !hasLargeTransaction {
+            arrival?.cancel()
+            arrival = nil
         }
         if let failure {
             // Appends before the broken frame are answered first.
-            guard isQuiet else {
-                isBlocked = true
-                return
-            }
+            guard isQuiet else { return isBlocked = true }
             replies.error(failure.reply)
             isClosing = true
         }
     }
 
-    /// Begins a command; false where it has to wait for the appends before it.
-    private func begin(_ arguments: ArgumentList) -> Bool {
+    /// Begins a command; false where it has to wait.
+    private func begin(_ arguments: ArgumentList, wireBytes: Int, _ validator: EventValidator?) -> Bool {
         do throws(StoreError) {
             if CommandParser.isAppend(arguments) {
-                append(try AppendRequest(arguments))
+                append(try AppendRequest(arguments), wireBytes: wireBytes, validator)
                 return true
             }
             let command = try CommandParser.parse(arguments)
@@ -207,91 +265,20 @@ final class ConnectionHandler: ChannelInboundHandler {
                 return true
             }
             guard isQuiet else { return false }
-            perform(command)
+            let needed = command.memoryBytes(wireBytes: wireBytes, server)
+            guard needed == 0 || outgoing.covers(outgoingBytes + needed) else {
+                outgoing.wait(for: outgoingBytes + needed)
+                return false
+            }
+            executingBytes = needed
+            perform(command, wireBytes: wireBytes)
         } catch {
             refuse(error)
         }
         return true
     }
 
-    private var isQuiet: Bool { inFlight == 0 && !isExecuting }
-
-    /// Answers with an error, in its turn.
-    func refuse(_ error: StoreError) {
-        transaction?.isBroken = true
-        if isQuiet {
-            replies.error(error)
-        } else {
-            stage(1) { $0.refuse(error, to: self) }
-        }
-    }
-
-    // MARK: Appending
-
-    /// Adds something to the loop's batch, and notes that an answer to it is to come.
-    private func stage(_ appends: Int, _ add: (AppendBatch) -> Void) {
-        let batch = loop.batch()
-        let before = batch.byteCount
-        add(batch)
-        inFlight += appends
-        inFlightBytes += batch.byteCount - before
-    }
-
-    private func append(_ request: AppendRequest) {
-        do throws(StoreError) {
-            try loop.validator.check(request.event)
-            if transaction != nil {
-                try transaction?.add(request, limit: server.options.limits.commandBytes)
-                replies.simple("QUEUED")
-            } else {
-                stage(1) { $0.append(request.event, by: self, unless: request.unless) }
-            }
-        } catch {
-            refuse(error)
-        }
-    }
-
-    private func execute(_ open: OpenTransaction) {
-        if open.isBroken {
-            replies.error(text: "EXECABORT Transaction discarded because of previous errors.")
-        } else if open.events.count == 0 {
-            replies.array(0)
-        } else {
-            stage(open.events.count) { $0.append(open.events, by: self) }
-        }
-    }
-
-    /// Takes an outcome back from the writer and answers it; `proceed` follows when the loop has them all.
-    func settle(_ settled: AppendBatch.Settled) {
-        inFlight -= settled.records
-        inFlightBytes -= settled.byteCount
-        let (records, isTransaction) = (settled.records, settled.isTransaction)
-        switch settled.outcome {
-        case .appended(let first):
-            if isTransaction { replies.array(records) }
-            for offset in 0..<UInt64(records) { replies.integer(first.rawValue + offset) }
-        case .existing(let ids):
-            if isTransaction { replies.array(ids.count) }
-            for id in ids { replies.integer(id) }
-        case .refused(let error):
-            for _ in 0..<(isTransaction ? 1 : records) { replies.error(error) }
-        }
-    }
-
-    /// The store takes no more: what was staged is lost, and the client must be told by the end of its connection.
-    func storeClosed() {
-        isClosing = true
-        context?.close(promise: nil)
-    }
-
-    // MARK: Executing
-
-    /// Runs a query on a reader thread, and answers with what it made.
-    func read(_ command: Command) {
-        let (server, version) = (server, replies.version)
-        let query = Query(command)
-        begin(server.readers.runIfActive(eventLoop: eventLoop) { query.answer(server, version) })
-    }
+    var isQuiet: Bool { flight.appends == 0 && !isExecuting }
 
     /// Holds up what comes next until the bytes of a reply are there.
     func begin(_ reply: EventLoopFuture<[UInt8]>) {
@@ -308,52 +295,69 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    // MARK: Writing and reading
+    // MARK: What it holds
 
-    /// Writes what has been gathered.
-    func flush() {
-        guard !replies.bytes.isEmpty, let context else { return }
-        var out = context.channel.allocator.buffer(capacity: replies.bytes.count)
-        out.writeBytes(replies.bytes)
-        replies.bytes.removeAll(keepingCapacity: replies.bytes.capacity <= 1 << 16)
-        context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+    private var decoderBytes = 0
+
+    /// Bytes that the client has sent and the connection holds, once another read has brought so many. What is to be
+    /// staged is counted twice, as it lies in the buffer and as it will lie in the writer's inbox.
+    private func incomingBytes(reading bytes: Int = 0) -> Int {
+        let unread = buffer.readableBytes + bytes
+        var capacity = buffer.readableBytes == 0 ? bytes : buffer.storageCapacity
+        while capacity < unread { capacity *= 2 }
+        return capacity + unread + decoderBytes + (transaction?.memoryBytes ?? 0) + flight.bytes
     }
 
-    /// Closes once the client has been sent all that was written.
-    private func closeAfterReplies(_ context: ChannelHandlerContext) {
-        let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in channel.close(promise: nil) }
+    /// Lets go of the room for an answer that is not to come for a while.
+    func keep(_ bytes: Int) {
+        executingBytes = bytes
+        outgoing.settle(outgoingBytes)
     }
 
-    /// Writes bytes that answer no request. Returns whether the client keeps up.
-    func push(_ bytes: [UInt8]) -> Bool {
-        guard let context, context.channel.isActive else { return false }
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
-        return context.channel.isWritable
+    /// Bytes that are for the client, or will be. What a channel that is writable has not sent yet is little, and lies in
+    /// anybody's share; to ask for it would cost more than many a command.
+    var outgoingBytes: Int {
+        replies.bytes.count + (isWritable ? 0 : unsentBytes) + (isExecuting ? executingBytes : 0) + gate.held
+            + subscriptionBytes
     }
+
+    /// Whether another command may be staged. Where nothing is in flight there will be no occasion to ask again, so the
+    /// connection waits for its turn.
+    private var hasRoom: Bool {
+        let held = incomingBytes()
+        if incoming.covers(held) { return true }
+        if flight.appends == 0 { incoming.wait(for: held) }
+        return false
+    }
+
+    /// Lets go of memory that commands came in and that is not needed for what is left.
+    private func dropWhatIsRead() {
+        if buffer.readableBytes == 0 {
+            buffer = ByteBuffer()
+        } else if buffer.storageCapacity >= 4 * buffer.readableBytes {
+            buffer = ByteBuffer(buffer: buffer)
+        }
+    }
+
+    // MARK: Reading
 
     private func readMore() {
-        guard !isReading, let context else { return }
-        isReading = true
-        context.read()
+        watchArrival()
+        guard let context else { return }
+        guard !isReading else { return }
+        let needed = incomingBytes(reading: ReadSize.smallest)
+        if incoming.covers(needed) {
+            isReading = true
+            context.read()
+        } else if flight.appends == 0 {
+            incoming.wait(for: needed)
+        }
     }
 
-    /// A command that has begun must go on arriving.
-    private func watchDeadline() {
-        deadline?.cancel()
-        deadline = nil
-        guard buffer.readableBytes > 0 else { return }
-        let handler = NIOLoopBound(self, eventLoop: eventLoop)
-        let seconds = server.options.commandSeconds
-        deadline = eventLoop.scheduleTask(in: .seconds(Int64(seconds))) {
-            let handler = handler.value
-            guard handler.isQuiet else { return }
-            handler.replies.error(
-                StoreError(.other, "Protocol error: half a command arrived, and nothing more for \(seconds) seconds")
-            )
-            handler.isClosing = true
-            handler.proceed()
-        }
+    /// What the read that is about to be made may bring: more than the least where there is room for it now.
+    private var nextReadBytes: Int {
+        let wanted = ReadSize.following(lastRead)
+        return incoming.covers(incomingBytes(reading: wanted)) ? wanted : ReadSize.smallest
     }
 
     /// Takes no more commands, finishes what is in flight, and closes.

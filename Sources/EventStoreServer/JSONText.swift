@@ -54,18 +54,32 @@ package struct JSONText: Sendable {
         .object([
             ("events", .number(report.records)), ("segments", .number(UInt64(report.segments))),
             ("bytes", .number(report.bytes)),
+            ("damaged", ranges(report.damage)),
+            ("problems", .array(report.problems.map(JSONText.string))),
+            ("snapshots", .number(UInt64(report.snapshots))),
+            ("torn_bytes", .number(UInt64(report.tornBytes))),
             (
-                "damaged",
+                "files",
                 .array(
-                    report.damage.map { ids in
+                    report.findings.map { finding in
                         .object([
-                            ("first", .number(ids.lowerBound.rawValue)), ("last", .number(ids.upperBound.rawValue)),
+                            ("file", .string(finding.file)), ("damaged", ranges(finding.damage)),
+                            ("problems", .array(finding.problems.map(JSONText.string))),
                         ])
                     }
                 )
             ),
-            ("problems", .array(report.problems.map(JSONText.string))),
         ])
+    }
+
+    private static func ranges(_ ranges: [ClosedRange<RecordID>]) -> JSONText {
+        .array(
+            ranges.map { ids in
+                .object([
+                    ("first", .number(ids.lowerBound.rawValue)), ("last", .number(ids.upperBound.rawValue)),
+                ])
+            }
+        )
     }
 }
 

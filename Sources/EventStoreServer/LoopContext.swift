@@ -8,16 +8,21 @@ import NIOCore
 
 /// One for each event loop.
 ///
-/// `@unchecked Sendable` because everything but `complete` is used on its event loop alone, and `complete` only hands
-/// over to it.
+/// `@unchecked Sendable` because everything but `complete` is used on its event loop alone, and that only hands over to it.
 final class LoopContext: AppendSink, @unchecked Sendable {
     /// A batch is handed in before the end of the turn once it is so large: the writer need not wait for what is still to
     /// be decoded.
     private static let batchBytes = 256 << 10
 
+    /// What there is once the store has been opened.
+    struct Serving {
+        let store: EventStore
+        let validator: EventValidator
+    }
+
     let eventLoop: any EventLoop
-    let validator: EventValidator
-    private let store: EventStore
+    private let opened: OpenedStore
+    private var taken: Serving?
     private var gathering: AppendBatch?
     /// Batches that the writer has and this loop has not got back. While there are any, none may be committed here: it
     /// would overtake them.
@@ -25,11 +30,22 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     /// What the next batch will likely need.
     private var lastBatchBytes = 4096
 
-    init(_ eventLoop: any EventLoop, store: EventStore) {
+    init(_ eventLoop: any EventLoop, _ opened: OpenedStore) {
         self.eventLoop = eventLoop
-        self.store = store
-        validator = EventValidator(limits: store.options.limits)
+        self.opened = opened
     }
+
+    /// Nil while the store is being recovered. Looked for at each command until then, so that no loop says LOADING once
+    /// another has served.
+    var serving: Serving? {
+        if taken == nil, let store = opened.store {
+            taken = Serving(store: store, validator: EventValidator(limits: store.options.limits))
+        }
+        return taken
+    }
+
+    /// Whether so much is staged that connections should wait before they hand in more.
+    var isCongested: Bool { serving?.store.isCongested == true }
 
     /// The batch of this turn of the loop.
     func batch() -> AppendBatch {
@@ -55,6 +71,7 @@ final class LoopContext: AppendSink, @unchecked Sendable {
         guard let full = gathering else { return }
         gathering = nil
         lastBatchBytes = full.byteCount
+        guard let store = serving?.store else { preconditionFailure("nothing is staged before there is a store") }
         if handedIn == 0, store.commitAlone(full) {
             settle(full)
         } else if store.submit(full) {

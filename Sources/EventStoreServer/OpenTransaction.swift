@@ -6,14 +6,35 @@ import EventWire
 
 /// What has been queued since MULTI.
 struct OpenTransaction {
-    var events = Transaction()
-    /// Whether a command since was refused; then EXEC is too.
-    var isBroken = false
+    /// What an event takes beside its parts, about.
+    private static let bytesPerEvent = 256
 
-    mutating func add(_ request: AppendRequest, limit: Int) throws(StoreError) {
-        events.append(request.event, unless: request.unless)
-        if events.byteCount > limit {
-            throw StoreError(.tooBig, "the transaction has \(events.byteCount) bytes; the limit is \(limit)")
+    private(set) var events = Transaction()
+    /// Whether a command since was refused; then EXEC is too.
+    private(set) var isBroken = false
+    private var wireBytes = 0
+    /// Bytes of memory, about.
+    private(set) var memoryBytes = 0
+    private(set) var conditionBytes = 0
+
+    /// Adds an append that came in so many bytes; all that came in since MULTI may have `limit` bytes.
+    mutating func add(_ request: AppendRequest, wireBytes: Int, limit: Int) throws(StoreError) {
+        self.wireBytes += wireBytes
+        guard self.wireBytes <= limit else {
+            throw StoreError(.tooBig, "the transaction has \(self.wireBytes) bytes; the limit is \(limit)")
         }
+        guard !isBroken else { return }
+        let data = request.event.data.count + (request.event.metadata?.count ?? 0)
+        memoryBytes += Self.bytesPerEvent + data + Command.filterFactor * (wireBytes - data)
+        if request.unless != nil { conditionBytes += Command.filterFactor * (wireBytes - data) }
+        events.append(request.event, unless: request.unless)
+    }
+
+    /// It can only be refused now, so nothing of it is kept.
+    mutating func breakOff() {
+        isBroken = true
+        events = Transaction()
+        memoryBytes = 0
+        conditionBytes = 0
     }
 }

@@ -65,7 +65,8 @@ enum Query: Sendable {
                 of: request.aggregateID,
                 reducer: request.reducer,
                 at: request.at,
-                asOf: request.asOf
+                asOf: request.asOf,
+                skippingDamage: request.skipsDamage
             )
             replies.bulk(
                 JSONText.object(
@@ -141,7 +142,7 @@ extension ReplyEncoder {
     mutating func projections(_ statuses: [ProjectionStatus]) {
         array(statuses.count)
         for status in statuses {
-            map(5)
+            map(status.lacking.isEmpty ? 5 : 6)
             bulk("name")
             bulk(status.name)
             bulk("event_id")
@@ -152,29 +153,47 @@ extension ReplyEncoder {
             bulk(status.healthText)
             bulk("events_processed")
             integer(status.eventsProcessed)
+            guard !status.lacking.isEmpty else { continue }
+            bulk("lacking")
+            array(status.lacking.count)
+            for ids in status.lacking {
+                array(2)
+                integer(ids.lowerBound)
+                integer(ids.upperBound)
+            }
         }
     }
 }
 
 extension ProjectionStatus {
     var healthText: String {
-        let lacks = lacking.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
-        let suffix = lacks.isEmpty ? "" : ", lacks \(lacks)"
-        return switch health {
-        case .live: "live" + suffix
-        case .rebuilding: "rebuilding" + suffix
+        switch health {
+        case .live: "live"
+        case .rebuilding: "rebuilding"
         case .faulted(let error): "faulted: \(error)"
         }
     }
 }
 
 extension FoldedState {
-    /// The members that every folded state is told by.
+    /// The members that every folded state is told by; what is lacking, only where something is.
     fileprivate var members: [(String, JSONText)] {
         [
             ("events_processed", .number(eventsProcessed)),
             ("event_id", lastEvent.map { .number($0.rawValue) } ?? .null),
             ("state", JSONText(bytes: stateJSON)),
         ]
+            + (lacking.isEmpty
+                ? []
+                : [
+                    (
+                        "lacking",
+                        .array(
+                            lacking.map {
+                                .array([.number($0.lowerBound.rawValue), .number($0.upperBound.rawValue)])
+                            }
+                        )
+                    )
+                ])
     }
 }

@@ -1,4 +1,4 @@
-// Owns: the socket: making or adopting it, taking connections in, and stopping in order.
+// Owns: the life of a server: listening, serving once there is a store, and stopping in order.
 
 import EventModel
 package import EventStore
@@ -24,37 +24,25 @@ package final class Server: Sendable {
 
     /// Listens, and serves the store from now on. Throws `StartError`.
     package static func start(store: EventStore, options: ServerOptions) async throws -> Server {
+        let server = try await listen(options)
+        server.serve(store)
+        return server
+    }
+
+    /// Listens. Until there is a store to `serve`, whatever needs one is answered LOADING. Throws `StartError`.
+    package static func listen(_ options: ServerOptions) async throws -> Server {
         let ownedPath = options.listeningDescriptor == nil ? options.socketPath : nil
-        if let ownedPath { try clear(ownedPath) }
+        if let ownedPath { try SocketFile.clear(ownedPath) }
         let loops = options.eventLoops > 0 ? options.eventLoops : min(System.coreCount, 4)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
-        let core = ServerCore(store: store, options: options, group: group)
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 512)
-            .childChannelOption(.autoRead, value: false)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 1 << 12, initial: 1 << 14, maximum: 1 << 18)
-            )
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try initialize(channel, core)
-                }
-            }
+        let core = ServerCore(options, group: group)
         do {
             let listener: any Channel
             if let descriptor = options.listeningDescriptor {
-                listener = try await bootstrap.withBoundSocket(descriptor).get()
+                listener = try await bootstrap(core, group).withBoundSocket(descriptor).get()
             } else {
-                listener = try await bootstrap.bind(unixDomainSocketPath: options.socketPath).get()
-                guard chmod(options.socketPath, mode_t(options.socketMode)) == 0 else {
-                    throw StartError(
-                        description: "cannot set the mode of \(options.socketPath): \(String(cString: strerror(errno)))"
-                    )
-                }
+                listener = try await bootstrap(core, group).bind(unixDomainSocketPath: options.socketPath).get()
+                try SocketFile.setMode(options.socketMode, of: options.socketPath)
             }
             return Server(core: core, group: group, listener: listener, ownedPath: ownedPath)
         } catch {
@@ -77,12 +65,23 @@ package final class Server: Sendable {
         self.ownedPath = ownedPath
     }
 
+    /// Takes note of how much of the recovery is done, 0 to 1, for clients that ask meanwhile.
+    package func recovering(_ fraction: Double) { core.recovering(fraction) }
+
+    /// Performs what needs a store from now on. To be called once.
+    package func serve(_ store: EventStore) { core.serve(store) }
+
+    /// Returns once every event loop has taken this up; one that hangs never does.
+    package func reachLoops() async {
+        for loop in core.loops { try? await loop.eventLoop.submit {}.get() }
+    }
+
     /// Takes no more connections and commands, finishes and answers what is in flight, then closes. A connection that
     /// does not finish in time is cut.
     package func stop() async {
         try? await listener.close()
         if let ownedPath { unlink(ownedPath) }
-        let open = core.stopRegistering()
+        let open = core.connections.stop()
         for channel in open {
             channel.eventLoop.execute {
                 (try? channel.pipeline.syncOperations.handler(type: ConnectionHandler.self))?.drain()
@@ -97,41 +96,42 @@ package final class Server: Sendable {
         try? await group.shutdownGracefully()
     }
 
-    private static func initialize(_ channel: any Channel, _ core: ServerCore) throws {
-        guard let number = core.register(channel) else {
-            var replies = ReplyEncoder()
-            replies.error(StoreError(.other, "max number of clients reached"))
-            channel.writeAndFlush(ByteBuffer(bytes: replies.bytes)).whenComplete { _ in channel.close(promise: nil) }
-            return
-        }
-        let handler = ConnectionHandler(core, loop: core.context(of: channel.eventLoop), connectionID: number)
-        try channel.pipeline.syncOperations.addHandler(handler)
+    // MARK: Taking connections in
+
+    private static func bootstrap(_ core: ServerCore, _ group: MultiThreadedEventLoopGroup) -> ServerBootstrap {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 512)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(report: core.options.report))
+                }
+            }
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            // Beyond this a client is behind, and nothing more is begun for it.
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 4 << 10, high: 8 << 10))
+            .childChannelInitializer { channel in
+                guard let socket = channel as? any SocketOptionProvider else {
+                    preconditionFailure("a connection is a socket")
+                }
+                let peer: EventLoopFuture<PeerCredentials> = socket.unsafeGetSocketOption(
+                    level: .socket,
+                    name: NIOBSDSocket.Option(rawValue: SO_PEERCRED)
+                )
+                return peer.map { $0.user }.recover { _ in nil }.flatMapThrowing { try admit(channel, of: $0, core) }
+            }
     }
 
-    /// Makes way for a new socket: removes the file of a server that is gone, and refuses to touch one that answers.
-    private static func clear(_ path: String) throws {
-        guard path.utf8.count <= ServerOptions.maximumPathBytes else {
-            throw StartError(
-                description: "the socket path is \(path.utf8.count) bytes long, "
-                    + "the limit is \(ServerOptions.maximumPathBytes): \(path)"
-            )
+    private static func admit(_ channel: any Channel, of user: UInt32?, _ core: ServerCore) throws {
+        switch core.connections.admit(channel, of: user) {
+        case .admitted(let number):
+            let handler = ConnectionHandler(core, loop: core.context(of: channel.eventLoop), connectionID: number)
+            try channel.pipeline.syncOperations.addHandler(handler)
+        case .refused(let reason):
+            var replies = ReplyEncoder()
+            replies.error(StoreError(.other, reason))
+            channel.writeAndFlush(ByteBuffer(bytes: replies.bytes)).whenComplete { _ in channel.close(promise: nil) }
         }
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw StartError(description: "\(path) exists and is not a socket")
-        }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
-        }
-        if connected { throw StartError(description: "\(path) is in use by a live daemon", isInUse: true) }
-        unlink(path)
     }
 }

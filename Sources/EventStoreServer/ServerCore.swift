@@ -5,31 +5,38 @@ import EventStore
 import EventWire
 import NIOCore
 import NIOPosix
-import SegmentLog
 import Synchronization
 
 final class ServerCore: Sendable {
     static let version = "0.1.0"
 
-    let store: EventStore
     let options: ServerOptions
     let readers: NIOThreadPool
+    let connections: Connections
+    /// Memory for what clients send, and for what they are sent.
+    let incoming: BufferBudget
+    let outgoing: BufferBudget
+    let started = NIODeadline.now()
     private let contexts: [ObjectIdentifier: LoopContext]
-    private let started = NIODeadline.now()
-    private let connections = Mutex(Connections())
+    private let opened = OpenedStore()
+    /// Thousandths of the recovery that are done.
+    private let recovered = Atomic(0)
 
-    private struct Connections {
-        var open: [Int64: any Channel] = [:]
-        var next: Int64 = 1
-        var isStopping = false
-    }
-
-    init(store: EventStore, options: ServerOptions, group: MultiThreadedEventLoopGroup) {
-        self.store = store
+    init(_ options: ServerOptions, group: MultiThreadedEventLoopGroup) {
         self.options = options
+        connections = Connections(options)
+        let limits = options.limits
+        incoming = BufferBudget(
+            bytes: options.bufferBytes / 2,
+            reserve: Command.filterFactor * limits.commandBytes
+        )
+        outgoing = BufferBudget(
+            bytes: options.bufferBytes / 2,
+            reserve: options.replyBytes + 2 * limits.argumentBytes
+                + Command.filterFactor * min(limits.commandBytes, limits.arguments * 140)
+        )
         contexts = Dictionary(
-            uniqueKeysWithValues: group.makeIterator().map { loop in
-                (ObjectIdentifier(loop), LoopContext(loop, store: store))
+            uniqueKeysWithValues: group.makeIterator().map { [opened] in (ObjectIdentifier($0), LoopContext($0, opened))
             }
         )
         readers = NIOThreadPool(numberOfThreads: max(options.readers, 1))
@@ -43,88 +50,43 @@ final class ServerCore: Sendable {
         return context
     }
 
-    /// Takes a connection in and numbers it; nil where there are too many, or the server is stopping.
-    func register(_ channel: any Channel) -> Int64? {
-        let number = connections.withLock { connections -> Int64? in
-            guard !connections.isStopping, connections.open.count < options.maximumConnections else { return nil }
-            defer { connections.next += 1 }
-            connections.open[connections.next] = channel
-            return connections.next
+    var loops: [LoopContext] { Array(contexts.values) }
+
+    // MARK: The store
+
+    /// The store, for commands that were let through because there is one.
+    var store: EventStore {
+        guard let store = opened.store else {
+            preconditionFailure("no query is begun before there is a store")
         }
-        guard let number else { return nil }
-        channel.closeFuture.whenComplete { _ in
-            self.connections.withLock { $0.open[number] = nil }
-        }
-        return number
+        return store
     }
 
-    /// The open connections; none will be added from now on.
-    func stopRegistering() -> [any Channel] {
-        connections.withLock { connections in
-            connections.isStopping = true
-            return Array(connections.open.values)
-        }
+    func serve(_ store: EventStore) { opened.set(store) }
+
+    func recovering(_ fraction: Double) {
+        recovered.store(Int(min(max(fraction, 0), 1) * 1000), ordering: .relaxed)
     }
 
-    /// The answer of EV.INFO, in the form of Redis' INFO.
-    var info: String {
-        let info = store.info
-        let lag = info.projections.map(\.lag).max() ?? 0
-        let damaged = info.damage.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
-        let log = info.log
-        let sections: [(String, [(String, String)])] = [
-            (
-                "Server",
-                [
-                    ("redis_version", "7.0.0"), ("version", Self.version), ("store_uuid", info.storeUUID),
-                    ("uptime_seconds", "\((NIODeadline.now() - started).nanoseconds / 1_000_000_000)"),
-                ]
-            ),
-            (
-                "Store",
-                [
-                    ("state", info.state.rawValue), ("loading", "0"), ("first_id", "\(info.firstID)"),
-                    ("last_id", "\(info.lastID)"), ("damaged", damaged),
-                    ("appends", info.state == .failed ? "failed" : info.isFull ? "nospace" : "ok"),
-                ]
-            ),
-            (
-                "Log",
-                [
-                    ("segments_sealed", "\(log.sealedSegments)"), ("segments_raw", "\(log.rawSegments)"),
-                    ("log_bytes", "\(log.sealedBytes)"), ("record_bytes", "\(log.recordBytes)"),
-                    ("seal_backlog_bytes", "\(log.backlogBytes)"),
-                ]
-            ),
-            (
-                "Disk",
-                [
-                    ("disk_free_bytes", "\(info.freeBytes)"), ("disk_keep_free_bytes", "\(info.keepFreeBytes)"),
-                    ("disk_reserve_bytes", "\(info.reserveBytes)"), ("scrub_passes", "\(info.scrub.passes)"),
-                    ("scrub_bytes", "\(info.scrub.bytes)"), ("scrub_problems", "\(info.scrub.problems)"),
-                    ("scrub_last_pass", info.scrub.lastPass?.description ?? ""),
-                ]
-            ),
-            (
-                "Readers",
-                [
-                    ("connections", "\(connections.withLock(\.open.count))"),
-                    ("subscriptions", "\(info.subscriptions)"), ("projections", "\(info.projections.count)"),
-                    ("projection_lag", "\(lag)"),
-                ]
-            ),
-            (
-                "Limits",
-                [
-                    ("limit_event_bytes", "\(store.options.limits.eventBytes)"),
-                    ("limit_command_bytes", "\(options.limits.commandBytes)"),
-                    ("limit_arguments", "\(options.limits.arguments)"),
-                    ("limit_connections", "\(options.maximumConnections)"),
-                ]
-            ),
-        ]
-        return sections.map { name, entries in
-            "# \(name)\r\n" + entries.map { "\($0):\($1)\r\n" }.joined()
-        }.joined(separator: "\r\n")
+    var loadedPercent: Int { recovered.load(ordering: .relaxed) / 10 }
+
+    var loadingError: StoreError {
+        StoreError(.loading, "\(loadedPercent) % of the recovery is done; the store opens when all is, try again then")
     }
+
+    // MARK: Sizes
+
+    /// What one event may take in an answer.
+    var eventBytes: Int { options.limits.argumentBytes + (64 << 10) }
+    /// Events of the greatest size that make the longest answer of EV.READ.
+    var replyEvents: Int { options.replyBytes / eventBytes + 1 }
+}
+
+/// The store, once it has been opened.
+final class OpenedStore: Sendable {
+    private let opened = Mutex<EventStore?>(nil)
+
+    var store: EventStore? { opened.withLock { $0 } }
+
+    func set(_ store: EventStore) { opened.withLock { $0 = store } }
 }

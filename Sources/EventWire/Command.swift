@@ -56,6 +56,7 @@ package struct StateRequest: Hashable, Sendable {
     package var reducer: String
     package var at: Timestamp?
     package var asOf: AsOf?
+    package var skipsDamage: Bool
 }
 
 package struct FoldRequest: Hashable, Sendable {

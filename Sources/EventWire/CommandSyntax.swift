@@ -61,7 +61,7 @@ extension [CommandArgument] {
     fileprivate static let filter: [CommandArgument] =
         alternatives + [
             .option("AFTER", "id", .integer), .option("BEFORE", "id", .integer), .option("SINCE", "time"),
-            .option("UNTIL", "time"), .option("ASOF", "id|time"),
+            .option("UNTIL", "time"), .option("ASOF", "id|time"), .flag("SKIPDAMAGE"),
         ]
 
     fileprivate static let moment: [CommandArgument] = [.option("AT", "time"), .option("ASOF", "id|time")]
@@ -104,7 +104,9 @@ extension CommandName {
         case .state:
             (
                 "Folds the events of one aggregate into its state, at any moment.",
-                [.value("aggregate"), CommandArgument(name: "name", token: "REDUCER")] + .moment
+                [.value("aggregate"), CommandArgument(name: "name", token: "REDUCER")] + .moment + [
+                    .flag("SKIPDAMAGE")
+                ]
             )
         case .fold: ("Folds the events that match a filter.", .source + .filter)
         case .projections: ("Lists the projections with position, lag and health.", [])

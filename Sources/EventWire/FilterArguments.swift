@@ -10,6 +10,7 @@ extension Filter {
         if let since { words += ["SINCE", since.description] }
         if let until { words += ["UNTIL", until.description] }
         if let asOf { words += ["ASOF", asOf.argument] }
+        if skipsDamage { words.append("SKIPDAMAGE") }
         return words
     }
 }

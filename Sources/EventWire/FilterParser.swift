@@ -34,12 +34,13 @@ struct AlternativesParser {
     }
 }
 
-/// Alternatives and `AFTER id`, `BEFORE id`, `SINCE time`, `UNTIL time`, `ASOF id|time`.
+/// Alternatives and `AFTER id`, `BEFORE id`, `SINCE time`, `UNTIL time`, `ASOF id|time`, `SKIPDAMAGE`.
 struct FilterParser {
-    static let keywords = "CATEGORY, AGGREGATE, TYPE, TAG, OR, AFTER, BEFORE, SINCE, UNTIL, ASOF"
+    static let keywords = "CATEGORY, AGGREGATE, TYPE, TAG, OR, AFTER, BEFORE, SINCE, UNTIL, ASOF, SKIPDAMAGE"
 
     private var alternatives = AlternativesParser()
     private var filter = Filter()
+    private var skipsDamage: Bool?
 
     /// Takes the value of a keyword that belongs to a filter; false where it does not.
     mutating func take(_ keyword: String, _ cursor: inout ArgumentCursor) throws(StoreError) -> Bool {
@@ -49,6 +50,7 @@ struct FilterParser {
         case "SINCE": try cursor.set(&filter.since, cursor.time(), "SINCE")
         case "UNTIL": try cursor.set(&filter.until, cursor.time(), "UNTIL")
         case "ASOF": try cursor.set(&filter.asOf, cursor.asOf(), "ASOF")
+        case "SKIPDAMAGE": try cursor.set(&skipsDamage, true, "SKIPDAMAGE")
         default: return try alternatives.take(keyword, &cursor)
         }
         return true
@@ -56,6 +58,7 @@ struct FilterParser {
 
     mutating func finish(_ cursor: ArgumentCursor) throws(StoreError) -> Filter {
         filter.alternatives = try alternatives.finish(cursor)
+        filter.skipsDamage = skipsDamage ?? false
         return filter
     }
 }

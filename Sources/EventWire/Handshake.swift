@@ -20,9 +20,15 @@ package struct Handshake: Sendable {
         replies.simple("RESET")
     }
 
-    package mutating func answer(_ command: ConnectionCommand, _ replies: inout ReplyEncoder) {
+    /// While the store is being recovered, `loading` is the percentage that has been: HELLO tells it, so that a client
+    /// knows to wait.
+    package mutating func answer(
+        _ command: ConnectionCommand,
+        loading: Int? = nil,
+        _ replies: inout ReplyEncoder
+    ) {
         switch command {
-        case .hello(let hello): greet(hello, &replies)
+        case .hello(let hello): greet(hello, loading, &replies)
         case .ping(nil): replies.simple("PONG")
         case .ping(let message?), .echo(let message): replies.bulk(message)
         case .auth(let credentials):
@@ -35,7 +41,7 @@ package struct Handshake: Sendable {
         }
     }
 
-    private mutating func greet(_ hello: ConnectionCommand.Hello, _ replies: inout ReplyEncoder) {
+    private mutating func greet(_ hello: ConnectionCommand.Hello, _ loading: Int?, _ replies: inout ReplyEncoder) {
         var version = replies.version
         if let asked = hello.version {
             guard let known = RESPVersion(rawValue: asked) else {
@@ -48,7 +54,7 @@ package struct Handshake: Sendable {
         }
         clientName = hello.clientName ?? clientName
         replies.version = version
-        replies.map(7)
+        replies.map(loading == nil ? 7 : 8)
         replies.bulk("server")
         replies.bulk("evstore")
         replies.bulk("version")
@@ -63,6 +69,10 @@ package struct Handshake: Sendable {
         replies.bulk("master")
         replies.bulk("modules")
         replies.array(0)
+        if let loading {
+            replies.bulk("loading")
+            replies.integer(Int64(loading))
+        }
     }
 
     /// There are no passwords: who may connect is decided by the permissions of the socket. As in Redis without one,

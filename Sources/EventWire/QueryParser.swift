@@ -49,14 +49,14 @@ extension StateRequest {
         aggregateID = try cursor.name("aggregate")
         try cursor.require(keyword: "REDUCER")
         reducer = try cursor.name("reducer")
-        (at, asOf) = try cursor.moment()
+        (at, asOf, skipsDamage) = try cursor.moment(maySkipDamage: true)
     }
 }
 
 extension ProjectionRequest {
     init(_ cursor: inout ArgumentCursor) throws(StoreError) {
         name = try cursor.name("projection")
-        (at, asOf) = try cursor.moment()
+        (at, asOf, _) = try cursor.moment(maySkipDamage: false)
     }
 }
 
@@ -93,17 +93,21 @@ extension SubscribeRequest {
 }
 
 extension ArgumentCursor {
-    /// `[AT time] [ASOF id|time]`, to the end of the command.
-    fileprivate mutating func moment() throws(StoreError) -> (at: Timestamp?, asOf: AsOf?) {
+    /// `[AT time] [ASOF id|time] [SKIPDAMAGE]`, to the end of the command.
+    fileprivate mutating func moment(
+        maySkipDamage: Bool
+    ) throws(StoreError) -> (at: Timestamp?, asOf: AsOf?, skipsDamage: Bool) {
         var at: Timestamp?
         var asOf: AsOf?
+        var skipsDamage: Bool?
         while let keyword = keyword() {
             switch keyword {
             case "AT": try set(&at, time(), "AT")
             case "ASOF": try set(&asOf, self.asOf(), "ASOF")
-            default: throw unexpected("AT or ASOF")
+            case "SKIPDAMAGE" where maySkipDamage: try set(&skipsDamage, true, "SKIPDAMAGE")
+            default: throw unexpected(maySkipDamage ? "AT, ASOF or SKIPDAMAGE" : "AT or ASOF")
             }
         }
-        return (at, asOf)
+        return (at, asOf, skipsDamage ?? false)
     }
 }

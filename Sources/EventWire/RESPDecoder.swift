@@ -18,6 +18,9 @@ package enum DecodedCommand {
 /// Each call passes every byte that no call has consumed yet, so the caller keeps an incomplete command together and
 /// the decoder remembers how far it has read. Nothing is copied and nothing is allocated per argument.
 package struct RESPDecoder: ~Copyable {
+    /// Arguments whose places are remembered without asking for memory for each command.
+    private static let keptArguments = 256
+
     private let limits: WireLimits
     /// How far the first, incomplete command has been read.
     private var position = 0
@@ -35,6 +38,11 @@ package struct RESPDecoder: ~Copyable {
 
     package init(limits: WireLimits = WireLimits()) {
         self.limits = limits
+    }
+
+    /// Bytes of memory that the command which is arriving takes here, beside the bytes that it arrives in.
+    package var memoryBytes: Int {
+        ranges.capacity <= Self.keptArguments ? 0 : ranges.capacity * MemoryLayout<Range<Int>>.stride
     }
 
     /// Once it has thrown there is no way on: it throws the same again.
@@ -57,7 +65,10 @@ package struct RESPDecoder: ~Copyable {
                 if count > 0 { try begin(arguments: count) }
             } else {
                 guard try readLine(bytes) else { return incomplete() }
-                if !ranges.isEmpty { return finish(bytes) }
+                if !ranges.isEmpty {
+                    try admitLine()
+                    return finish(bytes)
+                }
             }
         }
         while let pending = pendingArguments, pending > 0 {
@@ -72,9 +83,19 @@ package struct RESPDecoder: ~Copyable {
         pendingArguments = count
         commandBytes = 0
         ranges.removeAll(keepingCapacity: true)
-        if count > limits.arguments {
-            refusal = StoreError(.tooBig, "command has \(count) arguments; expected at most \(limits.arguments)")
-        }
+        admit(arguments: count)
+    }
+
+    /// Holds a typed line to the limits of any command.
+    private mutating func admitLine() throws(WireError) {
+        commandBytes = 0
+        admit(arguments: ranges.count)
+        for range in ranges { try admit(argumentBytes: range.count) }
+    }
+
+    private mutating func admit(arguments count: Int) {
+        guard count > limits.arguments else { return }
+        refusal = StoreError(.tooBig, "command has \(count) arguments; expected at most \(limits.arguments)")
     }
 
     /// Reads one argument; false where it is not all there.
@@ -151,6 +172,7 @@ package struct RESPDecoder: ~Copyable {
         // What is being skipped, and what is empty, is consumed as it comes; a command stays whole in the caller's
         // buffer until its end is there.
         guard refusal != nil || pendingArguments == nil else { return .incomplete(consumed: 0) }
+        if ranges.capacity > Self.keptArguments { ranges = [] }
         let consumed = position
         position = 0
         scanned = max(0, scanned - consumed)

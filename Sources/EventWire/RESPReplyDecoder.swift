@@ -108,7 +108,7 @@ package struct RESPReplyDecoder: ~Copyable {
             return nil
         }
         guard end + 1 < bytes.count else { return nil }
-        guard bytes[end + 1] == UInt8(ascii: "\n") else { throw .protocolBroken("expected CRLF") }
+        guard end > start, bytes[end + 1] == UInt8(ascii: "\n") else { throw .protocolBroken("expected CRLF") }
         return end
     }
 

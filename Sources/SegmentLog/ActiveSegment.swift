@@ -1,6 +1,7 @@
 // Owns: making a spare file the active segment, in two halves: what can fail without consequence, and what cannot.
 
 internal import Disk
+import Glibc
 
 /// Makes raw segments out of spare files. A value; used by the writer, and by recovery before there is one.
 struct ActiveSegmentMaker: Sendable {
@@ -43,6 +44,10 @@ struct ActiveSegmentMaker: Sendable {
             let clean = [UInt8](repeating: 0, count: FrameHeader.bytes)
             try file.write(marker.encoded(identity) + clean, at: marker.offset)
             try file.sync()
+            // The only other copy may be replaced by this one: it is looked at on the medium before.
+            file.forget(at: moved.offset, count: marker.end - moved.offset)
+            let written = try file.bytes(at: moved.offset, count: FrameHeader.bytes + body.count)
+            guard written == moved.encoded(identity) + body else { throw DiskError(.read, path: file.path, errno: EIO) }
             prepared.table.add(frame: moved, body: body)
             prepared.tail = marker.end
         }
@@ -68,7 +73,8 @@ struct ActiveSegmentMaker: Sendable {
             try file.sync()
             try fill(file, header.identity, &prepared)
         } catch {
-            if error.isNoSpace { spares.giveBack(spare) }
+            // A file that cannot be written is no spare for the next try either.
+            if error.isNoSpace { spares.giveBack(spare) } else { try? disk.remove(spare) }
             throw .disk(error)
         }
         return prepared

@@ -18,6 +18,15 @@ package final class Block: Sendable {
         self.entries = entries
     }
 
+    /// Whether an index says of the block what is so.
+    func isDescribed(by summary: BlockSummary) -> Bool {
+        let times = entries.lazy.map(\.time)
+        return entries.count == summary.recordCount && entries.first?.id == summary.firstID
+            && entries.last?.id == summary.lastID && times.min() == summary.minimumTime
+            && times.max() == summary.maximumTime && entries.first?.recordedAt == summary.firstRecordedAt
+            && entries.last?.recordedAt == summary.lastRecordedAt
+    }
+
     /// What the block costs in memory, for the cache's budget.
     var memoryBytes: Int {
         bytes.capacity + entries.capacity * MemoryLayout<Entry>.stride

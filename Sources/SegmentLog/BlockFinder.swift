@@ -21,7 +21,10 @@ enum BlockFinder {
                 continue
             }
             position = block.end
-            guard block.kind == .records else { continue }
+            // A block that does not follow on was put there by somebody.
+            guard block.kind == .records, block.firstID >= header.base,
+                table.entries.last.map({ $0.summary.lastID < block.firstID }) ?? true
+            else { continue }
             var records: Block?
             if window.holds(block.end - place, at: place) {
                 records = try window.with(at: place, count: block.end - place) { bytes in

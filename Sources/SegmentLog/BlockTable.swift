@@ -46,7 +46,9 @@ struct BlockTable: Sendable {
 
     init() {}
 
-    init?(_ bytes: [UInt8]) {
+    /// Reads the table of a segment; nil where it does not describe one as its footer does: blocks in the order of their
+    /// ids, one behind the other in the file, with as many records.
+    init?(_ bytes: [UInt8], of footer: SealedFooter) {
         guard bytes.count.isMultiple(of: Self.entryBytes) else { return nil }
         bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(buffer)
@@ -70,5 +72,26 @@ struct BlockTable: Sendable {
                 )
             }
         }
+        guard entries.allSatisfy({ $0.isPossible(in: footer) }),
+            zip(entries, entries.dropFirst()).allSatisfy({
+                $0.end <= $1.offset && $0.summary.lastID < $1.summary.firstID
+            }),
+            recordCount == footer.recordCount
+        else { return nil }
+    }
+}
+
+extension BlockTable.Entry {
+    fileprivate var reference: SealedFooter.Reference {
+        SealedFooter.Reference(offset: offset, streamBytes: streamBytes, rawBytes: rawBytes)
+    }
+
+    fileprivate var end: FileOffset {
+        offset + SealedBlockHeader.bytes + Int(streamBytes)
+    }
+
+    fileprivate func isPossible(in footer: SealedFooter) -> Bool {
+        reference.lies(within: footer.fileBytes) && summary.firstID >= footer.firstCovered
+            && summary.firstID <= summary.lastID && summary.lastID <= footer.lastCovered
     }
 }

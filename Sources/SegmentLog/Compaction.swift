@@ -57,26 +57,21 @@ extension SegmentLog {
     /// after what has been finished.
     package func compact(_ policy: CompactionPolicy, pace: () -> Bool = { true }) throws(LogError) -> CompactionReport {
         try maintenance.withLock { _ throws(LogError) in
-            // The last segment is the active one, or, where there was no room to begin it, will be followed by it.
-            let sealed = view.segments.dropLast().map { $0 as? SealedSegment }
             var report = CompactionReport()
-            report.segmentsBefore = sealed.compactMap(\.self).count
-            report.bytesBefore = sealed.compactMap { $0?.footer.fileBytes }.reduce(0, +)
+            let before = view.segments.dropLast().compactMap { $0 as? SealedSegment }.map(\.footer.fileBytes)
+            report.segmentsBefore = before.count
+            report.bytesBefore = before.reduce(0, +)
             var failure: LogError?
-            // Runs lie between raw segments, and keep clear of what cannot be read whole.
-            for run in sealed.split(whereSeparator: {
-                $0.map { !$0.hasFooter || isDamaged($0) || isSpoiled($0.header) } ?? true
-            }) {
-                let segments = run.compactMap(\.self)
-                let sizes = segments.map(\.footer.recordBytes)
-                for range in policy.runs(sizes, limit: UInt64(options.compactedBytes)) {
-                    do throws(LogError) {
-                        guard try merge(Array(segments[range]), pace: pace) else { break }
-                    } catch {
-                        // What turned out damaged is in the register, and the next run keeps clear of it.
-                        guard case .corrupt = error else { throw error }
-                        failure = failure ?? error
-                    }
+            var position = RecordID.zero
+            // Looked for one by one: a segment that somebody holds keeps its space though its file has been removed.
+            while let inputs = nextRun(policy, from: position) {
+                position = inputs[inputs.count - 1].footer.lastCovered.next
+                do throws(LogError) {
+                    guard try merge(inputs, pace: pace) else { break }
+                } catch {
+                    // What turned out damaged is in the register, and the next run keeps clear of it.
+                    guard case .corrupt = error else { throw error }
+                    failure = failure ?? error
                 }
             }
             if let failure { throw failure }
@@ -85,6 +80,33 @@ extension SegmentLog {
             report.bytesAfter = after.map(\.footer.fileBytes).reduce(0, +)
             return report
         }
+    }
+
+    /// The first segments, from those that begin at `position` on, that the policy merges into one.
+    private func nextRun(_ policy: CompactionPolicy, from position: RecordID) -> [SealedSegment]? {
+        // The last segment is the active one, or, where there was no room to begin it, will be followed by it.
+        let sealed = view.segments.dropLast().filter { $0.base >= position }.map { $0 as? SealedSegment }
+        // Runs lie between raw segments, and keep clear of what cannot be read whole.
+        let whole = sealed.split { $0.map { !$0.hasFooter || isDamaged($0) || isSpoiled($0.header) } ?? true }
+        for segments in whole.flatMap({ contiguous($0.compactMap(\.self)) }) {
+            let runs = policy.runs(segments.map(\.footer.recordBytes), limit: UInt64(options.compactedBytes))
+            if let first = runs.first { return Array(segments[first]) }
+        }
+        return nil
+    }
+
+    /// Cuts a run where the disk did not give back a segment in between: a merged one would answer for its ids, and its
+    /// file would be removed.
+    private func contiguous(_ segments: [SealedSegment]) -> [[SealedSegment]] {
+        var runs: [[SealedSegment]] = []
+        for segment in segments {
+            if let last = runs.last?.last, last.footer.lastCovered.next == segment.footer.firstCovered {
+                runs[runs.count - 1].append(segment)
+            } else {
+                runs.append([segment])
+            }
+        }
+        return runs
     }
 
     private func isDamaged(_ segment: SealedSegment) -> Bool {

@@ -26,9 +26,9 @@ package final class DamageRegister: Sendable {
         self.report = report
     }
 
-    /// The damaged ids, in the fewest ranges, in order.
-    package var ids: [ClosedRange<RecordID>] {
-        RecordRanges.merged(entries.withLock { $0.values.map(\.ids) })
+    /// The damaged ids of these segments.
+    package func ids(of segments: Set<UniqueID>) -> [ClosedRange<RecordID>] {
+        entries.withLock { entries in entries.filter { segments.contains($0.key.segment) }.map(\.value.ids) }
     }
 
     /// What is known against a block; nil where nothing is.
@@ -50,20 +50,5 @@ package final class DamageRegister: Sendable {
     /// Takes a block out that can be read after all.
     func clear(_ place: Place) {
         entries.withLock { _ = $0.removeValue(forKey: place) }
-    }
-}
-
-package enum RecordRanges {
-    /// The same ids in the fewest ranges, in order.
-    package static func merged(_ ranges: [ClosedRange<RecordID>]) -> [ClosedRange<RecordID>] {
-        var merged: [ClosedRange<RecordID>] = []
-        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-            if let last = merged.last, range.lowerBound <= last.upperBound.next {
-                merged[merged.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
-            } else {
-                merged.append(range)
-            }
-        }
-        return merged
     }
 }

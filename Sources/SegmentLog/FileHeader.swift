@@ -31,8 +31,8 @@ package struct SegmentIdentity: Hashable, Sendable {
     }
 }
 
-struct FileHeader: Equatable {
-    enum Kind: String, CaseIterable {
+package struct FileHeader: Equatable {
+    package enum Kind: String, CaseIterable {
         case raw = "EVRAWSEG"
         case sealed = "EVSEALED"
     }
@@ -45,6 +45,12 @@ struct FileHeader: Equatable {
     let kind: Kind
     let identity: SegmentIdentity
     let base: RecordID
+
+    package init(kind: Kind, identity: SegmentIdentity, base: RecordID) {
+        self.kind = kind
+        self.identity = identity
+        self.base = base
+    }
 
     func encoded() -> [UInt8] {
         var bytes = Array(kind.rawValue.utf8)
@@ -86,6 +92,9 @@ struct FileHeader: Equatable {
             segment: UniqueID(bytes: Array(bytes[32..<48]))
         )
         try check(version: version, features: features, store: identity.store, is: store, path: file.path)
+        guard base > 0, base <= RecordID.greatest.rawValue else {
+            throw .unreadable(path: file.path, reason: "no segment begins with record \(base)")
+        }
         return FileHeader(kind: kind, identity: identity, base: RecordID(base))
     }
 

@@ -5,7 +5,7 @@ import Glibc
 
 /// A file that is not growing, seen through a buffer of a megabyte.
 struct FileWindow {
-    private static let bytes = 1 << 20
+    static let bytes = 1 << 20
 
     let size: UInt64
     private let file: any DiskFile
@@ -43,6 +43,24 @@ struct FileWindow {
         return buffer.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[first..<first + count])) }
     }
 
+    /// The CRC-32 of `count` bytes, which are read in pieces; all lie within the file.
+    mutating func checksum(at offset: FileOffset, count: Int) throws(LogError) -> UInt32 {
+        var crc: UInt32 = 0
+        var done = 0
+        while done < count {
+            let piece = min(count - done, Self.bytes)
+            crc = try with(at: offset + done, count: piece) { Checksum.crc32($0, from: crc) }
+            done += piece
+        }
+        return crc
+    }
+
+    /// How many bytes from `offset` on can be looked at without a read; nil where that would be too few to find anything.
+    private func shown(from offset: FileOffset) -> Int? {
+        let end = start + buffer.count
+        return offset >= start && offset + 4 <= end ? end - offset : nil
+    }
+
     /// The first place from `offset` on, at a multiple of `alignment`, where the four bytes of `magic` stand.
     mutating func find(
         _ magic: UInt32,
@@ -51,7 +69,7 @@ struct FileWindow {
     ) throws(LogError) -> FileOffset? {
         var position = offset
         while holds(4, at: position) {
-            let count = min(Self.bytes, Int(size - position.rawValue))
+            let count = min(shown(from: position) ?? Self.bytes, Int(size - position.rawValue))
             let match = try with(at: position, count: count) { bytes -> Int? in
                 var start = 0
                 while start + 4 <= bytes.count,

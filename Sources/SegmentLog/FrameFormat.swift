@@ -26,6 +26,8 @@ struct FrameHeader: Equatable {
     static let magic: UInt32 = 0x4D41_5246
     /// Where the first frame of a file begins: header and copy have pages of their own, which are never written again.
     static let firstOffset = FileOffset(8192)
+    /// No raw segment is longer: the places of its records are counted in 32 bits.
+    static let maximumEnd = FileOffset(1 << 32 - 1)
 
     let offset: FileOffset
     let durableOffset: FileOffset
@@ -60,6 +62,21 @@ struct FrameHeader: Equatable {
 
     static func aligned(_ offset: FileOffset) -> FileOffset {
         FileOffset((offset.rawValue + UInt64(alignment - 1)) & ~UInt64(alignment - 1))
+    }
+
+    /// Whether these bytes are the whole body of the frame: all its records, each whole, in their order.
+    func describes(_ body: [UInt8]) -> Bool {
+        body.withUnsafeBytes { body in
+            var rest = body
+            var id = firstID
+            var crc: UInt32 = 0
+            while let record = RawRecord(rest), record.id == id {
+                crc = Checksum.crc32(UnsafeRawBufferPointer(rebasing: rest[..<4]), from: crc)
+                id = id.next
+                rest = UnsafeRawBufferPointer(rebasing: rest[record.bytes...])
+            }
+            return rest.isEmpty && id == nextID && crc == bodyCRC
+        }
     }
 
     func encoded(_ identity: SegmentIdentity) -> [UInt8] {
@@ -97,6 +114,7 @@ struct FrameHeader: Equatable {
             bodyBytes: bytes.littleEndian(at: 44),
             bodyCRC: bytes.littleEndian(at: 48)
         )
+        guard firstID > .zero, firstID <= .greatest, durableOffset <= offset, end <= Self.maximumEnd else { return nil }
     }
 
     init(

@@ -53,7 +53,8 @@ struct KeyEntry: Sendable {
 }
 
 enum KeyPage {
-    /// Visits the entries of a page in order until `visit` returns false; false where the page is malformed.
+    /// Visits the entries of a page in order until `visit` returns false; false where the page is malformed: a length that
+    /// runs past the end, keys that do not ascend, blocks that do not or that the segment does not have.
     static func forEach(
         _ page: [UInt8],
         blockCount: Int,
@@ -66,28 +67,45 @@ enum KeyPage {
                 let shared = reader.varint()
                 let suffix = reader.take(reader.count())
                 guard !reader.failed, shared <= UInt64(key.count) else { return false }
+                let previous = key
                 key.removeSubrange(Int(shared)...)
                 key.append(contentsOf: suffix)
+                guard previous.lexicographicallyPrecedes(key) else { return false }
                 let records = reader.varint()
                 let listed = reader.varint()
                 guard !reader.failed, listed <= UInt64(blockCount) else { return false }
-                var list = reader
-                for _ in 0..<listed { _ = reader.varint() }
-                guard !reader.failed else { return false }
+                let list = reader
+                guard skipBlocks(listed, of: blockCount, &reader) else { return false }
                 let goOn = visit(key) {
-                    guard listed > 0 else {
-                        return KeyEntry(recordCount: Int(clamping: records), blocks: Array(0..<UInt32(blockCount)))
-                    }
-                    var block: UInt64 = 0
-                    let blocks = (0..<listed).compactMap { _ -> UInt32? in
-                        block &+= list.varint()
-                        return block < blockCount ? UInt32(block) : nil
-                    }
-                    return KeyEntry(recordCount: Int(clamping: records), blocks: blocks)
+                    KeyEntry(
+                        recordCount: Int(clamping: records),
+                        blocks: listed == 0 ? Array(0..<UInt32(blockCount)) : blocks(listed, list)
+                    )
                 }
                 if !goOn { return true }
             }
             return true
+        }
+    }
+
+    /// False where the blocks of a key do not ascend, or are not the segment's.
+    private static func skipBlocks(_ listed: UInt64, of blockCount: Int, _ reader: inout ByteReader) -> Bool {
+        var next: UInt64 = 0
+        for position in 0..<listed {
+            let step = reader.varint()
+            guard !reader.failed, step <= UInt64(blockCount), step > 0 || position == 0 else { return false }
+            next += step
+            guard next < blockCount else { return false }
+        }
+        return true
+    }
+
+    private static func blocks(_ listed: UInt64, _ list: ByteReader) -> [UInt32] {
+        var list = list
+        var block: UInt32 = 0
+        return (0..<listed).map { _ in
+            block += UInt32(list.varint())
+            return block
         }
     }
 }
@@ -103,7 +121,8 @@ struct KeyDirectory: Sendable {
 
     init() {}
 
-    init?(_ bytes: [UInt8]) {
+    /// Reads the directory of a segment; nil where it is malformed, names pages beyond the file, or is not in order.
+    init?(_ bytes: [UInt8], of footer: SealedFooter) {
         let complete = bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(buffer)
             while reader.remaining > 0 {
@@ -127,7 +146,9 @@ struct KeyDirectory: Sendable {
             }
             return true
         }
-        guard complete else { return nil }
+        guard complete, pages.allSatisfy({ $0.reference.lies(within: footer.fileBytes) }),
+            zip(pages, pages.dropFirst()).allSatisfy({ $0.firstKey.lexicographicallyPrecedes($1.firstKey) })
+        else { return nil }
     }
 
     func encoded() -> [UInt8] {

@@ -21,15 +21,23 @@ package struct LogDirectory: Sendable {
     static let sealedSuffix = ".segment"
     static let spareSuffix = ".spare"
     static let temporarySuffix = ".tmp"
+    static let tornSuffix = ".torn"
 
     func active(_ base: RecordID) -> String { "\(log)/\(Self.digits(base))\(Self.activeSuffix)" }
     func sealed(_ base: RecordID) -> String { "\(log)/\(Self.digits(base))\(Self.sealedSuffix)" }
     func spare(_ number: Int) -> String { "\(log)/\(Self.digits(RecordID(UInt64(number))))\(Self.spareSuffix)" }
 
-    /// The base in a file's name; nil where the name has another form.
+    /// The part of a path that lies within the data directory.
+    package func name(of path: String) -> String {
+        path.hasPrefix(data + "/") ? String(path.dropFirst(data.utf8.count + 1)) : path
+    }
+
+    /// The base in a file's name; nil where the name has another form, or no log comes that far.
     static func base(of name: String, suffix: String) -> RecordID? {
         guard name.hasSuffix(suffix), name.utf8.count == 20 + suffix.utf8.count else { return nil }
-        return UInt64(name.dropLast(suffix.count)).map { RecordID($0) }
+        guard let number = UInt64(name.dropLast(suffix.count)) else { return nil }
+        let base = RecordID(number)
+        return base > .zero && base <= .greatest ? base : nil
     }
 
     private static func digits(_ id: RecordID) -> String {

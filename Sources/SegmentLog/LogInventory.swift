@@ -133,7 +133,9 @@ struct LogInventory {
     ) throws(LogError) {
         let path = directory.sealed(base)
         if let wider = sealed.last, base <= wider.footer.lastCovered {
-            if wider.hasFooter { leftovers.append(path) }
+            guard wider.hasFooter else { return }
+            let file = try onDisk { () throws(DiskError) in try disk.open(path, .read) }
+            try discard(path, base, [try FileHeader.read(file, kind: .sealed, store: store)], to: \.leftovers)
             return
         }
         let file = try onDisk { () throws(DiskError) in try disk.open(path, .read) }
@@ -155,6 +157,22 @@ struct LogInventory {
         if hasRaw && !segment.hasFooter { unreadable.append(path) } else { sealed.append(segment) }
     }
 
+    /// A file whose name says that it is not needed any more is given up only if its header says the same.
+    private mutating func discard(
+        _ path: String,
+        _ base: RecordID,
+        _ headers: [FileHeader?],
+        to list: WritableKeyPath<LogInventory, [String]>
+    ) throws(LogError) {
+        if let header = headers.compactMap(\.self).first {
+            try requireName(of: path, base, toBe: header.base)
+            self[keyPath: list].append(path)
+        } else {
+            report.notes.append("the header of \(path) is damaged")
+            unreadable.append(path)
+        }
+    }
+
     /// Returns the size of a file that cannot be read.
     private mutating func inspectRaw(
         _ base: RecordID,
@@ -163,32 +181,55 @@ struct LogInventory {
     ) throws(LogError) -> UInt64? {
         let path = directory.active(base)
         if sealed.contains(where: { $0.footer.firstCovered <= base && base <= $0.footer.lastCovered }) {
-            sealedRaw.append(path)
+            let file = try onDisk { () throws(DiskError) in try disk.open(path, .read) }
+            try discard(path, base, try rawHeaders(of: file, base), to: \.sealedRaw)
             return nil
         }
         let file = try onDisk { () throws(DiskError) in try disk.open(path, access) }
         let size = try onDisk { () throws(DiskError) in try file.size() }
-        let first = try FileHeader.read(file, kind: .raw, store: store)
-        if first == nil { report.notes.append("the header of \(path) is damaged") }
-        let copy = try FileHeader.read(file, at: FileHeader.copyOffset, kind: .raw, store: store)
-        guard let header = first ?? copy else {
+        let headers = try rawHeaders(of: file, base)
+        guard var header = headers.first else {
             unreadable.append(path)
             return size
         }
-        try requireName(of: path, base, toBe: header.base)
-        let outcome = try TailScanner.scan(file, header: header, nextBase: nextBase, progress: progress)
+        var outcome = try TailScanner.scan(file, header: header, nextBase: nextBase, progress: progress)
+        if headers.count == 2 {
+            let other = try TailScanner.scan(file, header: headers[1], nextBase: nextBase)
+            if other.end > outcome.end { (header, outcome) = (headers[1], other) }
+        }
         for offset in outcome.damagedHeaders {
             report.notes.append("the header of the frame at offset \(offset) of \(path) is damaged")
         }
-        let segment = RawSegment(
-            file: file,
-            header: header,
-            register: register,
-            table: outcome.table,
-            damage: outcome.damage
-        )
+        let segment = RawSegment(file: file, header: header, register: register, found: outcome)
         raw.append(Raw(segment: segment, outcome: outcome, fileBytes: size))
         return nil
+    }
+
+    /// The header of a raw file, and its copy where that is another: a write that went astray has left one of them as it
+    /// was in a former life of the file, and only the frames can tell which. One that does not belong here at all is
+    /// passed over where the other does.
+    private mutating func rawHeaders(of file: any DiskFile, _ base: RecordID) throws(LogError) -> [FileHeader] {
+        var headers: [FileHeader] = []
+        var refusal: LogError?
+        for offset in [FileOffset(0), FileHeader.copyOffset] {
+            do throws(LogError) {
+                guard let header = try FileHeader.read(file, at: offset, kind: .raw, store: store) else {
+                    report.notes.append("the header of \(file.path) at offset \(offset) is damaged")
+                    continue
+                }
+                try requireName(of: file.path, base, toBe: header.base)
+                if headers != [header] { headers.append(header) }
+            } catch {
+                guard case .unreadable = error else { throw error }
+                refusal = error
+            }
+        }
+        if let refusal {
+            guard !headers.isEmpty else { throw refusal }
+            report.notes.append("\(refusal)")
+        }
+        if headers.count == 2 { report.notes.append("the headers of \(file.path) differ") }
+        return headers
     }
 
     private func requireName(of path: String, _ name: RecordID, toBe base: RecordID) throws(LogError) {

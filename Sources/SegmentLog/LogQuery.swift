@@ -45,6 +45,8 @@ package struct LogQuery: Sendable {
     package var until: RecordTime
     /// Newest first.
     package var reversed: Bool
+    /// Passes over damaged ids in place of throwing. The scan says in `skipped` which they were.
+    package var skipsDamage: Bool
 
     package init(
         keys: KeyExpression = KeyExpression(),
@@ -52,7 +54,8 @@ package struct LogQuery: Sendable {
         through: RecordID = .maximum,
         since: RecordTime = .minimum,
         until: RecordTime = .maximum,
-        reversed: Bool = false
+        reversed: Bool = false,
+        skipsDamage: Bool = false
     ) {
         self.keys = keys
         self.after = after
@@ -60,6 +63,7 @@ package struct LogQuery: Sendable {
         self.since = since
         self.until = until
         self.reversed = reversed
+        self.skipsDamage = skipsDamage
     }
 
     /// Whether a block can hold a match, as far as its summary tells.

@@ -66,13 +66,14 @@ extension SegmentLog {
         return (log, LogWriter(log, place: repair.place), report)
     }
 
-    /// Opens the log for reading alone and writes nothing; leftovers and torn bytes stay as they are.
+    /// Opens the log for reading alone and changes nothing at all, so that a file system which is mounted read-only will do;
+    /// leftovers and torn bytes stay as they are.
     package static func openReadOnly(
         _ disk: any Disk,
         directory: LogDirectory,
         options: LogOptions = LogOptions()
     ) throws(LogError) -> (log: SegmentLog, report: RecoveryReport) {
-        let claim = try StoreClaim(disk, directory, createdAt: nil)
+        let claim = try StoreClaim(readOnly: disk, directory)
         let cache = BlockCache(budgetBytes: options.cacheBytes)
         let register = DamageRegister()
         let inventory = try LogInventory(
@@ -98,6 +99,8 @@ extension SegmentLog {
             view: LogView(segments: inventory.segments, damage: inventory.report.damage, tail: inventory.tail),
             lastRecordedAt: inventory.lastRecordedAt
         )
-        return (log, inventory.report)
+        var report = inventory.report
+        report.tornBytes = inventory.raw.last?.outcome.torn.map { $0.upperBound - $0.lowerBound } ?? 0
+        return (log, report)
     }
 }

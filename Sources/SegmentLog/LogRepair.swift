@@ -12,6 +12,7 @@
 //  * On a full disk all this works as far as it needs no room; without a segment to go on in the log can be read.
 
 internal import Disk
+import Glibc
 
 struct LogRepair {
     /// Where appends go on.
@@ -46,6 +47,8 @@ struct LogRepair {
 
     mutating func run() throws(LogError) {
         try onDisk { () throws(DiskError) in
+            // `store.json` before anything that may be found without it: no store would be made beside that.
+            try disk.syncDirectory(directory.data)
             try disk.createDirectory(directory.snapshots)
             try disk.createDirectory(directory.quarantine)
             try disk.syncDirectory(directory.data)
@@ -77,35 +80,65 @@ struct LogRepair {
         guard let newest else { return nil }
         var isClean = true
         do throws(LogError) {
-            try cutTornBytes(of: newest)
+            try saveTornBytes(of: newest)
         } catch {
             // What cannot be saved is not cut: nothing is appended behind it then.
             guard error.isNoSpace else { throw error }
             notes.append("a torn write stays where it is: \(error)")
             isClean = false
         }
-        let isMarked: Bool
-        if let frame = newest.outcome.unprovenFrame {
-            if try move(frame, of: newest) { return place }
-            isMarked = false
-        } else {
-            isMarked = true
-        }
         let outcome = newest.outcome
-        guard isClean, outcome.damage.isEmpty, outcome.damagedHeaders.isEmpty, newest.fileBytes == UInt64(segmentBytes)
-        else { return nil }
-        return Place(segment: newest.segment, tail: outcome.end, isMarked: isMarked)
+        if let frame = outcome.unprovenFrame, let prepared = try prepareMove(of: frame, from: newest) {
+            try finishMove(of: frame, from: newest, to: prepared)
+            return place
+        }
+        let canGoOn = isClean && outcome.canGoOn
+        let tail = try prove(newest, canGoOn: canGoOn)
+        guard canGoOn, newest.fileBytes == UInt64(segmentBytes) else { return nil }
+        return Place(segment: newest.segment, tail: tail, isMarked: tail > outcome.end || outcome.unprovenFrame == nil)
+    }
+
+    /// Writes again, where it stands, what no later frame vouches for: a marker, which a failed sync may have left in the page
+    /// cache alone; or the last frame, where there was no room to move it, with a marker behind it. Returns where the next
+    /// frame goes.
+    private func prove(_ raw: LogInventory.Raw, canGoOn: Bool) throws(LogError) -> FileOffset {
+        let (start, end) = (raw.outcome.durableOffset, raw.outcome.end)
+        guard start < end else { return end }
+        let file = raw.segment.file
+        let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: start, count: end - start) }
+        let frame = raw.outcome.unprovenFrame
+        let isWhole = bytes.map { bytes in
+            frame.map { $0.describes(Array(bytes[FrameHeader.bytes..<FrameHeader.bytes + Int($0.bodyBytes)])) } ?? true
+        }
+        guard let bytes, isWhole == true else { throw .disk(DiskError(.read, path: file.path, errno: EIO)) }
+        try onDisk { () throws(DiskError) in
+            try file.write(bytes, at: start)
+            try file.sync()
+        }
+        guard let frame, canGoOn, (end + FrameHeader.bytes).rawValue <= raw.fileBytes else { return end }
+        let marker = FrameHeader.marker(at: end, nextID: frame.nextID, recordedAt: frame.recordedAt)
+        let clean = [UInt8](repeating: 0, count: min(FrameHeader.bytes, Int(raw.fileBytes - marker.end.rawValue)))
+        try onDisk { () throws(DiskError) in
+            try file.write(marker.encoded(raw.segment.header.identity) + clean, at: end)
+            try file.sync()
+        }
+        return marker.end
     }
 
     private func setAside(_ path: String) throws(LogError) {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         try onDisk { () throws(DiskError) in
-            try disk.rename(path, to: "\(directory.quarantine)/\(name)")
+            // What has been put aside under this name before is evidence, too.
+            let taken = Set(try disk.names(in: directory.quarantine))
+            let free = (0...taken.count).lazy.map { $0 == 0 ? name : "\(name).\($0)" }.first { !taken.contains($0) }
+            try disk.rename(path, to: "\(directory.quarantine)/\(free ?? name)")
             try disk.syncDirectory(directory.quarantine)
         }
     }
 
-    private mutating func cutTornBytes(of raw: LogInventory.Raw) throws(LogError) {
+    /// Puts the bytes of a torn write aside, and cuts them where appends may go on in their place. Otherwise they stay:
+    /// they may be what proves that damage was durable once, until a new segment proves it.
+    private mutating func saveTornBytes(of raw: LogInventory.Raw) throws(LogError) {
         guard let torn = raw.outcome.torn else { return }
         let file = raw.segment.file
         let bytes = try onDisk { () throws(DiskError) in
@@ -120,33 +153,48 @@ struct LogRepair {
                 try disk.replaceFile(name, in: directory.quarantine, with: bytes)
             }
         }
-        try onDisk { () throws(DiskError) in
-            try file.write([UInt8](repeating: 0, count: bytes.count), at: torn.lowerBound)
-            try file.sync()
+        if raw.outcome.canGoOn {
+            try onDisk { () throws(DiskError) in
+                try file.write([UInt8](repeating: 0, count: bytes.count), at: torn.lowerBound)
+                try file.sync()
+            }
         }
         tornBytes = bytes.count
         notes.append("\(bytes.count) bytes of a torn write were saved to quarantine/\(name)")
     }
 
-    /// Moves the last frame to a new segment, which begins with it. Where there is no room for one, not even the reserve,
-    /// the frame is written again where it stands, and false is returned.
-    private mutating func move(_ frame: FrameHeader, of raw: LogInventory.Raw) throws(LogError) -> Bool {
+    /// Writes the last frame to a file that will be a new segment, which begins with it. Nil where there is no room for one,
+    /// not even in the reserve; nothing has changed then.
+    private func prepareMove(
+        of frame: FrameHeader,
+        from raw: LogInventory.Raw
+    ) throws(LogError) -> ActiveSegmentMaker.Prepared? {
         let file = raw.segment.file
         let body = try onDisk { () throws(DiskError) in
             try file.bytes(at: frame.offset + FrameHeader.bytes, count: Int(frame.bodyBytes))
         }
-        guard let body else { throw .unreadable(path: file.path, reason: "it has become shorter while it was read") }
-        let prepared: ActiveSegmentMaker.Prepared
-        do throws(LogError) {
-            prepared = try maker.prepare(moving: frame, body: body)
-        } catch {
-            guard error.isNoSpace else { throw error }
-            try onDisk { () throws(DiskError) in
-                try file.write(frame.encoded(raw.segment.header.identity) + body, at: frame.offset)
-                try file.sync()
+        // It was read once already, and need not come back the same: a page that a failed sync has left may have gone since.
+        guard let body, frame.describes(body) else { throw .disk(DiskError(.read, path: file.path, errno: EIO)) }
+        var triesLeft = 2
+        while true {
+            do throws(LogError) {
+                return try maker.prepare(moving: frame, body: body)
+            } catch {
+                if error.isNoSpace { return nil }
+                // A file that does not give back what was written to it has been given up; another may.
+                guard error.isUnreadableMedium, triesLeft > 0 else { throw error }
+                triesLeft -= 1
             }
-            return false
         }
+    }
+
+    /// Puts the moved frame in the place of the old one.
+    private mutating func finishMove(
+        of frame: FrameHeader,
+        from raw: LogInventory.Raw,
+        to prepared: ActiveSegmentMaker.Prepared
+    ) throws(LogError) {
+        let file = raw.segment.file
         segments.removeLast()
         if raw.segment.base < frame.firstID {
             let rest = try TailScanner.scan(file, header: raw.segment.header, nextBase: frame.firstID)
@@ -161,7 +209,6 @@ struct LogRepair {
             )
         }
         try begin(prepared)
-        return true
     }
 
     private mutating func begin(_ prepared: ActiveSegmentMaker.Prepared) throws(LogError) {

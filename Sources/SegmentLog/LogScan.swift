@@ -2,14 +2,22 @@
 // match. Reads no block that the index or a summary rules out.
 //
 // Where a scan comes to ids that are damaged it gives out what lies before them and then throws; it never passes over
-// them in silence, since what is lost there might have matched.
+// them in silence, since what is lost there might have matched. A query that asks for it is taken past them, and the scan
+// keeps account of what it left out.
+//
+// What an intact index rules out was never a match: damage to other blocks of the same segment is nothing to such a
+// query, and it goes on undisturbed.
 
 /// A scan under way. A value: it can be copied to remember a place.
 package struct LogScan: Sendable {
     private let view: LogView
     private let query: LogQuery
-    /// Ids on the near side of it have been dealt with.
-    private var position: RecordID
+    /// Ids on the near side of it have been dealt with; forwards, it is the last of them itself.
+    package private(set) var position: RecordID
+    /// Ids within the bounds that could not be read and might have matched, as far as the scan has come; only where the
+    /// query skips damage. In order, in the fewest ranges.
+    package var skipped: [ClosedRange<RecordID>] { RecordRanges.merged(passedOver) }
+    private var passedOver: [ClosedRange<RecordID>] = []
     private var segment: Int
     /// Blocks of the current segment still to be looked at, in the direction of the scan; nil before it is entered.
     private var candidates: ArraySlice<UInt32>?
@@ -31,23 +39,33 @@ package struct LogScan: Sendable {
 
     /// The matches of the next block that has any; nil at the end.
     package mutating func next() throws(LogError) -> [Record]? {
+        while let matches = try step() {
+            if !matches.isEmpty { return matches }
+        }
+        return nil
+    }
+
+    /// The matches of the next block that may have any, maybe none; nil at the end. For who must not be kept long by a
+    /// query whose keys share many blocks and no record: a step reads one block at most.
+    package mutating func step() throws(LogError) -> [Record]? {
         while isInSegment {
             guard let (index, summary) = try nextCandidate() else {
                 leaveSegment()
                 continue
             }
-            try checkForDamage(upTo: query.reversed ? summary.lastID : summary.firstID)
+            try passDamage(upTo: query.reversed ? summary.lastID : summary.firstID)
+            let block = try readable(index, summary)
             candidates?.removeFirst()
-            let block = try view.segments[segment].block(index)
-            position = query.reversed ? summary.firstID : summary.lastID
-            let matches = matches(in: block)
-            if !matches.isEmpty { return matches }
+            position = query.reversed ? summary.firstID : max(position, min(summary.lastID, query.through))
+            return block.map(matches) ?? []
         }
-        try checkForDamage(upTo: query.reversed ? query.after : query.through.next)
+        try passDamage(upTo: query.reversed ? query.after : query.through.next)
+        position = query.reversed ? min(position, query.after.next) : max(position, query.through)
         return nil
     }
 
-    /// How many records match from here on, in ascending order. Reads no block where a summary or the index can count.
+    /// How many records match from here on, in ascending order. Reads no block where a summary or the index can count:
+    /// such a count includes records that are known to be there and cannot be read.
     package mutating func count() throws(LogError) -> Int {
         var total = 0
         while isInSegment {
@@ -60,17 +78,33 @@ package struct LogScan: Sendable {
                 leaveSegment()
                 continue
             }
-            try checkForDamage(upTo: summary.firstID)
-            candidates?.removeFirst()
+            try passDamage(upTo: summary.firstID)
             if query.keys.isEmpty, query.contains(summary), !summary.isUnreadable {
                 total += Int(summary.recordCount)
-            } else {
-                total += matches(in: try view.segments[segment].block(index)).count
+            } else if let block = try readable(index, summary) {
+                total += matches(in: block).count
             }
-            position = summary.lastID
+            candidates?.removeFirst()
+            position = max(position, summary.lastID)
         }
-        try checkForDamage(upTo: query.through.next)
+        try passDamage(upTo: query.through.next)
         return total
+    }
+
+    /// A block of the current segment; nil where it is damaged and the query is to be taken past it.
+    private mutating func readable(_ index: Int, _ summary: BlockSummary) throws(LogError) -> Block? {
+        do throws(LogError) {
+            return try view.segments[segment].block(index)
+        } catch {
+            guard query.skipsDamage, case .corrupt = error else { throw error }
+            passOver(summary.firstID...summary.lastID)
+            return nil
+        }
+    }
+
+    private mutating func passOver(_ ids: ClosedRange<RecordID>) {
+        let bounds = query.after.next...query.through
+        if ids.overlaps(bounds) { passedOver.append(ids.clamped(to: bounds)) }
     }
 
     private var isInSegment: Bool {
@@ -99,7 +133,7 @@ package struct LogScan: Sendable {
             // A raw segment may have grown between the two questions; then its count covers more than was asked.
             try source.blockCount() == blocks, try source.summary(of: blocks - 1).lastID <= query.through
         else { return nil }
-        try checkForDamage(upTo: source.base)
+        try passDamage(upTo: source.base)
         position = try source.summary(of: blocks - 1).lastID
         return count
     }
@@ -147,14 +181,24 @@ package struct LogScan: Sendable {
         return matches
     }
 
-    /// Throws where damaged ids lie between the position and `id`, within the bounds.
-    private func checkForDamage(upTo id: RecordID) throws(LogError) {
-        let hole = view.damage.first { hole in
-            guard hole.upperBound > query.after, hole.lowerBound <= query.through else { return false }
+    /// Throws where damaged ids lie between the position and `id`, within the bounds; or passes over them.
+    private mutating func passDamage(upTo id: RecordID) throws(LogError) {
+        while let hole = hole(upTo: id) {
+            guard query.skipsDamage else { throw .corrupt(hole, reason: "damaged on disk") }
+            passOver(hole)
+            position = query.reversed ? hole.lowerBound : hole.upperBound
+        }
+    }
+
+    /// The next damaged ids between the position and `id`, within the bounds.
+    private func hole(upTo id: RecordID) -> ClosedRange<RecordID>? {
+        func isAhead(_ hole: ClosedRange<RecordID>) -> Bool {
+            guard query.after < query.through, hole.upperBound > query.after, hole.lowerBound <= query.through
+            else { return false }
             return query.reversed
                 ? hole.lowerBound < position && hole.upperBound > id
                 : hole.upperBound > position && hole.lowerBound < id
         }
-        if let hole { throw .corrupt(hole, reason: "damaged on disk") }
+        return query.reversed ? view.damage.last(where: isAhead) : view.damage.first(where: isAhead)
     }
 }

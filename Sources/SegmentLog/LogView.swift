@@ -10,6 +10,12 @@ package struct LogView: Sendable {
     /// The last durable record.
     package let tail: RecordID
 
+    package init(segments: [any Segment], damage: [ClosedRange<RecordID>], tail: RecordID) {
+        self.segments = segments
+        self.damage = damage
+        self.tail = tail
+    }
+
     /// The id of the first record that the log can hold.
     package var first: RecordID {
         segments.first?.base ?? RecordID(1)

@@ -37,8 +37,10 @@ package final class LogWriter {
         return hasRoom(byteCount)
     }
 
+    /// Whether a frame of this size fits, and a marker behind it: without one a full segment could not be proven durable.
     private func hasRoom(_ byteCount: Int) -> Bool {
-        tail + FrameHeader.bytes + byteCount + FrameHeader.bytes <= FileOffset(log.options.segmentBytes)
+        FrameHeader.aligned(tail + FrameHeader.bytes + byteCount) + FrameHeader.bytes
+            <= FileOffset(log.options.segmentBytes)
     }
 
     /// The most bytes of records that one commit can hold.
@@ -89,7 +91,7 @@ package final class LogWriter {
     /// from a torn write. For idle moments and a clean stop.
     package func mark() throws(LogError) {
         if let failure { throw failure }
-        guard let segment, !isMarked, hasRoom(0) else { return }
+        guard let segment, !isMarked, tail + FrameHeader.bytes <= FileOffset(log.options.segmentBytes) else { return }
         try write(
             FrameHeader.marker(at: tail, nextID: nextID, recordedAt: log.lastRecordedAt),
             body: [],

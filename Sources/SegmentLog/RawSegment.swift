@@ -1,7 +1,7 @@
 // Owns: reading a raw segment: the active one, or one that waits to be sealed. Knows only what is durable: the writer
 // publishes a frame here after its sync.
 
-internal import Disk
+package import Disk
 import Synchronization
 
 /// A raw segment as readers see it.
@@ -35,6 +35,16 @@ package final class RawSegment: Segment {
         self.table.withLock { $0 = table }
     }
 
+    /// The segment as a scan of its file has found it.
+    package convenience init(
+        file: any DiskFile,
+        header: FileHeader,
+        register: DamageRegister,
+        found: TailScanner.Outcome
+    ) {
+        self.init(file: file, header: header, register: register, table: found.table, damage: found.damage)
+    }
+
     deinit {
         onRetire.withLock { $0 }?()
     }
@@ -45,6 +55,7 @@ package final class RawSegment: Segment {
     }
 
     package var path: String { file.path }
+    package var id: UniqueID { header.identity.segment }
     package var base: RecordID { header.base }
 
     package var lastID: RecordID? {
@@ -251,7 +262,7 @@ package final class RawSegment: Segment {
     }
 }
 
-/// The header of a record that has been found whole: its checksum matches.
+/// The header of a record; one that has been found whole where nothing else is said: its checksum matches.
 struct RawRecord {
     let bytes: Int
     let id: RecordID
@@ -269,9 +280,14 @@ struct RawRecord {
     /// Reads the record that begins `rest`; nil where it is damaged or does not end within.
     init?(_ rest: UnsafeRawBufferPointer) {
         guard let length = Self.length(rest) else { return nil }
-        crc = rest.littleEndian(at: RecordFormat.crcOffset)
+        self.init(claimedBy: rest)
         guard Checksum.crc32(UnsafeRawBufferPointer(rebasing: rest[4..<length])) == crc else { return nil }
-        bytes = length
+    }
+
+    /// What the header that begins `rest` says, be it true or not.
+    init(claimedBy rest: UnsafeRawBufferPointer) {
+        crc = rest.littleEndian(at: RecordFormat.crcOffset)
+        bytes = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
         id = RecordID(rest.littleEndian(at: RecordFormat.idOffset))
         time = RecordTime(rest.littleEndian(at: RecordFormat.timeOffset))
         recordedAt = RecordTime(rest.littleEndian(at: RecordFormat.recordedAtOffset))

@@ -34,8 +34,8 @@ enum RecordColumns {
         let entries: [Block.Entry]? = bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(buffer)
             let count = Int(header.count)
-            // Each record takes at least four bytes of columns.
-            guard count <= buffer.count / 4 else { return nil }
+            // Each record takes at least four bytes of columns and one of body.
+            guard count <= buffer.count / 5 else { return nil }
             guard let unit = exponents[reader.littleEndian(UInt8.self)] else { return nil }
             var id = header.firstID.rawValue
             let ids = (0..<count).map { _ in
@@ -45,9 +45,9 @@ enum RecordColumns {
             let times = readDifferences(count, from: &reader).map { $0 &* unit }
             let recordedAt = readDifferences(count, from: &reader)
             let lengths = (0..<count).map { _ in reader.count() }
-            guard !reader.failed, lengths.reduce(0, +) == reader.remaining, ids.last == header.lastID.rawValue else {
-                return nil
-            }
+            guard !reader.failed, lengths.reduce(0, +) == reader.remaining, ids.first == header.firstID.rawValue,
+                ids.last == header.lastID.rawValue
+            else { return nil }
             var start = reader.offset
             return (0..<count).map { index in
                 defer { start += lengths[index] }

@@ -11,6 +11,11 @@ package struct Scrub: Sendable {
         package var bytes = 0
         /// What is wrong with an index, in words; damaged records are in the log's register.
         package var problem: String?
+
+        package init(bytes: Int = 0, problem: String? = nil) {
+            self.bytes = bytes
+            self.problem = problem
+        }
     }
 
     private let log: SegmentLog
@@ -48,6 +53,11 @@ package struct Scrub: Sendable {
             }
             current = nil
         }
+    }
+
+    /// Goes on behind the segment that the pass has come to.
+    package mutating func passOverSegment() {
+        current = nil
     }
 
     private mutating func enter() -> (any Segment)? {

@@ -26,12 +26,23 @@ struct SealedBlockHeader: Equatable {
         case directory = 3
         case table = 4
         case filter = 5
+
+        /// No block of the kind inflates to more; a crafted length is refused before memory is taken for it. Records are
+        /// at most what a block gathers and the largest command; the index is that of the largest segment.
+        var maximumRawBytes: UInt32 {
+            switch self {
+            case .records: 513 << 20
+            case .keys: 1 << 20
+            case .directory, .table: 64 << 20
+            case .filter: 512 << 20
+            }
+        }
     }
 
     static let bytes = 56
     static let magic: UInt32 = 0x4B43_4C42
-    /// No block inflates to more: a crafted length is refused before memory is taken for it.
-    static let maximumRawBytes = 1 << 30
+    /// A block of records is cut when their bodies pass this, and a body has a byte at least.
+    static let maximumRecords = SealedWriter.blockBytes
 
     let offset: FileOffset
     let firstID: RecordID
@@ -103,7 +114,12 @@ struct SealedBlockHeader: Equatable {
             streamCRC: bytes.littleEndian(at: 44),
             kind: kind
         )
-        guard rawBytes <= Self.maximumRawBytes else { return nil }
+        guard rawBytes <= kind.maximumRawBytes, Int(rawBytes) <= Int(streamBytes) * Compression.maximumRatio
+        else { return nil }
+        if kind == .records {
+            guard firstID > .zero, firstID <= lastID, lastID <= .greatest, count > 0, count <= Self.maximumRecords
+            else { return nil }
+        }
     }
 
     /// Inflates the block that fills `bytes`, header and stream; nil where anything of it is damaged.

@@ -26,6 +26,13 @@ struct SealedFooter: Equatable {
         var offset = FileOffset(0)
         var streamBytes: UInt32 = 0
         var rawBytes: UInt32 = 0
+
+        /// Whether the block lies between header and footer of a file.
+        func lies(within fileBytes: UInt64) -> Bool {
+            let bytes = UInt64(SealedBlockHeader.bytes) + UInt64(streamBytes)
+            return offset >= FileOffset(FileHeader.bytes) && bytes <= fileBytes
+                && offset.rawValue <= fileBytes - bytes
+        }
     }
 
     static let bytes = 160
@@ -86,7 +93,7 @@ struct SealedFooter: Equatable {
         return bytes
     }
 
-    /// Reads a footer; nil where it is damaged.
+    /// Reads a footer; nil where it is damaged, or tells what cannot be.
     init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.bytes, Array(bytes[0..<8]) == Self.magic,
             bytes.withUnsafeBytes({ $0.littleEndian(at: 8, as: UInt32.self) }) == Checksum.crc32(Array(bytes[12...]))
@@ -117,5 +124,10 @@ struct SealedFooter: Equatable {
             version = buffer.littleEndian(at: 152)
             features = buffer.littleEndian(at: 154)
         }
+        // What a later version tells is not for this one to judge.
+        guard version == FileHeader.version, features == 0 else { return }
+        guard firstCovered > .zero, firstCovered <= lastCovered, lastCovered <= .greatest,
+            [table, directory, filter].allSatisfy({ $0.lies(within: fileBytes) })
+        else { return nil }
     }
 }

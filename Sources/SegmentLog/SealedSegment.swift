@@ -4,7 +4,7 @@
 // A damaged index never hides a record: where the filter, the directory or a page cannot be read, every block is
 // searched; where the table or the footer cannot, the blocks are found by their own headers.
 
-internal import Disk
+package import Disk
 import Synchronization
 
 package final class SealedSegment: Segment {
@@ -28,7 +28,7 @@ package final class SealedSegment: Segment {
 
     /// Opens a segment of the store; nil where neither header nor footer tells which it is. `nextBase` is the base of the
     /// segment behind it, which bounds what a segment with a damaged footer has covered.
-    init?(
+    package init?(
         _ file: any DiskFile,
         store: UniqueID,
         cache: BlockCache,
@@ -83,6 +83,7 @@ package final class SealedSegment: Segment {
     }
 
     package var path: String { file.path }
+    package var id: UniqueID { header.identity.segment }
     package var base: RecordID { footer.firstCovered }
     package var lastID: RecordID? { footer.lastCovered }
 
@@ -103,6 +104,9 @@ package final class SealedSegment: Segment {
         guard let block else { preconditionFailure("what cannot be loaded throws") }
         return block
     }
+
+    /// Whether a block of it has turned out damaged since it was opened.
+    var isSuspect: Bool { register.holds(segment: header.identity.segment) }
 
     package func recheck(_ index: Int) throws(LogError) -> Int {
         let entry = try table().entries[index]
@@ -155,8 +159,8 @@ package final class SealedSegment: Segment {
         var reason = "a block of \(path) is damaged"
         do throws(LogError) {
             if let found = try Self.inflate(file, reference, seed: seed, kind: .records),
-                found.header.firstID == entry.summary.firstID, found.header.lastID == entry.summary.lastID,
-                let block = RecordColumns.decode(found.raw, header: found.header)
+                let block = RecordColumns.decode(found.raw, header: found.header),
+                block.isDescribed(by: entry.summary)
             {
                 return block
             }
@@ -206,7 +210,7 @@ package final class SealedSegment: Segment {
         guard try blocks().isComplete else { return .unknown }
         guard let filter = try part(footer.filter, .filter, KeyFilter.init) else { return .unknown }
         guard key.withUnsafeBytes(filter.mayContain) else { return .absent }
-        guard let directory = try part(footer.directory, .directory, KeyDirectory.init) else { return .unknown }
+        guard let directory = try directory() else { return .unknown }
         guard let page = directory.page(of: key) else { return .absent }
         guard let bytes: [UInt8] = try part(page.reference, .keys, { $0 }) else { return .unknown }
         var found: KeyEntry?
@@ -218,23 +222,28 @@ package final class SealedSegment: Segment {
         return intact ? .absent : .unknown
     }
 
-    /// Visits every key of the index in ascending order; false where a part of it is damaged.
+    /// Visits every key of the index in ascending order; false where a part of it is damaged, or would not lead a reader to a
+    /// key.
     func forEachKey(_ visit: (_ key: [UInt8], _ entry: KeyEntry) -> Void) throws(LogError) -> Bool {
-        guard hasFooter, let directory = try part(footer.directory, .directory, KeyDirectory.init) else { return false }
+        guard hasFooter, let filter = try part(footer.filter, .filter, KeyFilter.init), let directory = try directory()
+        else { return false }
         let blockCount = try blockCount()
         for page in directory.pages {
-            guard let bytes: [UInt8] = try part(page.reference, .keys, { $0 }),
-                KeyPage.forEach(
-                    bytes,
-                    blockCount: blockCount,
-                    { key, entry in
-                        visit(key, entry())
-                        return true
-                    }
-                )
-            else { return false }
+            guard let bytes: [UInt8] = try part(page.reference, .keys, { $0 }) else { return false }
+            var isLedTo = true
+            let isWhole = KeyPage.forEach(bytes, blockCount: blockCount) { key, entry in
+                visit(key, entry())
+                isLedTo =
+                    directory.page(of: key)?.reference == page.reference && key.withUnsafeBytes(filter.mayContain)
+                return isLedTo
+            }
+            guard isWhole, isLedTo else { return false }
         }
         return true
+    }
+
+    private func directory() throws(LogError) -> KeyDirectory? {
+        try part(footer.directory, .directory) { KeyDirectory($0, of: footer) }
     }
 
     private func table() throws(LogError) -> BlockTable {
@@ -244,7 +253,9 @@ package final class SealedSegment: Segment {
     private func blocks() throws(LogError) -> KnownBlocks {
         if let known = known.withLock({ $0 }) { return known }
         let blocks: KnownBlocks
-        let listed = try Self.inflate(file, footer.table, seed: seed, kind: .table).flatMap { BlockTable($0.raw) }
+        let listed = try Self.inflate(file, footer.table, seed: seed, kind: .table).flatMap {
+            BlockTable($0.raw, of: footer)
+        }
         if let listed {
             blocks = KnownBlocks(table: listed, isComplete: true)
         } else {
@@ -282,7 +293,6 @@ package final class SealedSegment: Segment {
         seed: UInt32,
         kind: SealedBlockHeader.Kind
     ) throws(LogError) -> (header: SealedBlockHeader, raw: [UInt8])? {
-        guard Int(reference.streamBytes) <= SealedBlockHeader.maximumRawBytes else { return nil }
         let bytes = try onDisk { () throws(DiskError) in
             try file.bytes(at: reference.offset, count: SealedBlockHeader.bytes + Int(reference.streamBytes))
         }

@@ -12,19 +12,22 @@ extension SegmentLog {
     /// returns false the work is abandoned. Returns whether a segment was sealed.
     package func sealOldest(pace: () -> Bool = { true }) throws(LogError) -> Bool {
         try maintenance.withLock { _ throws(LogError) in
-            let segments = view.segments
-            for (segment, next) in zip(segments, segments.dropFirst()) {
+            for segment in view.segments.dropLast() {
                 // A segment with damage stays raw: its file is the evidence, and may hold more than was read.
-                guard let raw = segment as? RawSegment, raw.damage.isEmpty, !isSpoiled(raw.header) else { continue }
+                guard let raw = segment as? RawSegment, let last = raw.lastID, raw.damage.isEmpty,
+                    !isSpoiled(raw.header)
+                else { continue }
                 // One that turns out damaged is in the register from then on, and does not keep those behind it waiting.
-                return try seal(raw, upTo: next.base, pace: pace)
+                return try seal(raw, through: last, pace: pace)
             }
             return false
         }
     }
 
-    private func seal(_ raw: RawSegment, upTo next: RecordID, pace: () -> Bool) throws(LogError) -> Bool {
-        let covering = raw.base...RecordID(next.rawValue - 1)
+    /// The sealed segment answers for no id beyond `last`: between it and the next segment may stand a file that the disk
+    /// would not give back when the log was opened, and whoever answers for its ids sentences it to be removed.
+    private func seal(_ raw: RawSegment, through last: RecordID, pace: () -> Bool) throws(LogError) -> Bool {
+        let covering = raw.base...last
         let sealed = try spares.withReserve { () throws(LogError) in
             try writeSealed([raw], covering: covering, level: options.sealingLevel, pace: pace)
         }
@@ -105,6 +108,13 @@ extension SegmentLog {
         }
         guard try nextCopy() == nil else {
             throw .unreadable(path: file.path, reason: "it holds more than was written")
+        }
+        // A damaged index would cost time for ever.
+        guard copy.hasFooter else { throw .unreadable(path: file.path, reason: "its footer cannot be read back") }
+        var offset = FileOffset(0)
+        while let part = try copy.recheckIndex(from: offset) {
+            if let problem = part.problem { throw .unreadable(path: file.path, reason: problem) }
+            offset = part.end
         }
         return true
     }

@@ -19,6 +19,7 @@ package struct BlockSummary: Hashable, Sendable {
 /// A run of the log. May be read from any thread.
 package protocol Segment: AnyObject, Sendable {
     var path: String { get }
+    var id: UniqueID { get }
     /// The id of the first record that can stand here.
     var base: RecordID { get }
     /// The last id this segment answers for; nil while it holds nothing.

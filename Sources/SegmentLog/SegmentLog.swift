@@ -1,7 +1,7 @@
 // Owns: the set of segments that make up the log, and the view of it that readers take. The writer adds to it, sealing
 // and compaction replace in it; all of them by swapping one immutable list for another.
 
-internal import Disk
+package import Disk
 import Synchronization
 
 /// The log of one store. May be used from any thread; appends go through its one `LogWriter`.
@@ -13,7 +13,7 @@ package final class SegmentLog: Sendable {
     /// What has turned out damaged since the log was opened. A segment with damage stays as it is: its file is the evidence.
     let register: DamageRegister
     /// Held for as long as the log is open.
-    private let lock: any DiskLock
+    private let lock: (any DiskLock)?
     private let state: Mutex<State>
     /// Sealing and compaction take turns: each reads the list of segments, works, and replaces what it read.
     let maintenance = Mutex(())
@@ -43,13 +43,14 @@ package final class SegmentLog: Sendable {
     }
 
     package var directory: LogDirectory { maker.directory }
-    var disk: any Disk { maker.disk }
+    package var disk: any Disk { maker.disk }
     var spares: SpareFiles { maker.spares }
 
     /// All ids below the tail that are known to be unreadable now, whether opening, a read or the scrub has found them; in
     /// the fewest ranges, in order.
     package var damage: [ClosedRange<RecordID>] {
-        RecordRanges.merged(view.damage + register.ids)
+        let view = view
+        return RecordRanges.merged(view.damage + register.ids(of: Set(view.segments.map(\.id))))
     }
 
     /// Why appends were refused for want of room; nil where they were not, or there is room again.
@@ -98,8 +99,12 @@ package final class SegmentLog: Sendable {
 
     func append(_ segment: RawSegment) {
         state.withLock { state in
+            var segments = state.view.segments
+            // An empty segment, whose name the new one has taken: opened with another size than is configured, on a disk
+            // that had no room for the new one then.
+            if segments.last?.base == segment.base { segments.removeLast() }
             state.view = LogView(
-                segments: state.view.segments + [segment],
+                segments: segments + [segment],
                 damage: state.view.damage,
                 tail: state.view.tail
             )

@@ -2,8 +2,9 @@
 // are filled with zeros; the files of sealed segments are taken back. And room: how much of the disk is left free, and a
 // reserve of files that appends do not get.
 //
-//   * A new file is made only where the keep-free limit is still kept afterwards. Appends stop there, in good order;
-//     sealing, compaction and snapshots, which are small beside it or give back more than they take, may go below it.
+//   * Appends get a file only where another one could be made with the keep-free limit still kept, also one that is ready:
+//     it takes no room now, but what is sealed from it will. Appends stop there, in good order; sealing, compaction and
+//     snapshots, which are small beside it or give back more than they take, may go below it.
 //   * The reserve is for recovery, which must move a doubtful tail even on a full disk, and, where not a byte is free,
 //     it is given up so that upkeep can work and win back space.
 
@@ -69,15 +70,14 @@ final class SpareFiles: Sendable {
     /// takes to write. Throws `noSpace` where the keep-free limit, or the disk, has no room for one.
     func take(for purpose: Purpose) throws(LogError) -> String {
         let held = purpose == .append ? reserved : 0
-        if let path = state.withLock({ $0.ready.count > held ? $0.ready.popLast() : nil }) {
-            state.withLock { $0.shortage = nil }
-            return path
-        }
         do throws(LogError) {
-            try requireRoom()
-            let path = try make { file throws(DiskError) in try file.reserve(UInt64(fileBytes)) }
-            state.withLock { $0.shortage = nil }
-            return path
+            if purpose == .append || readyCount == 0 { try requireRoom() }
+            let ready = state.withLock { state in
+                state.shortage = nil
+                return state.ready.count > held ? state.ready.popLast() : nil
+            }
+            if let ready { return ready }
+            return try make { file throws(DiskError) in try file.reserve(UInt64(fileBytes)) }
         } catch {
             if error.isNoSpace { state.withLock { $0.shortage = error } }
             throw error
@@ -139,8 +139,7 @@ final class SpareFiles: Sendable {
             state.withLock { $0.ready.append(path) }
         }
         // Appends that were refused will be let in.
-        let isRelieved = readyCount > reserved ? true : try hasRoom()
-        if isRelieved { state.withLock { $0.shortage = nil } }
+        if try hasRoom() { state.withLock { $0.shortage = nil } }
         return worked
     }
 

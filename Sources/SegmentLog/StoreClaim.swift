@@ -4,7 +4,8 @@ internal import Disk
 
 /// A directory that is ours, and the store in it.
 struct StoreClaim {
-    let lock: any DiskLock
+    /// Nil where there is no file to lock, and so no daemon, and none may be made.
+    let lock: (any DiskLock)?
     let store: StoreFile
     /// Whether the store was made just now.
     let isNew: Bool
@@ -17,6 +18,9 @@ struct StoreClaim {
                 try disk.createDirectory(directory.data)
                 try disk.syncDirectory(directory.parent)
             }
+        } else if try StoreFile.read(disk, directory) == nil {
+            // Before the lock, which is a file, and would be the first in a directory that is not ours.
+            throw .missing(path: directory.data)
         }
         let held: (any DiskLock)?
         do {
@@ -34,6 +38,22 @@ struct StoreClaim {
             store = try Self.make(disk, directory, now: createdAt)
             isNew = true
         }
+    }
+
+    /// Claims a directory for reading: changes nothing in it, and is refused while a daemon has it.
+    init(readOnly disk: any Disk, _ directory: LogDirectory) throws(LogError) {
+        var isHeldElsewhere = false
+        do throws(DiskError) {
+            lock = try disk.lockExisting(directory.lock)
+            isHeldElsewhere = lock == nil
+        } catch {
+            guard error.isMissing else { throw .disk(error) }
+            lock = nil
+        }
+        if isHeldElsewhere { throw .inUse(path: directory.data) }
+        guard let store = try StoreFile.read(disk, directory) else { throw .missing(path: directory.data) }
+        self.store = store
+        isNew = false
     }
 
     /// A store is made where there is nothing, or where the making of one was cut off. A directory with anything else in it

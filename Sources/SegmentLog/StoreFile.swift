@@ -7,14 +7,15 @@ internal import Disk
 package struct StoreFile: Equatable, Sendable {
     package static let name = "store.json"
     static let format = 1
+    /// The file is not read where it is longer: not even a later format's will be.
+    static let maximumBytes = 4096
 
     package let store: UniqueID
     /// Nanoseconds since the Unix epoch.
     package let created: RecordTime
 
     func encoded() -> [UInt8] {
-        let digits = store.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        let text = "{\"format\":\(Self.format),\"store_uuid\":\"\(digits)\",\"created\":\(created.rawValue)"
+        let text = "{\"format\":\(Self.format),\"store_uuid\":\"\(store.digits)\",\"created\":\(created.rawValue)"
         return Array((text + Self.ending(of: text)).utf8)
     }
 
@@ -30,12 +31,15 @@ package struct StoreFile: Equatable, Sendable {
     /// Reads the file; nil where there is none.
     static func read(_ disk: any Disk, _ directory: LogDirectory) throws(LogError) -> StoreFile? {
         let path = "\(directory.data)/\(name)"
-        let bytes: [UInt8]
+        let contents: [UInt8]?
         do {
-            bytes = try disk.contents(of: path)
+            contents = try disk.contents(of: path, limit: maximumBytes)
         } catch {
             if error.isMissing { return nil }
             throw .disk(error)
+        }
+        guard let bytes = contents else {
+            throw .unreadable(path: path, reason: "it is longer than \(maximumBytes) bytes")
         }
         let text = String(decoding: bytes, as: UTF8.self)
         // Before the checksum, which a later format may have elsewhere.

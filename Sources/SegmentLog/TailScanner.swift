@@ -9,24 +9,29 @@
 // A segment that has another behind it was durable as a whole, or the other would not have been begun: in it nothing is
 // torn, and whatever is missing up to the base of the next is damage.
 
-internal import Disk
+package import Disk
 
-struct TailScanner {
-    struct Outcome {
+package struct TailScanner {
+    package struct Outcome {
         var table = RawTable()
-        var damage: [ClosedRange<RecordID>] = []
+        package var damage: [ClosedRange<RecordID>] = []
         /// Headers of frames that are damaged although something behind them is whole.
         var damagedHeaders: [FileOffset] = []
+        /// Whether every frame was whole, so that none needs another to prove that it was durable.
+        package var isWhole = true
         /// Where the next frame goes: behind the last valid one.
-        var end = FrameHeader.firstOffset
-        var nextID: RecordID
+        package var end = FrameHeader.firstOffset
+        package var nextID: RecordID
         var lastRecordedAt: RecordTime?
         /// The highest offset that a valid frame names as durable.
         var durableOffset = FrameHeader.firstOffset
         /// The bytes of a write that was cut off by a crash, never acknowledged.
-        var torn: Range<FileOffset>?
+        package var torn: Range<FileOffset>?
         /// The last whole frame with records.
         var lastFrame: FrameHeader?
+
+        /// Whether appends may go on behind the last frame: nothing is damaged.
+        var canGoOn: Bool { isWhole && damage.isEmpty }
 
         /// The last frame, where no later one says that it is durable: it may have been acknowledged, or a failed sync
         /// may have left it in the page cache alone.
@@ -36,33 +41,43 @@ struct TailScanner {
     }
 
     private var window: FileWindow
+    /// Where proofs are looked for. It only goes forward, while the other comes back to what is to be read.
+    private var proofWindow: FileWindow
+    /// Up to here the file has been searched for proofs, and this is the last that was found.
+    private var searched = FileOffset(0)
+    private var proof: FrameHeader?
     private let seed: UInt32
+    /// From this id on, records are the next segment's.
+    private let nextBase: RecordID?
     private var outcome: Outcome
 
     /// Scans a whole file. `nextBase` is the base of the segment behind it, where there is one. `progress` is told how far
     /// the scan has come, 0 to 1.
-    static func scan(
+    package static func scan(
         _ file: any DiskFile,
         header: FileHeader,
         nextBase: RecordID?,
         progress: (Double) -> Void = { _ in }
     ) throws(LogError) -> Outcome {
+        let window = try FileWindow(file)
         var scanner = TailScanner(
-            window: try FileWindow(file),
+            window: window,
+            proofWindow: window,
             seed: header.identity.seed,
+            nextBase: nextBase,
             outcome: Outcome(nextID: header.base)
         )
-        try scanner.run(nextBase: nextBase, progress)
+        try scanner.run(progress)
         return scanner.outcome
     }
 
-    private mutating func run(nextBase: RecordID?, _ progress: (Double) -> Void) throws(LogError) {
+    private mutating func run(_ progress: (Double) -> Void) throws(LogError) {
         var offset = FrameHeader.firstOffset
         while true {
             // What stands behind the next segment's first record has been moved there.
             if let nextBase, outcome.nextID >= nextBase { return }
             progress(Double(offset.rawValue) / Double(window.size))
-            let frame = try header(at: offset)
+            let frame = try header(at: offset, in: &window)
             if let frame, frame.firstID >= outcome.nextID, try take(frame) {
                 offset = frame.end
             } else if let proof = try firstProof(ofBytesAt: offset) {
@@ -75,6 +90,7 @@ struct TailScanner {
                     offset = proof.offset
                 }
                 outcome.end = offset
+                outcome.isWhole = false
                 outcome.durableOffset = max(outcome.durableOffset, proof.durableOffset)
             } else if let nextBase {
                 if let frame, frame.firstID == outcome.nextID {
@@ -91,19 +107,22 @@ struct TailScanner {
         }
     }
 
-    private mutating func header(at offset: FileOffset) throws(LogError) -> FrameHeader? {
+    private func header(at offset: FileOffset, in window: inout FileWindow) throws(LogError) -> FrameHeader? {
         guard window.holds(FrameHeader.bytes, at: offset) else { return nil }
-        let seed = seed
         return try window.with(at: offset, count: FrameHeader.bytes) { FrameHeader($0, at: offset, seed: seed) }
     }
 
-    /// The first frame further on that was written when the byte at `offset` was durable.
+    /// The first frame further on that was written when the byte at `offset` was durable. Offsets ascend from call to call:
+    /// what was no proof for one is none for a later one, so each byte is searched once.
     private mutating func firstProof(ofBytesAt offset: FileOffset) throws(LogError) -> FrameHeader? {
-        var position = offset + FrameHeader.alignment
-        while let place = try window.find(FrameHeader.magic, from: position, alignment: FrameHeader.alignment) {
-            if let frame = try header(at: place), frame.durableOffset > offset { return frame }
-            position = place + FrameHeader.alignment
+        if let proof, proof.offset > offset, proof.durableOffset > offset { return proof }
+        searched = max(searched, offset + FrameHeader.alignment)
+        while let place = try proofWindow.find(FrameHeader.magic, from: searched, alignment: FrameHeader.alignment) {
+            searched = place + FrameHeader.alignment
+            proof = try header(at: place, in: &proofWindow)
+            if let proof, proof.durableOffset > offset { return proof }
         }
+        searched = FileOffset(window.size)
         return nil
     }
 
@@ -138,6 +157,7 @@ struct TailScanner {
 
     /// Adds the records of a frame where all of it is whole; otherwise leaves the outcome as it was.
     private mutating func take(_ frame: FrameHeader) throws(LogError) -> Bool {
+        if let nextBase, frame.nextID > nextBase { return false }
         let walk = try walk(frame)
         guard walk.isVouchedFor, walk.places.allSatisfy({ $0.record != nil }) else { return false }
         reportDamage(upTo: frame.firstID)
@@ -168,23 +188,32 @@ struct TailScanner {
         _ nextID: RecordID
     ) throws(LogError) {
         outcome.damagedHeaders.append(offset)
-        let start = offset + FrameHeader.bytes
-        guard start < end else { return }
-        let expected = outcome.nextID
-        let places = try window.with(at: start, count: end - start) { bytes in
-            var places: [(offset: FileOffset, record: RawRecord?)] = []
-            var rest = bytes
-            while let record = RawRecord(rest), record.id == expected.advanced(by: places.count), record.id < nextID {
-                places.append((start + (bytes.count - rest.count), record))
-                rest = UnsafeRawBufferPointer(rebasing: rest[record.bytes...])
-            }
-            return places
+        var place = offset + FrameHeader.bytes
+        while outcome.nextID < nextID, let record = try record(outcome.nextID, at: place, upTo: end) {
+            add((place, record))
+            place = place + record.bytes
         }
-        for place in places { add(place) }
+    }
+
+    /// The record of an id where it stands whole at `offset` and ends before `end`. Nothing vouches for its length, so it is
+    /// read in pieces.
+    private mutating func record(
+        _ id: RecordID,
+        at offset: FileOffset,
+        upTo end: FileOffset
+    ) throws(LogError) -> RawRecord? {
+        guard offset < end, end - offset > RecordFormat.headerBytes else { return nil }
+        let claimed = try window.with(at: offset, count: RecordFormat.headerBytes) { RawRecord(claimedBy: $0) }
+        guard claimed.id == id, claimed.bytes > RecordFormat.headerBytes, claimed.bytes <= end - offset else {
+            return nil
+        }
+        let summed = offset + RecordFormat.lengthOffset
+        let crc = try window.checksum(at: summed, count: claimed.bytes - RecordFormat.lengthOffset)
+        return crc == claimed.crc ? claimed : nil
     }
 
     private mutating func add(_ place: (offset: FileOffset, record: RawRecord?)) {
-        guard let record = place.record else { return }
+        guard let record = place.record, record.id < nextBase ?? .maximum else { return }
         reportDamage(upTo: record.id)
         outcome.table.add(at: place.offset, record)
         outcome.lastRecordedAt = max(record.recordedAt, outcome.lastRecordedAt ?? record.recordedAt)
@@ -192,6 +221,7 @@ struct TailScanner {
     }
 
     private mutating func reportDamage(upTo id: RecordID) {
+        let id = min(id, nextBase ?? id)
         guard outcome.nextID < id else { return }
         outcome.damage.append(outcome.nextID...RecordID(id.rawValue - 1))
         outcome.nextID = id
@@ -204,7 +234,7 @@ struct TailScanner {
         if clean { return nil }
         // A header that can be believed says how long the write was to be. Otherwise save what a page and a half hold:
         // without a header no event in it was ever acknowledged or can be read.
-        let length = try header(at: offset).map { $0.end - offset } ?? 6144
+        let length = try header(at: offset, in: &window).map { $0.end - offset } ?? 6144
         return offset..<FileOffset(min(window.size, (offset + length).rawValue))
     }
 }

@@ -41,19 +41,21 @@ struct Configuration {
             let absolute = absolute(path ?? defaultFile, in: currentDirectory)
             try configuration.apply(yaml: text, path: absolute)
         }
-        for setting in Setting.all {
-            if let value = environment[setting.variable] {
-                try setting.set(
-                    &configuration,
-                    .text(value),
-                    "environment variable \(setting.variable)",
-                    currentDirectory
-                )
-            }
-        }
+        try configuration.apply(environment: environment)
         if let dataDirectory { configuration.store.directory = absolute(dataDirectory, in: currentDirectory) }
         if let socket { configuration.server.socketPath = absolute(socket, in: currentDirectory) }
         return configuration
+    }
+
+    private mutating func apply(environment: [String: String]) throws(Mistake) {
+        // In order, so that of several mistakes it is always the same that is named.
+        for (variable, value) in environment.sorted(by: { $0.key < $1.key })
+        where variable.hasPrefix("EVSTORED_") && variable != "EVSTORED_CONFIG" {
+            guard let setting = Setting.all.first(where: { $0.variable == variable }) else {
+                throw Mistake(description: "unknown environment variable \(variable): no setting is called so")
+            }
+            try setting.set(&self, .text(value), "environment variable \(variable)", Self.currentDirectory)
+        }
     }
 
     private mutating func apply(yaml text: String, path: String) throws(Mistake) {

@@ -6,7 +6,7 @@ import Glibc
 /// The service manager, as the environment names it.
 struct ServiceManager: Sendable {
     private let notifyAddress: String?
-    /// Half of what the watchdog allows; nil where there is none.
+    /// A quarter of what the watchdog allows, so that there is time for a slow disk; nil where there is none.
     let watchdogIntervalMilliseconds: Int?
     /// The first socket that was handed over.
     let listeningDescriptor: Int32?
@@ -15,7 +15,7 @@ struct ServiceManager: Sendable {
         notifyAddress = environment["NOTIFY_SOCKET"]
         let isForUs = { (key: String) in environment[key].map { $0 == String(getpid()) } }
         if let microseconds = environment["WATCHDOG_USEC"].flatMap(Int.init), isForUs("WATCHDOG_PID") ?? true {
-            watchdogIntervalMilliseconds = max(microseconds / 2000, 1)
+            watchdogIntervalMilliseconds = max(microseconds / 4000, 1)
         } else {
             watchdogIntervalMilliseconds = nil
         }

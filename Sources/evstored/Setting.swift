@@ -73,9 +73,12 @@ struct Setting: Sendable {
         integer("limits.tags", 0...250) { $0.store.limits.tags = $1 },
         integer("limits.command_bytes", 1024...1 << 29) { $0.server.limits.commandBytes = $1 },
         integer("limits.arguments", 16...1 << 20) { $0.server.limits.arguments = $1 },
-        integer("limits.connections", 1...1 << 20) { $0.server.maximumConnections = $1 },
         integer("limits.reply_bytes", 1 << 16...1 << 29) { $0.server.replyBytes = $1 },
+        integer("limits.buffer_bytes", 1 << 20...1 << 40) { $0.server.bufferBytes = $1 },
         integer("limits.command_seconds", 1...3600) { $0.server.commandSeconds = $1 },
+        integer("limits.write_seconds", 1...3600) { $0.server.writeSeconds = $1 },
+        integer("limits.connections", 1...1 << 20) { $0.server.maximumConnections = $1 },
+        integer("limits.connections_per_user", 0...1 << 20) { $0.server.maximumConnectionsPerUser = $1 },
 
         integer("threads.event_loops", 0...256) { $0.server.eventLoops = $1 },
         integer("threads.readers", 1...256) { $0.server.readers = $1 },

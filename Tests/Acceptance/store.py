@@ -82,6 +82,9 @@ class Connection:
     def _more(self):
         try:
             part = self.socket.recv(1 << 18)
+        except TimeoutError:
+            # A daemon that hangs is not one that has gone.
+            raise
         except OSError as error:
             raise Lost from error
         if not part:
@@ -123,32 +126,65 @@ def event_map(answer):
 class Daemon:
     """evstored on a directory of its own, with the reference model's projections."""
 
-    def __init__(self, binary, folder, settings=None):
+    def __init__(self, binary, folder, settings=None, data=None):
         self.binary, self.folder, self.process = binary, folder, None
-        self.data = os.path.join(folder, "data")
+        self.data = data or os.path.join(folder, "data")
         self.socket = os.path.join(folder, "evstored.sock")
         self.log = os.path.join(folder, "evstored.log")
         self.environment = dict(os.environ, **(settings or {}))
 
-    def start(self, wait=60):
-        """Starts it and waits for its first answer about the store. Returns the seconds that took."""
-        begin = time.monotonic()
+    def spawn(self, before=()):
+        """Starts it, as the last of the words of the command `before`, and waits for nothing."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "--config", os.path.join(TOP, "config/evstored.yaml"), "--data-dir", self.data,
+                [*before, self.binary, "--config", os.path.join(TOP, "config/evstored.yaml"), "--data-dir", self.data,
                  "--socket", self.socket],
                 env=self.environment, stdin=subprocess.DEVNULL, stderr=log)
+
+    def start(self, wait=60, before=()):
+        """Starts it and waits for its first answer about the store. Returns the seconds that took."""
+        begin = time.monotonic()
+        self.spawn(before)
         while time.monotonic() - begin < wait:
             if self.process.poll() is not None:
                 raise SystemExit(f"evstored ended with {self.process.returncode}:\n{self.notes()}")
-            try:
-                connection = Connection(self.socket)
-                connection.ask("EV.COUNT")
-                connection.close()
+            if self.answers():
                 return time.monotonic() - begin
-            except (OSError, Lost, Refused):
-                time.sleep(0.005)
+            time.sleep(0.005)
         raise SystemExit(f"evstored has not answered within {wait} s:\n{self.notes()}")
+
+    def answers(self):
+        """Whether it says how many events there are, or why it cannot."""
+        try:
+            connection = Connection(self.socket)
+            try:
+                connection.ask("EV.COUNT")
+            finally:
+                connection.close()
+            return True
+        except Refused as error:
+            return not str(error).startswith("LOADING")
+        except (OSError, Lost):
+            return False
+
+    def refuses(self, wait=60, before=()):
+        """Starts it where it should not start. Returns its exit status, and what errors it named."""
+        begin = os.path.getsize(self.log) if os.path.exists(self.log) else 0
+        self.spawn(before)
+        status = self.ended(wait)
+        if status is None:
+            self.kill()
+        with open(self.log, "rb") as log:
+            log.seek(begin)
+            lines = log.read().decode(errors="replace").splitlines()
+        return status, "; ".join(line for line in lines if "info:" not in line)
+
+    def ended(self, wait=60):
+        """Its exit status once it has ended by itself; None where it has not."""
+        try:
+            return self.process.wait(wait)
+        except subprocess.TimeoutExpired:
+            return None
 
     def kill(self):
         self.process.kill()
@@ -158,12 +194,13 @@ class Daemon:
         """Asks it to end; returns its exit status."""
         if self.process is None or self.process.poll() is not None:
             return self.process and self.process.returncode
+        # A daemon that was stopped by a signal would not hear of this one.
+        self.process.send_signal(signal.SIGCONT)
         self.process.terminate()
-        try:
-            return self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return "killed after 60 s"
+        if (status := self.ended()) is not None:
+            return status
+        self.kill()
+        return "killed after 60 s"
 
     def connect(self, version=2):
         return Connection(self.socket, version)
@@ -172,10 +209,14 @@ class Daemon:
         with open(self.log, errors="replace") as log:
             return log.read()
 
+    def files(self, *suffixes):
+        """The log's files of these suffixes, in the order of their names."""
+        folder = os.path.join(self.data, "log")
+        return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(suffixes)]
+
     def log_bytes(self):
         """Bytes of the sealed segments, and how many there are."""
-        sizes = [entry.stat().st_size for entry in os.scandir(os.path.join(self.data, "log"))
-                 if entry.name.endswith(".segment")]
+        sizes = [os.path.getsize(path) for path in self.files(".segment")]
         return sum(sizes), len(sizes)
 
 
@@ -251,6 +292,10 @@ class Claims:
     def note(text):
         print(f"      {text}", flush=True)
 
+    @staticmethod
+    def skip(text):
+        print(f"skip  {text}", flush=True)
+
     def end(self, daemon=None):
         if self.violated and daemon:
             print(daemon.notes()[-4000:], file=sys.stderr)
@@ -265,20 +310,41 @@ def arguments(description):
 
 
 class Folder:
-    """A temporary folder that goes with its daemon. Short, because a socket's path is."""
+    """A temporary folder that goes with its daemons, and with what was mounted in it. Short, because a socket's path
+    is."""
 
     def __enter__(self):
         self.path = tempfile.mkdtemp(prefix="evstore-")
-        self.daemons = []
+        self.daemons, self.mounts = [], []
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         return self
 
-    def daemon(self, binary, settings=None):
-        daemon = Daemon(os.path.abspath(binary), self.path, settings)
+    def daemon(self, binary, settings=None, name="", data=None):
+        """A daemon with files of its own where it has a name."""
+        folder = os.path.join(self.path, name) if name else self.path
+        os.makedirs(folder, exist_ok=True)
+        daemon = Daemon(os.path.abspath(binary), folder, settings, data)
         self.daemons.append(daemon)
         return daemon
+
+    def mount(self, name, *arguments):
+        """Mounts something in the folder, as mount(8) has it. Its path; None where mounting is not permitted."""
+        path = os.path.join(self.path, name)
+        os.makedirs(path, exist_ok=True)
+        done = subprocess.run(["mount", *arguments, path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            return None
+        self.mounts.append(path)
+        return path
+
+    def unmount(self, path):
+        subprocess.run(["umount", path], check=True)
+        self.mounts.remove(path)
 
     def __exit__(self, *_):
         for daemon in self.daemons:
             daemon.stop()
+        for path in reversed(self.mounts):
+            subprocess.run(["umount", path], check=False)
         shutil.rmtree(self.path, ignore_errors=True)

@@ -14,7 +14,7 @@ folder=$(mktemp -d)
 pids=()
 end() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; done; rm -rf "$folder"; }
 trap end EXIT
-answers() { for _ in $(seq 200); do [ "$(redis-cli -s "$1" PING 2>/dev/null)" = PONG ] && return; sleep 0.05; done; echo "no answer on $1" >&2; exit 1; }
+answers() { for _ in $(seq 200); do redis-cli -s "$1" INFO 2>/dev/null | grep -q '^loading:0' && return; sleep 0.05; done; echo "no answer on $1" >&2; exit 1; }
 
 mkdir "$folder/redis"
 redis-server --port 0 --unixsocket "$folder/redis.sock" --dir "$folder/redis" --appendonly yes --appendfsync always \

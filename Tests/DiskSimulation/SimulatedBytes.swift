@@ -4,8 +4,7 @@
 
 /// A file's durable bytes and the writes that have not been synced.
 struct SimulatedBytes: Sendable {
-    /// Written whole or not at all; the unit in which a crash tears a write.
-    static let sectorBytes = 512
+    private static let sectorBytes = SimulatedDisk.sectorBytes
 
     /// What reads see.
     private(set) var current: [UInt8] = []
@@ -15,19 +14,25 @@ struct SimulatedBytes: Sendable {
     private var isTruncated = false
     /// Every unsynced write, oldest first. Of each sector a disk may have stopped at any of them.
     private var unsynced: [(start: Int, bytes: [UInt8])] = []
+    /// Sectors that cannot be read until they are written anew as a whole, which is when a disk puts others in their place.
+    private var unreadable: Set<Int> = []
 
     mutating func truncate() {
         current = []
         unsynced = []
+        unreadable = []
         isTruncated = true
     }
 
-    mutating func write(_ pieces: [UnsafeRawBufferPointer], at offset: Int) {
+    /// Writes the first `count` bytes of the pieces.
+    mutating func write(_ pieces: [UnsafeRawBufferPointer], count: Int, at offset: Int) {
+        guard count > 0 else { return }
         var bytes: [UInt8] = []
-        for piece in pieces { bytes += piece }
-        guard !bytes.isEmpty else { return }
+        bytes.reserveCapacity(count)
+        for piece in pieces { bytes += piece.prefix(count - bytes.count) }
         Self.put(bytes[...], at: offset, into: &current)
         unsynced.append((offset, bytes))
+        if !unreadable.isEmpty { unreadable.subtract(Self.wholeSectors(of: offset..<offset + count)) }
     }
 
     /// Writes what is unsynced, and only that: what a failed sync has left in the page cache counts as written.
@@ -38,19 +43,25 @@ struct SimulatedBytes: Sendable {
         unsynced = []
     }
 
-    /// What a failed sync leaves: the unsynced pages never reach the disk. The page cache goes on showing them where
-    /// `isCacheKept`, as ext4 and XFS do; otherwise reads see the old bytes, as with Btrfs.
-    mutating func failSync(isCacheKept: Bool) {
-        unsynced = []
-        isTruncated = false
+    /// What a failed sync leaves: of the unsynced pages some have reached the disk, the others never will. The page cache
+    /// goes on showing them where `isCacheKept`, as ext4 and XFS do; otherwise reads see what the disk holds, as with
+    /// Btrfs.
+    mutating func failSync(isCacheKept: Bool, _ random: inout SeededRandom) {
+        settle(&random)
         if !isCacheKept { current = durable }
     }
 
-    /// Leaves what a crash may leave: each unsynced sector in any of its versions, the old one included; the old size
-    /// or the new.
+    /// Leaves what a crash may leave.
     mutating func crash(_ random: inout SeededRandom) {
+        settle(&random)
+        current = durable
+    }
+
+    /// Lets chance say what has reached the disk, and forgets the rest: each unsynced sector in any of its versions, the
+    /// old one included; any size that the file has had since the last sync.
+    private mutating func settle(_ random: inout SeededRandom) {
         if isTruncated, Bool.random(using: &random) { durable = [] } else if isTruncated { unsynced = [] }
-        let size = Bool.random(using: &random) && !unsynced.isEmpty ? max(durable.count, current.count) : durable.count
+        let size = anySize(&random)
         // A whole write often reaches the disk, or no part of it does; without a bias either would hardly ever happen.
         let mood = Int.random(in: 0..<4, using: &random)
         var stops: [Int: Int] = [:]
@@ -69,15 +80,33 @@ struct SimulatedBytes: Sendable {
             }
         }
         if durable.count < size { durable += [UInt8](repeating: 0, count: size - durable.count) }
-        current = durable
         isTruncated = false
         unsynced = []
     }
 
-    /// Damage at rest: on the disk and in what reads see.
-    mutating func flip(bit: Int, at offset: Int) {
-        current[offset] ^= 1 << UInt8(bit)
-        if offset < durable.count { durable[offset] ^= 1 << UInt8(bit) }
+    /// The size is written apart from the bytes, after any of the writes that have changed it.
+    private func anySize(_ random: inout SeededRandom) -> Int {
+        var sizes = [durable.count]
+        for write in unsynced { sizes.append(max(sizes[sizes.count - 1], write.start + write.bytes.count)) }
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0, 1: return sizes[sizes.count - 1]
+        case 2: return durable.count
+        default: return sizes[Int.random(in: sizes.indices, using: &random)]
+        }
+    }
+
+    // MARK: Damage at rest
+
+    /// Changes bytes on the disk and in what reads see.
+    mutating func damage(at offset: Int, with bytes: some Collection<UInt8>) {
+        for (place, byte) in zip(offset..., bytes) {
+            current[place] = byte
+            if place < durable.count { durable[place] = byte }
+        }
+    }
+
+    mutating func makeUnreadable(_ range: Range<Int>) {
+        unreadable.formUnion(Self.sectors(of: range))
     }
 
     /// The file as if it had been cut on the disk.
@@ -87,8 +116,29 @@ struct SimulatedBytes: Sendable {
         unsynced = []
     }
 
+    /// How many bytes can be read from `offset` on, up to `count`; nil where the very first cannot.
+    func readable(_ count: Int, at offset: Int) -> Int? {
+        let count = max(0, min(count, current.count - offset))
+        guard count > 0, !unreadable.isEmpty,
+            let bad = Self.sectors(of: offset..<offset + count).first(where: unreadable.contains)
+        else { return count }
+        return bad * Self.sectorBytes > offset ? bad * Self.sectorBytes - offset : nil
+    }
+
+    /// Whether a write of these bytes has to read first what it does not cover, and cannot.
+    func isWritable(_ range: Range<Int>) -> Bool {
+        guard !unreadable.isEmpty, !range.isEmpty else { return true }
+        let whole = Self.wholeSectors(of: range)
+        return !Self.sectors(of: range).contains { !whole.contains($0) && unreadable.contains($0) }
+    }
+
     private static func sectors(of range: Range<Int>) -> ClosedRange<Int> {
         range.lowerBound / sectorBytes...(range.upperBound - 1) / sectorBytes
+    }
+
+    private static func wholeSectors(of range: Range<Int>) -> Range<Int> {
+        let first = (range.lowerBound + sectorBytes - 1) / sectorBytes
+        return first..<max(first, range.upperBound / sectorBytes)
     }
 
     private static func put(_ bytes: ArraySlice<UInt8>, at offset: Int, into file: inout [UInt8]) {

@@ -8,10 +8,25 @@ import Synchronization
 
 /// A deterministic disk for tests. Every call of `Disk` and `DiskFile` is one operation, counted from 1.
 package final class SimulatedDisk: Disk {
+    /// Written whole or not at all; the unit in which a crash tears a write.
+    package static let sectorBytes = 512
+
     struct State: Sendable {
         var names = SimulatedNames()
         var files: [Int: SimulatedBytes] = [:]
         var nextFile = 1
+        /// How often each file is open. What has no name but is open still takes space.
+        var handles: [Int: Int] = [:]
+        /// Bytes that all files together may take; nil where there is no end to them.
+        var capacity: UInt64?
+        /// The disk's own clock, which only its delays drive.
+        var nanoseconds: UInt64 = 0
+        /// The operations that were made to fail since the machine, or the process, last started.
+        var failures: [DiskError.Operation] = []
+        /// How many writes have gone astray.
+        var misdirections = 0
+        /// Decides how much of a transfer is done, in one call or before it fails.
+        var random: SeededRandom
         var locks: Set<String> = []
         /// Grows at each crash: what was opened before belongs to a machine that is no more.
         var life = 0
@@ -23,9 +38,10 @@ package final class SimulatedDisk: Disk {
 
     let state: Mutex<State>
 
-    /// A disk with nothing on it, or with one directory.
-    package init(directory: String? = nil) {
-        var state = State()
+    /// A disk with nothing on it, or with one directory. `seed` decides how much of a transfer is done where not all of it
+    /// is; what is left after a crash has seeds of its own.
+    package init(directory: String? = nil, capacity: UInt64? = nil, seed: UInt64 = 0) {
+        var state = State(capacity: capacity, random: SeededRandom(seed: seed))
         if let directory {
             state.names.change(adding: (directory, .directory))
             state.names.sync("/")
@@ -39,7 +55,10 @@ package final class SimulatedDisk: Disk {
 
     /// The same disk once more, in the same state.
     package func copy() -> SimulatedDisk {
-        SimulatedDisk(state.withLock { $0 })
+        var copy = state.withLock { $0 }
+        // Whoever has a file open has it on the other disk.
+        copy.handles = [:]
+        return SimulatedDisk(copy)
     }
 
     /// How many operations have been asked for so far.
@@ -51,6 +70,26 @@ package final class SimulatedDisk: Disk {
     /// of these leaves.
     package var changingOperations: [Int] {
         state.withLock { $0.changingOperations }
+    }
+
+    /// What has passed on the disk's own clock, in nanoseconds.
+    package var nanoseconds: UInt64 {
+        state.withLock { $0.nanoseconds }
+    }
+
+    /// The operations that were made to fail since the last restart, of the machine or of the process.
+    package var failures: [DiskError.Operation] {
+        state.withLock { $0.failures }
+    }
+
+    /// Whether the machine, or the process, has stopped and has not been started again.
+    package var isDown: Bool {
+        state.withLock { $0.isDown }
+    }
+
+    /// How many writes have landed elsewhere.
+    package var misdirections: Int {
+        state.withLock { $0.misdirections }
     }
 
     /// Every file with its bytes as reads see them now, every directory without.
@@ -65,12 +104,13 @@ package final class SimulatedDisk: Disk {
         }
     }
 
-    /// Runs one operation: counts it, and lets the plan of faults have its say. A sync that is cut off by the crash has
-    /// no effect: it has promised nothing yet.
+    /// Runs one operation: counts it, and lets the plan of faults have its say. `onCrash` is what an operation has done
+    /// that the crash cuts off: all of it where nothing else is said; `onFailure` is what one has done that fails.
     func perform<Result: Sendable>(
         _ operation: DiskError.Operation,
         _ path: String,
         life: Int? = nil,
+        onCrash: ((inout State) -> Void)? = nil,
         onFailure: (inout State) -> Void = { _ in },
         _ body: (inout State) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
@@ -80,20 +120,21 @@ package final class SimulatedDisk: Disk {
             }
             state.operations += 1
             if ![.list, .read, .status].contains(operation) { state.changingOperations.append(state.operations) }
-            let fault = state.faults.fault(of: operation, number: state.operations)
-            if fault == .crash {
+            switch state.faults.fault(of: operation, number: state.operations) {
+            case .crash:
                 state.isDown = true
-                if operation != .sync, operation != .syncDirectory { _ = try? body(&state) }
+                if let onCrash { onCrash(&state) } else { _ = try? body(&state) }
                 return .failure(.crash(operation, path))
-            }
-            if fault == .inputOutput {
+            case .error(let errno):
+                state.failures.append(operation)
                 onFailure(&state)
-                return .failure(DiskError(operation, path: path, errno: EIO))
-            }
-            do throws(DiskError) {
-                return .success(try body(&state))
-            } catch {
-                return .failure(error)
+                return .failure(DiskError(operation, path: path, errno: errno))
+            case nil:
+                do throws(DiskError) {
+                    return .success(try body(&state))
+                } catch {
+                    return .failure(error)
+                }
             }
         }
         return try outcome.get()
@@ -125,7 +166,8 @@ package final class SimulatedDisk: Disk {
     }
 
     package func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
-        try perform(.open, path) { state throws(DiskError) in
+        // The file itself is made outside: its end would wait for the very state that the operation holds.
+        let opened = try perform(.open, path) { state throws(DiskError) in
             let file: Int
             switch (state.names.current[path], mode) {
             case (.directory, _): throw DiskError(.open, path: path, errno: EISDIR)
@@ -136,8 +178,10 @@ package final class SimulatedDisk: Disk {
             case (nil, .read), (nil, .readWrite): throw DiskError(.open, path: path, errno: ENOENT)
             case (nil, .createNew), (nil, .createOrTruncate): file = try state.createFile(path, .open)
             }
-            return SimulatedFile(self, file: file, path: path, life: state.life, isWritable: mode != .read)
+            state.handles[file, default: 0] += 1
+            return (file: file, life: state.life)
         }
+        return SimulatedFile(self, file: opened.file, path: path, life: opened.life, isWritable: mode != .read)
     }
 
     package func rename(_ source: String, to destination: String) throws(DiskError) {
@@ -161,7 +205,7 @@ package final class SimulatedDisk: Disk {
     }
 
     package func syncDirectory(_ path: String) throws(DiskError) {
-        try perform(.syncDirectory, path) { state throws(DiskError) in
+        try perform(.syncDirectory, path, onCrash: { _ in }) { state throws(DiskError) in
             guard state.names.current[path] == .directory else {
                 throw DiskError(.syncDirectory, path: path, errno: ENOENT)
             }
@@ -170,7 +214,7 @@ package final class SimulatedDisk: Disk {
     }
 
     package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
-        // The lock itself is made outside: its end would wait for the very state that the operation holds.
+        // The lock, too, is made outside.
         let life = try perform(.lock, path) { state throws(DiskError) -> Int? in
             if state.names.current[path] == nil { _ = try state.createFile(path, .lock) }
             return state.locks.insert(path).inserted ? state.life : nil
@@ -180,7 +224,7 @@ package final class SimulatedDisk: Disk {
 
     package func freeBytes(at path: String) throws(DiskError) -> UInt64 {
         try perform(.status, path) { state in
-            state.faults.isFull(at: state.operations) ? 0 : 1 << 40
+            state.freeBytes
         }
     }
 }
@@ -203,6 +247,25 @@ extension SimulatedDisk.State {
     }
 
     func requireSpace(_ path: String, _ operation: DiskError.Operation) throws(DiskError) {
-        if faults.isFull(at: operations) { throw DiskError(operation, path: path, errno: ENOSPC) }
+        if freeBytes == 0 { throw DiskError(operation, path: path, errno: ENOSPC) }
+    }
+
+    var freeBytes: UInt64 {
+        if faults.isFull(at: operations) { return 0 }
+        guard let capacity else { return 1 << 40 }
+        var taken = 0
+        let named = Set(names.current.values)
+        for (file, bytes) in files where handles[file] != nil || named.contains(.file(file)) {
+            taken += bytes.current.count
+        }
+        return capacity - min(capacity, UInt64(taken))
+    }
+
+    /// How many of `count` bytes from `offset` on there is room for. Space is taken where a file grows; bytes that were
+    /// written before can be written again on a full disk.
+    func room(for count: Int, at offset: Int, of file: Int) -> Int {
+        let size = files[file]?.current.count ?? 0
+        guard offset + count > size else { return count }
+        return min(count, max(0, size - offset + Int(min(freeBytes, 1 << 40))))
     }
 }

@@ -19,16 +19,28 @@ final class SimulatedFile: DiskFile {
         self.isWritable = isWritable
     }
 
+    deinit {
+        disk.state.withLock { state in
+            guard state.life == life else { return }
+            state.handles[file, default: 1] -= 1
+            if state.handles[file] == 0 { state.handles[file] = nil }
+        }
+    }
+
     func size() throws(DiskError) -> UInt64 {
         try disk.perform(.status, path, life: life) { UInt64($0.files[file]?.current.count ?? 0) }
     }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
-        try disk.perform(.read, path, life: life) { state in
-            let bytes = state.files[file]?.current ?? []
-            let start = min(Int(clamping: offset.rawValue), bytes.count)
-            let count = min(buffer.count, bytes.count - start)
-            bytes.withUnsafeBytes {
+        try disk.perform(.read, path, life: life) { state throws(DiskError) in
+            let start = Int(clamping: offset.rawValue)
+            guard let file = state.files[file] else { return 0 }
+            guard let readable = file.readable(buffer.count, at: start) else {
+                throw DiskError(.read, path: path, errno: EIO)
+            }
+            let count = state.shortened(readable)
+            guard count > 0 else { return 0 }
+            file.current.withUnsafeBytes {
                 buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<start + count]))
             }
             return count
@@ -36,14 +48,28 @@ final class SimulatedFile: DiskFile {
     }
 
     func writeSome(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) -> Int {
-        try disk.perform(.write, path, life: life) { state throws(DiskError) in
+        let asked = pieces.reduce(0) { $0 + $1.count }
+        let start = Int(offset.rawValue)
+        /// What a write that fails, or is cut off, has written: some of it.
+        func writePart(_ state: inout SimulatedDisk.State) {
+            let room = state.room(for: asked, at: start, of: file)
+            let part = Bool.random(using: &state.random) ? asked : Int.random(in: 0...asked, using: &state.random)
+            state.files[file]?.write(pieces, count: min(part, room), at: start)
+        }
+        return try disk.perform(.write, path, life: life, onCrash: writePart, onFailure: writePart) {
+            state throws(DiskError) in
             guard isWritable else { throw DiskError(.write, path: path, errno: EBADF) }
-            let count = pieces.reduce(0) { $0 + $1.count }
-            // Space is taken where a file grows; bytes that were written before can be written again on a full disk.
-            if Int(offset.rawValue) + count > state.files[file]?.current.count ?? 0 {
-                try state.requireSpace(path, .write)
+            let room = state.room(for: asked, at: start, of: file)
+            guard room > 0 || asked == 0 else { throw DiskError(.write, path: path, errno: ENOSPC) }
+            let count = state.shortened(room)
+            guard state.files[file]?.isWritable(start..<start + count) ?? true else {
+                throw DiskError(.write, path: path, errno: EIO)
             }
-            state.files[file]?.write(pieces, at: Int(offset.rawValue))
+            if let astray = state.takeMisdirection() {
+                state.files[astray.file]?.write(pieces, count: count, at: astray.offset)
+            } else {
+                state.files[file]?.write(pieces, count: count, at: start)
+            }
             return count
         }
     }
@@ -53,9 +79,11 @@ final class SimulatedFile: DiskFile {
             guard isWritable else { throw DiskError(.reserve, path: path, errno: EBADF) }
             let size = state.files[file]?.current.count ?? 0
             guard bytes > size else { return }
-            try state.requireSpace(path, .reserve)
             let zeros = [UInt8](repeating: 0, count: Int(bytes) - size)
-            zeros.withUnsafeBytes { state.files[file]?.write([$0], at: size) }
+            guard state.room(for: zeros.count, at: size, of: file) == zeros.count else {
+                throw DiskError(.reserve, path: path, errno: ENOSPC)
+            }
+            zeros.withUnsafeBytes { state.files[file]?.write([$0], count: $0.count, at: size) }
         }
     }
 
@@ -64,8 +92,15 @@ final class SimulatedFile: DiskFile {
             .sync,
             path,
             life: life,
-            onFailure: { $0.files[file]?.failSync(isCacheKept: $0.faults.isCacheKeptAfterFailedSync) },
-            { $0.files[file]?.sync() }
+            onCrash: { _ in },
+            onFailure: {
+                let isCacheKept = $0.faults.isCacheKeptAfterFailedSync
+                $0.files[file]?.failSync(isCacheKept: isCacheKept, &$0.random)
+            },
+            {
+                $0.nanoseconds += $0.faults.syncNanoseconds
+                $0.files[file]?.sync()
+            }
         )
     }
 }

@@ -18,9 +18,15 @@ struct SimulatedNames: Sendable {
     private struct Change: Sendable {
         let removed: String?
         let added: (path: String, node: SimulatedNode)?
+        let paths: Set<String>
+        let directories: Set<String>
 
-        var paths: Set<String> { Set([removed, added?.path].compactMap(\.self)) }
-        var directories: Set<String> { Set(paths.map(SimulatedNames.parent)) }
+        init(removed: String?, added: (path: String, node: SimulatedNode)?) {
+            self.removed = removed
+            self.added = added
+            paths = Set([removed, added?.path].compactMap(\.self))
+            directories = Set(paths.map(SimulatedNames.parent))
+        }
     }
 
     private(set) var current: [String: SimulatedNode] = [:]
@@ -28,7 +34,7 @@ struct SimulatedNames: Sendable {
     private var pending: [Change] = []
 
     static func parent(of path: String) -> String {
-        let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+        let parent = path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex)]
         return parent.isEmpty ? "/" : String(parent)
     }
 

@@ -66,6 +66,15 @@ import Testing
         #expect(Self.outcomes(disk) == [["/r/f": [5]], ["/r/f": zeros], ["/r/f": zeros.dropLast() + [6]]])
     }
 
+    @Test func `A file that grew in steps may have any of its sizes`() throws {
+        let disk = SimulatedDisk(directory: "/r")
+        try disk.replaceFile("f", in: "/r", with: [])
+        let file = try disk.open("/r/f", .readWrite)
+        for size in [100, 700, 1_300] { try file.write([1], at: FileOffset(size - 1)) }
+        let sizes = Set(Self.outcomes(disk).map { ($0["/r/f"] ?? nil)?.count })
+        #expect(sizes == [0, 100, 700, 1_300])
+    }
+
     @Test func `A truncated file may have its old bytes back`() throws {
         let disk = SimulatedDisk(directory: "/r")
         try disk.replaceFile("f", in: "/r", with: [5])
@@ -127,21 +136,30 @@ import Testing
         #expect(try disk.contents(of: "/r/f") == [3])
     }
 
-    @Test(arguments: [true, false]) func `A failed sync loses what was not synced`(isCacheKept: Bool) throws {
-        let disk = SimulatedDisk(directory: "/r")
-        try disk.replaceFile("f", in: "/r", with: [1])
-        let file = try disk.open("/r/f", .readWrite)
-        if isCacheKept { disk.keepCacheAfterFailedSync() }
-        disk.failNext(.sync)
-        try file.write([2], at: FileOffset(0))
-        #expect(throws: DiskError.self) { try file.sync() }
-        #expect(try file.bytes(at: FileOffset(0), count: 1) == [isCacheKept ? 2 : 1])
-        // The next sync says yes and has nothing to write.
-        try file.sync()
-        let process = disk.copy()
-        process.restartProcess()
-        #expect(try process.contents(of: "/r/f") == [isCacheKept ? 2 : 1])
-        #expect(Self.outcomes(disk) == [["/r/f": [1]]])
+    @Test(arguments: [true, false]) func `A failed sync loses what was not synced, or some of it, for good`(
+        isCacheKept: Bool
+    ) throws {
+        var durable: Set<[UInt8]> = []
+        for seed in Self.seeds {
+            let disk = SimulatedDisk(directory: "/r", seed: seed)
+            try disk.replaceFile("f", in: "/r", with: [1])
+            let file = try disk.open("/r/f", .readWrite)
+            if isCacheKept { disk.keepCacheAfterFailedSync() }
+            disk.failNext(.sync)
+            try file.write([2], at: FileOffset(0))
+            #expect(throws: DiskError.self) { try file.sync() }
+            let seen = try file.bytes(at: FileOffset(0), count: 1)
+            // The next sync says yes and has nothing to write.
+            try file.sync()
+            let process = disk.copy()
+            process.restartProcess()
+            #expect(try process.contents(of: "/r/f") == seen)
+            disk.restart(seed: seed)
+            let left = try disk.contents(of: "/r/f")
+            #expect(isCacheKept ? seen == [2] : seen == left)
+            durable.insert(left)
+        }
+        #expect(durable == [[1], [2]])
     }
 
     @Test func `On a full disk nothing grows, and what is there can be written again`() throws {

@@ -23,6 +23,14 @@ import Testing
         #expect(StoreError(.other, "unknown command").description == "ERR unknown command")
     }
 
+    @Test("an error about damage says which events, and no other error does")
+    func damage() {
+        #expect(StoreError(wireText: "CORRUPT 5 9 a block").damage == EventID(5)...EventID(9))
+        #expect(StoreError(wireText: "CORRUPT 9 5 a block").damage == nil)
+        #expect(StoreError(wireText: "CORRUPT 5").damage == nil)
+        #expect(StoreError(wireText: "CONFLICT 5 in the way").damage == nil)
+    }
+
     @Test("an error is one line, whatever its message")
     func oneLine() {
         #expect(StoreError(.invalid, "a\r\nb\nc\rd").description == "INVALID a b c d")

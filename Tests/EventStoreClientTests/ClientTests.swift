@@ -4,7 +4,7 @@ import EventModel
 import EventStoreClient
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ClientTests {
+@Suite(.timeLimit(.minutes(20))) struct ClientTests {
     private let event = NewEvent(category: "order", aggregateID: "order-001", eventType: "created")
 
     /// Runs `body` with a client of a server that follows `script`.

@@ -8,7 +8,7 @@ import Foundation
 import SegmentLog
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RealServerTests {
+@Suite(.timeLimit(.minutes(20))) struct RealServerTests {
     private static let counts = "return { reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }"
 
     private func withServer(_ body: (Server, EventStoreClient) async throws -> Void) async throws {
@@ -16,6 +16,13 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try FileManager.default.createDirectory(atPath: directory + "/reducers", withIntermediateDirectories: true)
         try Self.counts.write(toFile: directory + "/reducers/counts.lua", atomically: true, encoding: .utf8)
+        try await withServer(in: directory, body)
+    }
+
+    private func withServer(
+        in directory: String,
+        _ body: (Server, EventStoreClient) async throws -> Void
+    ) async throws {
         var options = StoreOptions(directory: directory + "/data")
         options.log.segmentBytes = 1 << 20
         options.log.spareFiles = 0
@@ -127,6 +134,54 @@ import Testing
         }
     }
 
+    @Test("Damage has a name, can be gone round or skipped, and is told by what lacks it")
+    func damage() async throws {
+        let directory = "/tmp/evstore-client-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.createDirectory(atPath: directory + "/reducers", withIntermediateDirectories: true)
+        try Self.counts.write(toFile: directory + "/reducers/counts.lua", atomically: true, encoding: .utf8)
+        try await withServer(in: directory) { _, client in
+            #expect(try await client.damage() == [])
+            _ = try await client.appendPipelined((0..<10).map { event($0) })
+            _ = try await client.roll()
+            _ = try await client.appendPipelined((10..<20).map { event($0) })
+            _ = try await client.roll()
+            _ = try await client.appendPipelined((20..<30).map { event($0) })
+        }
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory + "/data/log")
+        for name in names where name.contains("0011.") {
+            try FileManager.default.removeItem(atPath: directory + "/data/log/" + name)
+        }
+        try? FileManager.default.removeItem(atPath: directory + "/data/snapshots")
+        try await withServer(in: directory) { _, client in
+            let lost = EventID(11)...EventID(20)
+            #expect(try await client.damage() == [lost])
+            #expect(try await client.read().count == 10)
+            do {
+                _ = try await client.read(Filter(after: EventID(10)))
+                Issue.record("read over damage")
+            } catch ClientError.store(let error) {
+                #expect(error.damage == lost)
+            }
+            #expect(try await client.read(Filter(after: lost.upperBound)).count == 10)
+            let skipping = Filter(skipsDamage: true)
+            #expect(try await client.read(skipping).count == 20)
+            #expect(try await client.count(skipping) == 20)
+            func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+            let state = text(try await client.state(of: "order-0", reducer: "counts", skippingDamage: true))
+            #expect(state.hasSuffix(#""lacking":[[11,20]]}"#))
+            #expect(text(try await client.fold(.reducer("counts"), skipping)).hasSuffix(#""lacking":[[11,20]]}"#))
+            #expect(text(try await client.projection("counts")).hasSuffix(#""lacking":[[11,20]]}"#))
+            #expect(try await client.projections().map(\.lacking) == [[lost]])
+            var ids: [UInt64] = []
+            for try await event in try await client.subscribe(skipping, from: EventID(1)) {
+                ids.append(event.id.rawValue)
+                if ids.count == 20 { break }
+            }
+            #expect(ids == Array(1...10) + Array(21...30))
+        }
+    }
+
     @Test("A subscription catches up and goes on live, while its consumer takes its time")
     func subscribing() async throws {
         try await withServer { _, client in
@@ -142,6 +197,34 @@ import Testing
             let expected = (0..<2000).map { UInt64($0 * 3 + 2) }
             #expect(ids == expected)
         }
+    }
+
+    @Test("A daemon that recovers its store is waited for; who does not want to wait is connected, or told LOADING")
+    func recovering() async throws {
+        let directory = "/tmp/evstore-client-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        var options = StoreOptions(directory: directory + "/data")
+        options.log.segmentBytes = 1 << 20
+        options.log.spareFiles = 0
+        var configuration = EventStoreClient.Configuration(socketPath: directory + "/socket")
+        let server = try await Server.listen(ServerOptions(socketPath: configuration.socketPath))
+        configuration.recoveryTimeoutMilliseconds = nil
+        let curious = try await EventStoreClient.connect(configuration)
+        #expect(try await curious.info().contains("loading:1"))
+        await curious.close()
+        configuration.recoveryTimeoutMilliseconds = 0
+        let refusal = await #expect(throws: ClientError.self) { try await EventStoreClient.connect(configuration) }
+        if case .store(let error)? = refusal { #expect(error.code == .loading) } else { Issue.record("no refusal") }
+        configuration.recoveryTimeoutMilliseconds = 60_000
+        async let connecting = EventStoreClient.connect(configuration)
+        let store = try EventStore.open(options)
+        server.serve(store)
+        let client = try await connecting
+        #expect(try await client.count() == 0)
+        await client.close()
+        await server.stop()
+        store.close()
     }
 
     @Test("When the server stops, a subscription ends with an error and a request says so")

@@ -5,7 +5,7 @@ import EventStoreClient
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SubscriptionTests {
+@Suite(.timeLimit(.minutes(20))) struct SubscriptionTests {
     private func withClient(
         _ script: @escaping FakeServer.Script,
         _ body: (EventStoreClient) async throws -> Void

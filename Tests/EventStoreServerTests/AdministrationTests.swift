@@ -5,7 +5,7 @@ import EventWire
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct AdministrationTests {
+@Suite(.timeLimit(.minutes(20))) struct AdministrationTests {
     private let append = ["EV.APPEND", "c", "a", "t", #"{"n":1}"#]
     private static let counts = "return { reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }"
 

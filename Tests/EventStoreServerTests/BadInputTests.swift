@@ -8,7 +8,7 @@ import Testing
 
 @testable import EventWire
 
-@Suite(.timeLimit(.minutes(1))) struct BadInputTests {
+@Suite(.timeLimit(.minutes(20))) struct BadInputTests {
     struct Case: CustomTestStringConvertible, Sendable {
         let testDescription: String
         let words: [[UInt8]]

@@ -5,7 +5,7 @@ import EventStore
 import EventWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct BlockingReadTests {
+@Suite(.timeLimit(.minutes(20))) struct BlockingReadTests {
     private let append = ["EV.APPEND", "c", "a", "t", "{}"]
 
     /// Waits until the blocked read is a subscription of the store.

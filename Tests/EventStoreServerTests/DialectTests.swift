@@ -5,7 +5,7 @@ import EventStoreServer
 import EventWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct DialectTests {
+@Suite(.timeLimit(.minutes(20))) struct DialectTests {
     private let append = [
         "EV.APPEND", "order", "order-001", "created", #"{"n":1}"#, "TIMESTAMP", "1.5", "VERSION", "2", "ID",
         "01234567-89ab-4def-8123-456789abcdef", "TAG", "x", "TAG", "y", "METADATA", #"{"by":"me"}"#,

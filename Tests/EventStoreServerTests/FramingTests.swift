@@ -7,7 +7,7 @@ import EventWire
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct FramingTests {
+@Suite(.timeLimit(.minutes(20))) struct FramingTests {
     @Test(
         "Bytes that are no frame are answered with a protocol error and the connection is closed",
         arguments: [

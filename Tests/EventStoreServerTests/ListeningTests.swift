@@ -9,7 +9,7 @@ import Testing
 
 @testable import EventStoreServer
 
-@Suite(.timeLimit(.minutes(1))) struct ListeningTests {
+@Suite(.timeLimit(.minutes(20))) struct ListeningTests {
     private func start(_ test: TestServer, at path: String) async throws -> Server {
         try await Server.start(store: test.store, options: ServerOptions(socketPath: path))
     }

@@ -2,12 +2,14 @@
 // those before it.
 
 import EventModel
+import EventStore
 import Foundation
+import Synchronization
 import Testing
 
 @testable import EventWire
 
-@Suite(.timeLimit(.minutes(1))) struct PipelineTests {
+@Suite(.timeLimit(.minutes(20))) struct PipelineTests {
     @Test("Appends, mistakes, reads and transactions in one write are answered in order")
     func mixture() async throws {
         let append = ["EV.APPEND", "c", "a", "t", "{}"]
@@ -102,6 +104,44 @@ import Testing
             for n in 21...40 { #expect(try other.ask("EV.APPEND", "c", "a", "t", "{}") == .integer(Int64(n))) }
             for _ in 0..<20 { #expect(try greedy.receive().events?.count ?? 0 >= 20) }
         }
+    }
+
+    @Test("An append never overtakes an earlier one of its connection, whichever thread commits it")
+    func order() async throws {
+        // Syncs that cost nothing leave little time between a commit by the writer and its answer, in which the event loop
+        // could commit the next append by itself.
+        let memory = FileManager.default.fileExists(atPath: "/dev/shm") ? "/dev/shm" : "/tmp"
+        let folder = "\(memory)/evstore-test-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try await TestServer.run(store: { $0.directory = folder }) { test in
+            let connection = try test.connect()
+            let large = encoded([
+                "EV.APPEND", "c", "a", "t", "{\"p\":\"" + String(repeating: "x", count: 18_000) + "\"}",
+            ])
+            let small = encoded(["EV.APPEND", "c", "a", "t", "{}"])
+            var next: Int64 = 1
+            for round in 0..<40 {
+                // Alone for a while, so that the loop may commit by itself.
+                for _ in 0..<18 {
+                    try connection.send(small)
+                    #expect(try connection.receive() == .integer(next))
+                    next += 1
+                }
+                try connection.send(large)
+                for _ in 0..<(round * 37 % 400) * 10 { Self.spin.wrappingAdd(1, ordering: .relaxed) }
+                try connection.send(small)
+                try #require(try connection.receive(2) == [.integer(next), .integer(next + 1)])
+                next += 2
+            }
+        }
+    }
+
+    private static let spin = Atomic(0)
+
+    private func encoded(_ words: [String]) -> [UInt8] {
+        var encoder = CommandEncoder()
+        encoder.command(words)
+        return encoder.bytes
     }
 
     @Test("What QUIT ends has been answered before, to the last byte")

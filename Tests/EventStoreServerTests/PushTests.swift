@@ -5,7 +5,7 @@ import EventStore
 import EventWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct PushTests {
+@Suite(.timeLimit(.minutes(20))) struct PushTests {
     private let append = ["EV.APPEND", "c", "a", "t", "{}"]
 
     /// The subscription and the event of a push.
@@ -97,6 +97,25 @@ import Testing
             let connection = try test.connect()
             let answer = try connection.error("EV.SUBSCRIBE") ?? ""
             #expect(answer.hasPrefix("INVALID ") && answer.contains("HELLO 3") && answer.contains("EV.READ"))
+        }
+    }
+
+    @Test("HELLO 2 ends subscriptions: RESP2 has no pushes, so none comes after its answer")
+    func downgrade() async throws {
+        try await TestServer.run { test in
+            let (connection, writer) = (try test.connect(resp3: true), try test.connect())
+            _ = try connection.ask("EV.SUBSCRIBE")
+            _ = try writer.ask(append)
+            #expect(try push(connection) == (1, 1))
+            guard case .array = try connection.ask("HELLO", "2") else {
+                Issue.record("not the answer of RESP2")
+                return
+            }
+            #expect(test.store.subscriptionCount == 0)
+            _ = try writer.ask(append)
+            #expect(try connection.ask("PING") == .simple("PONG"))
+            _ = try connection.ask("HELLO", "3")
+            #expect(try connection.error("EV.UNSUBSCRIBE", "1")?.hasPrefix("NOTFOUND ") == true)
         }
     }
 

@@ -4,7 +4,7 @@ import EventStoreServer
 import EventWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct TransactionWireTests {
+@Suite(.timeLimit(.minutes(20))) struct TransactionWireTests {
     private let append = ["EV.APPEND", "c", "a", "t", "{}"]
 
     @Test("EXEC appends what was queued in one commit and answers with the ids")
@@ -93,7 +93,7 @@ import Testing
     @Test("A transaction beyond the command limit is refused when it passes it")
     func tooBig() async throws {
         try await TestServer.run(server: { options in
-            options.limits.commandBytes = 2000
+            options.limits.commandBytes = 1000
         }) { test in
             let connection = try test.connect()
             _ = try connection.ask("MULTI")

@@ -7,7 +7,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct AppendTests {
+@Suite(.timeLimit(.minutes(20))) struct AppendTests {
     @Test("A batch gets its outcomes in the order of its appends")
     func order() throws {
         let test = try TestStore()

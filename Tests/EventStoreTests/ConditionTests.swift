@@ -5,7 +5,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct ConditionTests {
+@Suite(.timeLimit(.minutes(20))) struct ConditionTests {
     @Test("AFTER 0 on an aggregate means: must be new")
     func mustBeNew() throws {
         let test = try TestStore()

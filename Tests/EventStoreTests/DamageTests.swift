@@ -8,7 +8,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct DamageTests {
+@Suite(.timeLimit(.minutes(20))) struct DamageTests {
     private static let count = "return { reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }"
     private let damaged = EventID(101)...EventID(200)
 
@@ -47,11 +47,47 @@ import Testing
     @Test("No state is computed over a hole in the log without saying so")
     func answers() throws {
         let test = try store()
-        let errors = [
-            #expect(throws: StoreError.self) { try test.store.fold(.named("count"), .all) },
-            #expect(throws: StoreError.self) { try test.store.projection("count", asOf: .id(EventID(250))) },
-        ]
-        #expect(errors.map { $0?.code } == [.corrupt, .corrupt])
+        for state in [
+            { try test.store.fold(.named("count"), .all) },
+            { try test.store.state(of: "thing-1", reducer: "count") },
+        ] {
+            let error = try #require(throws: StoreError.self) { try state() }
+            #expect(error.damage == damaged)
+        }
+        for state in [
+            try test.store.fold(.named("count"), Filter(skipsDamage: true)),
+            try test.store.state(of: "thing-1", reducer: "count", skippingDamage: true),
+        ] {
+            #expect(state.json == #"{"count":200}"# && state.lacking == [damaged])
+        }
+        let part = Filter(after: EventID(50), before: EventID(121), skipsDamage: true)
+        #expect(try test.store.fold(.named("count"), part).lacking == [EventID(101)...EventID(120)])
+        #expect(try test.store.fold(.named("count"), Filter(after: EventID(200), skipsDamage: true)).lacking == [])
+        // The index of the damaged segment is whole, and proves that it holds nothing of these.
+        let other = Filter(alternatives: [Criteria(aggregates: ["thing-2"])], skipsDamage: true)
+        #expect(try test.store.fold(.named("count"), other).lacking == [])
+    }
+
+    @Test("Who skips damage reads and counts everything that can be, in both directions")
+    func skipping() throws {
+        let test = try store()
+        let skipping = Filter(skipsDamage: true)
+        let readable = Array(1...100) + Array(201...300) as [UInt64]
+        #expect(try test.store.read(skipping, count: 1000).map(\.id.rawValue) == readable)
+        #expect(try test.store.read(skipping, count: 1000, reversed: true).map(\.id.rawValue) == readable.reversed())
+        #expect(try test.store.read(Filter(after: EventID(150), skipsDamage: true), count: 5).first?.id == EventID(201))
+        // The log knows how many there are, though a hundred of them cannot be read.
+        #expect(try test.store.count(.all) == 300 && test.store.count(skipping) == 300)
+    }
+
+    @Test("A projection answers for a moment of the past as it does for now, and says what it lacks")
+    func pastProjection() throws {
+        let test = try store()
+        let past = try test.store.projection("count", asOf: .id(EventID(150)))
+        #expect(past.json == #"{"count":100}"# && past.lacking == [EventID(101)...EventID(150)])
+        #expect(try test.store.projection("count", asOf: .id(EventID(250))).lacking == [damaged])
+        #expect(try test.store.projection("count", asOf: .id(EventID(100))).lacking == [])
+        #expect(try test.store.projection("count").lacking == [damaged])
     }
 
     @Test("A live projection folds the rest, names what it lacks, and takes no snapshot that would hide it")
@@ -71,6 +107,39 @@ import Testing
         #expect(end?.code == .corrupt && end?.ids == [damaged.lowerBound, damaged.upperBound])
         #expect(sink.events.map(\.id.rawValue) == Array(1...100))
         #expect(eventually { test.store.subscriptionCount == 0 })
+        // The error says where to go on.
+        let next = RecordingSink()
+        _ = try test.store.subscribe(Filter(after: damaged.upperBound), sink: next)
+        #expect(eventually { next.events.map(\.id.rawValue) == Array(201...300) })
+    }
+
+    @Test("A subscriber that skips damage goes on behind it, to the tail and live")
+    func skippingSubscription() throws {
+        let test = try store()
+        let sink = RecordingSink()
+        let subscription = try test.store.subscribe(Filter(skipsDamage: true), sink: sink)
+        #expect(eventually { sink.events.count == 200 })
+        test.append(.numbered(300))
+        #expect(eventually { sink.events.count == 201 })
+        #expect(sink.events.map(\.id.rawValue) == Array(1...100) + Array(201...301))
+        subscription.cancel()
+    }
+
+    @Test("Who looks for what no event has, though every block has its keys, is at the tail all the same")
+    func nothingToFind() throws {
+        let test = try TestStore()
+        let data = Array(("{\"p\":\"" + String(repeating: "x", count: 4000) + "\"}").utf8)
+        func event(_ aggregate: String, _ type: String) -> NewEvent {
+            NewEvent(category: "c", aggregateID: aggregate, eventType: type, data: data)
+        }
+        // More blocks than one turn looks at.
+        for _ in 0..<20 { test.append((0..<50).map { event("a-\($0 % 2)", "t-\($0 % 2)") }) }
+        let sink = RecordingSink()
+        let filter = Filter(alternatives: [Criteria(aggregates: ["a-0"], types: ["t-1"])])
+        _ = try test.store.subscribe(filter, sink: sink)
+        test.append(event("a-0", "t-1"))
+        #expect(eventually { sink.events.map(\.id) == [EventID(1001)] })
+        #expect(try test.store.read(filter, count: 10).map(\.id) == [EventID(1001)])
     }
 
     @Test("A damaged store goes on appending, and shows that it is degraded")

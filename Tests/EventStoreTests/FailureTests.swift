@@ -6,7 +6,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct FailureTests {
+@Suite(.timeLimit(.minutes(20))) struct FailureTests {
     private func identified(_ n: Int) -> NewEvent {
         var event = NewEvent.numbered(n)
         event.uuid = .from(n)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct IdentifierTests {
+@Suite(.timeLimit(.minutes(20))) struct IdentifierTests {
     private func event(_ n: Int) -> NewEvent {
         var event = NewEvent.numbered(n)
         event.uuid = .from(n)

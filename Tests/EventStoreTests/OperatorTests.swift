@@ -8,7 +8,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct OperatorTests {
+@Suite(.timeLimit(.minutes(20))) struct OperatorTests {
     @Test("A clock that is set back is reported once; commit times stand still, and go on with the clock")
     func clockSetBack() throws {
         let test = try TestStore()
@@ -36,7 +36,9 @@ import Testing
         #expect(impatient.reports.contains { $0.contains("the disk is slow") })
     }
 
-    @Test("The scrub finds damage that nobody has read, the store says which events it costs, and takes it back when it heals")
+    @Test(
+        "The scrub finds damage that nobody has read, the store says which events it costs, and takes it back when it heals"
+    )
     func scrub() throws {
         let test = try TestStore {
             $0.scrub.bytesPerSecond = 1 << 30

@@ -7,7 +7,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct ProjectionHistoryTests {
+@Suite(.timeLimit(.minutes(20))) struct ProjectionHistoryTests {
     /// A checksum of the numbers in their order: any event too many, too few or out of place shows.
     private static let checksum = """
         return { events = { category = "order" },

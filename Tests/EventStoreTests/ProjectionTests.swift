@@ -7,7 +7,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct ProjectionTests {
+@Suite(.timeLimit(.minutes(20))) struct ProjectionTests {
     private static let counts =
         "return { reduce = function(s, e) s[e.event_type] = (s[e.event_type] or 0) + 1 return s end }"
     private static let last = "return { reduce = function(s, e) s[e.aggregate_id] = e.data.n return s end }"

@@ -1,12 +1,16 @@
 // Owns: the promises of snapshots: a restart begins from the newest that is sound, and a wrong one is never believed.
 
+import Disk
+import DiskSimulation
 import EventModel
 import Foundation
+import Reducers
+import SegmentLog
 import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct SnapshotTests {
+@Suite(.timeLimit(.minutes(20))) struct SnapshotTests {
     /// Counts events in its state, and, beside that, how many it was given since it was started.
     private static let counter = """
         local given = 0
@@ -188,5 +192,30 @@ import Testing
         _ = try test.projection("counter")
         test.close()
         #expect(try files(test).count == 2)
+    }
+
+    @Test("Of a file that is too long for the state it announces, or is none, only the header is read")
+    func tooLong() throws {
+        let store = UniqueID.random()
+        let snapshot = Snapshot(
+            hash: ContentHash(value: 1),
+            position: EventID(2),
+            state: FoldState(lastEvent: EventID(2), maximumTimestamp: Timestamp(nanoseconds: 3), eventsProcessed: 2),
+            stateJSON: Array("{}".utf8)
+        )
+        let whole = snapshot.encoded(store: store)
+        let long = whole + [UInt8](repeating: 0, count: 20_000)
+        var other = long
+        other[0] ^= 1
+        let disk = SimulatedDisk()
+        for (path, bytes) in [("/whole", whole), ("/long", long), ("/other", other)] {
+            try disk.open(path, .createNew).write(bytes, at: FileOffset(0))
+        }
+        #expect(try Snapshot(disk, path: "/whole", store: store) == snapshot)
+        for path in ["/long", "/other"] {
+            // A read of the rest would fail.
+            disk.makeUnreadable(8192..<long.count, of: path)
+            #expect(try Snapshot(disk, path: path, store: store) == nil)
+        }
     }
 }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct SubscriptionTests {
+@Suite(.timeLimit(.minutes(20))) struct SubscriptionTests {
     @Test("Catch-up turns into live without a gap or a repeat, while a writer appends")
     func catchUpThenLive() throws {
         let test = try TestStore()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(1))) struct TemporalTests {
+@Suite(.timeLimit(.minutes(20))) struct TemporalTests {
     /// Collects the numbers it is given, in order.
     static let numbers = """
         return { initial = function() return { seen = json.array({}) } end,

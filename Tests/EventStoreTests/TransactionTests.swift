@@ -6,7 +6,7 @@ import Testing
 @testable import EventStore
 @testable import SegmentLog
 
-@Suite(.timeLimit(.minutes(1))) struct TransactionTests {
+@Suite(.timeLimit(.minutes(20))) struct TransactionTests {
     @Test("The events of a transaction have consecutive ids and one commit time")
     func together() throws {
         let test = try TestStore()

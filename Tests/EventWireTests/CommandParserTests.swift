@@ -129,7 +129,8 @@ import Testing
                 return
             }
             let half = Timestamp(nanoseconds: 5_500_000_000)
-            #expect(request == StateRequest(aggregateID: "a", reducer: "r", at: half, asOf: .id(EventID(7))))
+            let asOf = AsOf.id(EventID(7))
+            #expect(request == StateRequest(aggregateID: "a", reducer: "r", at: half, asOf: asOf, skipsDamage: false))
         }
         try withCommand(["EV.PROJECTION", "p", "ASOF", "@7"]) { command in
             guard case .projection(let request) = command else {
@@ -147,6 +148,32 @@ import Testing
             let filter = Filter(alternatives: [Criteria(types: ["t"])])
             #expect(request == FoldRequest(source: .lua("return {}"), filter: filter))
         }
+    }
+
+    @Test("SKIPDAMAGE goes with whatever reads by a filter or for an aggregate")
+    func skipDamage() throws {
+        func filter(_ words: String...) throws -> Filter? {
+            try withCommand(words) { command in
+                switch command {
+                case .read(let request): request.filter
+                case .count(let filter): filter
+                case .fold(let request): request.filter
+                case .subscribe(let request): request.filter
+                default: nil
+                }
+            }
+        }
+        let skipping = Filter(alternatives: [Criteria(types: ["t"])], skipsDamage: true)
+        #expect(try filter("EV.READ", "SKIPDAMAGE", "TYPE", "t", "COUNT", "3") == skipping)
+        #expect(try filter("EV.COUNT", "TYPE", "t", "skipdamage") == skipping)
+        #expect(try filter("EV.FOLD", "REDUCER", "r", "TYPE", "t", "SKIPDAMAGE") == skipping)
+        #expect(try filter("EV.SUBSCRIBE", "TYPE", "t", "SKIPDAMAGE", "FROM", "1") == skipping)
+        #expect(try filter("EV.READ", "TYPE", "t")?.skipsDamage == false)
+        let state = try withCommand(["EV.STATE", "a", "REDUCER", "r", "SKIPDAMAGE", "AT", "5"]) {
+            command -> StateRequest? in
+            if case .state(let request) = command { request } else { nil }
+        }
+        #expect(state?.skipsDamage == true && state?.at == Timestamp(nanoseconds: 5_000_000_000))
     }
 
     @Test(
@@ -202,6 +229,13 @@ import Testing
             ),
             ("EV.READ COUNT 0", "INVALID argument 2: expected a count from 1 to \(Int.max), got '0'"),
             ("EV.READ AFTER 1 AFTER $", "INVALID AFTER was given twice; expected an event id or $"),
+            ("EV.READ SKIPDAMAGE SKIPDAMAGE", "INVALID argument 2: SKIPDAMAGE was given already"),
+            ("EV.STATE a REDUCER r SKIPDAMAGE SKIPDAMAGE", "INVALID argument 5: SKIPDAMAGE was given already"),
+            (
+                "EV.APPEND c a t {} UNLESS SKIPDAMAGE AFTER 1",
+                "INVALID argument 6: expected CATEGORY, AGGREGATE, TYPE, TAG, OR or AFTER, got 'SKIPDAMAGE'"
+            ),
+            ("EV.PROJECTION p SKIPDAMAGE", "INVALID argument 2: expected AT or ASOF, got 'SKIPDAMAGE'"),
             ("EV.STATE a FOLD r", "INVALID argument 2: expected REDUCER, got 'FOLD'"),
             ("EV.FOLD JS r", "INVALID argument 1: expected REDUCER or LUA, got 'JS'"),
         ]

@@ -59,6 +59,7 @@ extension SplitMix64 {
         case 1: filter.asOf = .time(timestamp())
         default: break
         }
+        filter.skipsDamage = Bool.random(using: &self)
         return filter
     }
 }

@@ -29,6 +29,7 @@ struct Layers {
         "EventModel": [],
         "EventStore": ["Glibc", "Synchronization"],
         "EventWire": [],
+        "EventNDJSON": [],
         "EventStoreServer": ["Glibc", "NIOCore", "NIOPosix", "Synchronization"],
         "EventStoreClient": ["Glibc", "NIOCore", "NIOPosix"],
         "evstored": ["ArgumentParser", "Foundation", "Glibc", "Logging", "Synchronization", "UnixSignals", "Yams"],

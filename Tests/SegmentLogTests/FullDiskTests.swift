@@ -2,6 +2,7 @@
 
 import Disk
 import DiskSimulation
+import FaultSimulation
 import Testing
 
 @testable import SegmentLog
@@ -27,6 +28,22 @@ import Testing
         #expect(log.shortage != nil && !writer.fits(byteCount: 1))
         #expect(try log.replenishSpares() == false)
         #expect(disk.logFiles == [])
+    }
+
+    @Test func `A file that is ready takes no append past the keep-free limit`() throws {
+        let disk = SimulatedDisk()
+        var options = Self.options(reserve: 0)
+        options.spareFiles = 2
+        let (log, writer, _) = try openLog(disk, options)
+        #expect(try log.replenishSpares())
+        try writer.commit(Self.one, at: 1)
+        disk.fillUp()
+        // What is sealed from it one day would not fit.
+        let error = #expect(throws: LogError.self) { try writer.roll() }
+        #expect(error?.isNoSpace == true && log.shortage != nil)
+        disk.makeSpace()
+        #expect(try writer.roll() == ClosedRange(1, 1))
+        #expect(log.shortage == nil)
     }
 
     @Test func `The reserve is not for appends`() throws {

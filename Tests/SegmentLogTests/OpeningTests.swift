@@ -3,6 +3,7 @@
 
 import Disk
 import DiskSimulation
+import FaultSimulation
 import Glibc
 import Testing
 
@@ -36,6 +37,10 @@ import Testing
         options.create = false
         #expect(throws: LogError.missing(path: "/store")) { try openLog(disk, options) }
         #expect(disk.image.keys.sorted() == ["/"])
+        // An empty directory, as one that nothing is mounted on, stays empty: not even a lock is left.
+        try disk.createDirectory("/store")
+        #expect(throws: LogError.missing(path: "/store")) { try openLog(disk, options) }
+        #expect(disk.image.keys.sorted() == ["/", "/store"])
     }
 
     @Test func `An existing store whose log is not mounted is refused`() throws {

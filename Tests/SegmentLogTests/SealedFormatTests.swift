@@ -3,6 +3,7 @@
 
 import Disk
 import DiskSimulation
+import FaultSimulation
 import Testing
 
 @testable import SegmentLog
@@ -104,16 +105,16 @@ import Testing
 
     @Test func `A footer is read back, and no flip of it is`() {
         var footer = SealedFooter(identity: Self.identity)
-        footer.fileBytes = 1
+        footer.fileBytes = 1_000
         footer.recordCount = 2
         footer.firstCovered = RecordID(3)
         footer.lastCovered = RecordID(4)
         footer.recordBytes = 5
         footer.firstRecordedAt = RecordTime(-6)
         footer.lastRecordedAt = RecordTime(7)
-        footer.table = SealedFooter.Reference(offset: FileOffset(8), streamBytes: 9, rawBytes: 10)
-        footer.directory = SealedFooter.Reference(offset: FileOffset(11), streamBytes: 12, rawBytes: 13)
-        footer.filter = SealedFooter.Reference(offset: FileOffset(14), streamBytes: 15, rawBytes: 16)
+        footer.table = SealedFooter.Reference(offset: FileOffset(80), streamBytes: 9, rawBytes: 10)
+        footer.directory = SealedFooter.Reference(offset: FileOffset(110), streamBytes: 12, rawBytes: 13)
+        footer.filter = SealedFooter.Reference(offset: FileOffset(140), streamBytes: 15, rawBytes: 16)
         var bytes = footer.encoded()
         #expect(bytes.count == SealedFooter.bytes && SealedFooter(bytes) == footer)
         for bit in 0..<bytes.count * 8 {
@@ -135,6 +136,16 @@ import Testing
         #expect(KeyFilter(Array(filter.encoded().dropLast())) == nil && KeyFilter([]) == nil)
     }
 
+    /// The footer of a long segment.
+    private static func footer(records: UInt64 = 0) -> SealedFooter {
+        var footer = SealedFooter(identity: SegmentIdentity(store: .random(), segment: .random()))
+        footer.fileBytes = 1 << 40
+        footer.recordCount = records
+        footer.firstCovered = RecordID(1)
+        footer.lastCovered = .greatest
+        return footer
+    }
+
     @Test func `Key pages give back every key with its blocks, through the directory`() throws {
         var pages: [KeyPageBuilder] = []
         var page = KeyPageBuilder()
@@ -145,7 +156,7 @@ import Testing
             Array(key.utf8).withUnsafeBytes { page.add($0, blocks: blocks, records: index + 1, blockCount: 9) }
             if page.isFull || index == keys.count - 1 {
                 let reference = SealedFooter.Reference(
-                    offset: FileOffset(pages.count),
+                    offset: FileOffset(pages.count + FileHeader.bytes),
                     streamBytes: 1,
                     rawBytes: UInt32(page.bytes.count)
                 )
@@ -155,11 +166,14 @@ import Testing
             }
         }
         #expect(pages.count > 1)
-        let copy = try #require(KeyDirectory(directory.encoded()))
+        let copy = try #require(KeyDirectory(directory.encoded(), of: Self.footer()))
         for (index, key) in keys.enumerated() {
             let found = try #require(copy.page(of: Array(key.utf8)))
             var entry: KeyEntry?
-            let isWhole = KeyPage.forEach(pages[Int(found.reference.offset.rawValue)].bytes, blockCount: 9) {
+            let isWhole = KeyPage.forEach(
+                pages[Int(found.reference.offset.rawValue) - FileHeader.bytes].bytes,
+                blockCount: 9
+            ) {
                 if $0 == Array(key.utf8) { entry = $1() }
                 return entry == nil
             }
@@ -183,14 +197,14 @@ import Testing
                 _ = KeyPage.forEach(damaged, blockCount: 4) { _, entry in
                     entry().blocks.allSatisfy { $0 < 4 }
                 }
-                _ = KeyDirectory(damaged)
+                _ = KeyDirectory(damaged, of: Self.footer())
             }
         }
     }
 
     @Test func `A block table is read back, and only whole entries are`() throws {
         var table = BlockTable()
-        for number: UInt64 in 1...3 {
+        for number: UInt64 in [1, 3, 5] {
             let summary = BlockSummary(
                 firstID: RecordID(number),
                 lastID: RecordID(number + 1),
@@ -204,7 +218,8 @@ import Testing
                 BlockTable.Entry(offset: FileOffset(number * 100), streamBytes: 5, rawBytes: 6, summary: summary)
             )
         }
-        #expect(BlockTable(table.encoded())?.entries == table.entries)
-        #expect(BlockTable(Array(table.encoded().dropLast())) == nil)
+        let footer = Self.footer(records: 6)
+        #expect(BlockTable(table.encoded(), of: footer)?.entries == table.entries)
+        #expect(BlockTable(Array(table.encoded().dropLast()), of: footer) == nil)
     }
 }

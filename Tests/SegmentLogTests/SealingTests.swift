@@ -2,6 +2,7 @@
 
 import Disk
 import DiskSimulation
+import FaultSimulation
 import Testing
 
 @testable import SegmentLog

@@ -3,6 +3,7 @@
 
 import Disk
 import DiskSimulation
+import FaultSimulation
 import Testing
 
 @testable import SegmentLog

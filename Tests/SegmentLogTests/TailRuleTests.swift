@@ -3,6 +3,7 @@
 
 import Disk
 import DiskSimulation
+import FaultSimulation
 import Testing
 
 @testable import SegmentLog
@@ -51,6 +52,26 @@ import Testing
         let moved = try #require(try frames(of: Self.active, on: disk).last).firstID
         #expect(disk.logFiles.filter { $0.hasSuffix(".active") }.count == 2)
         #expect(disk.bytes(storeDirectory.active(moved)) != [])
+    }
+
+    @Test func `What proves that damage was durable outlives a recovery that is cut off`() throws {
+        // Record 6 is damaged, and what proves it is the header of a frame whose own records never reached the disk.
+        let (disk, _) = try Self.disk(isMarked: false)
+        for frame in try frames(of: Self.active, on: disk).suffix(2) {
+            disk.flip(bit: 3, at: Int(frame.end.rawValue) - 16, of: Self.active)
+        }
+        let whole = disk.copy()
+        let expected = try openLog(whole)
+        #expect(expected.writer.nextID == RecordID(7) && expected.log.damage == [ClosedRange(6, 6)])
+        for operation in disk.operations..<whole.operations {
+            let copy = disk.copy()
+            copy.crash(atOperation: operation)
+            _ = try? openLog(copy)
+            copy.restart(seed: 1)
+            let opened = try openLog(copy)
+            #expect(opened.writer.nextID == RecordID(7), "operation \(operation)")
+            #expect(opened.log.damage == [ClosedRange(6, 6)], "operation \(operation)")
+        }
     }
 
     @Test func `A recovery that is cut off never spoils the torn bytes it has saved`() throws {

@@ -34,6 +34,7 @@ struct ExitStatusTests {
             switch code {
             case .notFound: 3
             case .conflict: 4
+            case .loading: 5
             case .corrupt: 6
             case .noSpace, .failed: 7
             default: 1
@@ -48,6 +49,7 @@ struct ExitStatusTests {
         #expect(status(OpenError.log(.missing(path: "p"))) == 3)
         #expect(status(OpenError.log(.unknownFormat(path: "p", found: "2"))) == 1)
         #expect(status(OpenError.log(.inUse(path: "p"))) == 1)
+        #expect(status(OpenError.log(.noSpace(free: 1, keepFree: 2, needed: 3))) == 7)
         #expect(status(OpenError.configuration(StoreError(.invalid, "r"))) == 1)
     }
 
@@ -71,6 +73,7 @@ struct ExitStatusTests {
             ["nope"], ["read", "-n"], ["read", "-n", "x"], ["read", "-o", "xml"], ["read", "-f", "-r"], ["get"],
             ["fold"],
             ["append", "c", "a"], ["import", "--skip-lines", "1", "--resume-file", "x"],
+            ["repair", "--data-dir", "a"], ["repair", "--into", "b"], ["append", "c", "a", "t", "--skip-damage"],
             ["generate", "--aggregates", "3"],
         ]
     )
@@ -106,6 +109,7 @@ struct ExitStatusTests {
             ["fold", "--reducer", "r"], ["projection", "list"], ["projection", "show", "p"],
             ["projection", "rebuild", "p"],
             ["subscribe"], ["status"], ["roll"], ["snapshot"], ["compact"], ["verify"], ["demo"], ["generate"],
+            ["repair", "--data-dir", "a", "--into", "b"],
         ]
     )
     func globalFlags(arguments: [String]) throws {

@@ -1,4 +1,5 @@
 import EventModel
+import EventNDJSON
 import Testing
 
 @testable import evctl

@@ -33,6 +33,30 @@ private final class FakeStore: Sendable {
     }
 }
 
+/// A store that takes a batch, and loses its connection before it can say so; once. It knows its events by their ids.
+private final class ForgetfulStore: Sendable {
+    let aggregates = Mutex<[String]>([])
+    private let known = Mutex<Set<EventUUID>>([])
+    private let lossAt: Mutex<Int?>
+
+    init(answersLost: Int) { lossAt = Mutex(answersLost) }
+
+    func append(_ events: [NewEvent]) async throws(ClientError) -> ImportPipeline.Outcomes {
+        for event in events {
+            let isNew = known.withLock { known in event.uuid.map { known.insert($0).inserted } ?? true }
+            if isNew { aggregates.withLock { $0.append(event.aggregateID) } }
+        }
+        let count = aggregates.withLock { $0.count }
+        let isLost = lossAt.withLock { lossAt in
+            guard let at = lossAt, count >= at else { return false }
+            lossAt = nil
+            return true
+        }
+        if isLost { throw ClientError.outcomeUnknown(reason: "the daemon is gone") }
+        return events.map { _ in .success(EventID(UInt64(count))) }
+    }
+}
+
 @Suite("Import")
 struct ImportTests {
     func line(_ number: Int) -> String {
@@ -142,6 +166,39 @@ struct ImportTests {
             )
         }
         #expect(run.doneLines == UInt64(store.aggregates.withLock { $0.count }))
+    }
+
+    @Test(
+        "an import whose outcome became unknown is run again without harm: lines that carry an id are in the store once"
+    )
+    func again() async throws {
+        let store = ForgetfulStore(answersLost: 700)
+        let lines = (1...2000).map {
+            #"{"category":"c","event_type":"t","aggregate_id":"\#($0)","id":"00000000-0000-0000-0000-\#(100_000_000_000 + $0)"}"#
+        }
+        func run(skipping done: UInt64) -> ImportRun {
+            ImportRun(
+                reading: file(lines.joined(separator: "\n")),
+                skippedLines: done,
+                meter: ProgressMeter(.bytes, total: nil, isShown: false),
+                interruption: Interruption(),
+                note: { _ in },
+                append: store.append
+            )
+        }
+        var first = run(skipping: 0)
+        do {
+            try await first.run()
+            Issue.record("finished")
+        } catch {
+            let failure = ImportCommand.failure(error, doneLines: first.doneLines, hasResumeFile: false)
+            #expect(failure.status == .outcomeUnknown && failure.status.rawValue == 8)
+        }
+        // More than it could know of is in the store.
+        #expect(first.doneLines < store.aggregates.withLock { UInt64($0.count) })
+        var second = run(skipping: first.doneLines)
+        try await second.run()
+        #expect(store.aggregates.withLock { $0 } == (1...2000).map(String.init))
     }
 
     @Test("--skip-lines begins behind so many lines, and refuses a shorter input")

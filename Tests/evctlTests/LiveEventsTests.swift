@@ -9,7 +9,7 @@ import Testing
 struct LiveEventsTests {
     private struct Enough: Error {}
 
-    @Test("survive a restart of the daemon without gap and without repeat", .timeLimit(.minutes(1)))
+    @Test("survive a restart of the daemon without gap and without repeat", .timeLimit(.minutes(20)))
     func reconnect() async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }

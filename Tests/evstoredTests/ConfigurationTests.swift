@@ -105,6 +105,13 @@ import Testing
         #expect(mistake.contains("EVSTORED_SEGMENT_BYTES") && mistake.contains("expected an integer"))
     }
 
+    @Test("A variable that no setting is called by is an error that names it, as a key in the file is")
+    func unknownVariable() throws {
+        let mistake = try mistake("", environment: ["EVSTORED_SEGMENT_BITES": "7"])
+        #expect(mistake.contains("EVSTORED_SEGMENT_BITES"), "\(mistake)")
+        #expect(try load(environment: ["EVSTORE_ELSE": "7", "EVSTORED": "7"]).store.directory == "/var/lib/evstored")
+    }
+
     @Test("A file that was named must exist; a list may be one of names in the environment")
     func files() throws {
         let missing = #expect(throws: Configuration.Mistake.self) {

@@ -6,7 +6,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct LifeTests {
+@Suite(.timeLimit(.minutes(20))) struct LifeTests {
     private static let reducers = "reducers:\n  directory: reducers\nprojections: [counts]"
     private static let counts = "return { reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }"
 
@@ -30,6 +30,31 @@ import Testing
         #expect(ids == Array(1...5000))
         #expect(try await client.count() == 5000)
         #expect(text(try await client.projection("counts")).contains(#""count":5000"#))
+        #expect(daemon.terminate() == 0)
+    }
+
+    @Test("SIGTERM while a client appends: status 0, and every acknowledgement it has got holds")
+    func terminateUnderLoad() async throws {
+        let daemon = try DaemonProcess()
+        try daemon.start()
+        let client = try await daemon.connect()
+        _ = try await client.appendPipelined((0..<1000).map { event($0) }).map { try $0.get() }
+        var acknowledged: UInt64 = 1000
+        do {
+            while true {
+                if acknowledged > 3000, daemon.process.isRunning { daemon.signal(SIGTERM) }
+                for result in try await client.appendPipelined((0..<100).map { event($0) }) {
+                    acknowledged = max(acknowledged, try result.get().rawValue)
+                }
+            }
+        } catch {
+            #expect(daemon.end() == 0)
+        }
+        await client.close()
+        try daemon.start()
+        let again = try await daemon.connect()
+        #expect(try await again.count() >= acknowledged)
+        await again.close()
         #expect(daemon.terminate() == 0)
     }
 
@@ -129,6 +154,9 @@ import Testing
         let ready = try #require(states.firstRange(of: "READY=1")),
             stopping = try #require(states.firstRange(of: "STOPPING=1"))
         #expect(ready.lowerBound < stopping.lowerBound)
+        // Before anything that may take long, the manager is asked for time.
+        let patience = try #require(states.firstRange(of: "EXTEND_TIMEOUT_USEC="))
+        #expect(states.hasPrefix("STATUS=opening ") && patience.lowerBound < ready.lowerBound)
         close(listening)
         close(notify)
     }

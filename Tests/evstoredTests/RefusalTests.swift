@@ -4,7 +4,7 @@ import EventStoreClient
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RefusalTests {
+@Suite(.timeLimit(.minutes(20))) struct RefusalTests {
     @Test("A misspelt key: 78, with file, line and key")
     func misspelt() throws {
         let daemon = try DaemonProcess(yaml: "snapshots:\n  evry_events: 7")
@@ -50,6 +50,8 @@ import Testing
         try second.directory.write("precious", to: "file")
         #expect(try second.refusal(configuration + [second.directory.path + "/file"]) == 78)
         #expect(second.log.contains("not a socket"), "\(second.log)")
+        // Found out before a store is made.
+        #expect(!FileManager.default.fileExists(atPath: second.directory.path + "/data"))
         #expect(first.terminate() == 0)
     }
 

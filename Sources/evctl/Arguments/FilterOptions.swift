@@ -40,6 +40,8 @@ struct FilterOptions: ParsableArguments {
     )
     var asOf: String?
 
+    @OptionGroup var damage: DamageOptions
+
     func filter(_ global: GlobalOptions, _ invocation: Invocation) throws -> Filter {
         let grammar = global.grammar(invocation)
         return Filter(
@@ -48,7 +50,8 @@ struct FilterOptions: ParsableArguments {
             before: try before.map { try EventID(argument: $0, for: "--before") },
             since: try since.map { try grammar.required($0, for: "--since") },
             until: try until.map { try grammar.required($0, for: "--until") },
-            asOf: try asOf.map { try grammar.requiredAsOf($0, for: "--as-of") }
+            asOf: try asOf.map { try grammar.requiredAsOf($0, for: "--as-of") },
+            skipsDamage: damage.skipDamage
         )
     }
 }

@@ -47,8 +47,14 @@ struct GlobalOptions: ParsableArguments {
         socket ?? invocation.environment("EVCTL_SOCKET") ?? Self.defaultSocket
     }
 
-    func connect(_ invocation: Invocation) async throws(ClientError) -> EventStoreClient {
-        try await EventStoreClient.connect(.init(socketPath: socketPath(in: invocation)))
+    /// Connects, and waits a while for a daemon that is recovering its store; not where the daemon itself is asked about.
+    func connect(
+        _ invocation: Invocation,
+        waitingForStore: Bool = true
+    ) async throws(ClientError) -> EventStoreClient {
+        var configuration = EventStoreClient.Configuration(socketPath: socketPath(in: invocation))
+        if !waitingForStore { configuration.recoveryTimeoutMilliseconds = nil }
+        return try await EventStoreClient.connect(configuration)
     }
 
     func grammar(_ invocation: Invocation) -> TimeGrammar {

@@ -17,6 +17,7 @@ struct CountCommand: Command {
         let filter = try filter.filter(global, invocation)
         let client = try await global.connect(invocation)
         let count = try await client.count(filter)
+        try await global.noteSkipped(filter, client, invocation)
         await client.close()
         if global.isJSON {
             try global.print(json: Array(#"{"count":\#(count)}"#.utf8), in: invocation)

@@ -49,6 +49,7 @@ struct ExportCommand: Command {
         }
         try output.flush()
         meter.clear()
+        try await global.noteSkipped(listed, client, invocation)
         if !global.quiet, !invocation.terminal.isOutput { invocation.note(meter.summary("exported", printed)) }
         await client.close()
     }

@@ -31,6 +31,7 @@ struct FoldCommand: Command {
         let json = try await client.fold(source, filter)
         await client.close()
         try global.print(json: json, in: invocation)
+        try global.noteLacking(in: json, invocation)
     }
 
     private func source() throws -> FoldSource {

@@ -28,13 +28,18 @@ struct ProjectionListCommand: Command {
             for projection in projections { try global.print(json: json(projection), in: invocation) }
         } else {
             let rows = projections.map {
-                [$0.name, "\($0.eventID)", "\($0.lag)", "\($0.eventsProcessed)", $0.health]
+                [$0.name, "\($0.eventID)", "\($0.lag)", "\($0.eventsProcessed)", Self.health($0)]
             }
             try Table(["NAME", "EVENT_ID", "LAG", "PROCESSED", "HEALTH"], rows).print(invocation.terminal)
         }
     }
 
-    private func json(_ projection: ProjectionStatus) -> [UInt8] {
+    static func health(_ projection: ProjectionStatus) -> String {
+        let lacking = projection.lacking.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
+        return lacking.isEmpty ? projection.health : "\(projection.health), lacks \(lacking)"
+    }
+
+    func json(_ projection: ProjectionStatus) -> [UInt8] {
         var json: [UInt8] = []
         json.append(#"{"name":"#)
         json.append(jsonString: projection.name)
@@ -46,6 +51,15 @@ struct ProjectionListCommand: Command {
         json.append(jsonString: projection.health)
         json.append(#","events_processed":"#)
         json.append(decimal: projection.eventsProcessed)
+        for (index, ids) in projection.lacking.enumerated() {
+            json.append(index == 0 ? #","lacking":["# : ",")
+            json.append("[")
+            json.append(decimal: ids.lowerBound.rawValue)
+            json.append(",")
+            json.append(decimal: ids.upperBound.rawValue)
+            json.append("]")
+        }
+        if !projection.lacking.isEmpty { json.append("]") }
         json.append("}")
         return json
     }
@@ -69,6 +83,7 @@ struct ProjectionShowCommand: Command {
         let json = try await client.projection(name, at: at, asOf: asOf)
         await client.close()
         try global.print(json: json, in: invocation)
+        try global.noteLacking(in: json, invocation)
     }
 }
 

@@ -43,14 +43,17 @@ struct ReadCommand: Command {
         // What comes later is not part of this listing; following takes it up from here without a gap.
         listed.before = min(listed.before ?? .init(tail.rawValue + 1), .init(tail.rawValue + 1))
         let count = last ?? (follow ? 10 : .max)
-        if !reverse, count != .max { listed = try await pages.narrow(listed, toLast: count) }
+        var missing: ClientError?
+        if !reverse, count != .max { (listed, missing) = try await pages.narrow(listed, toLast: count) }
         // What has come is worth having, whatever comes next.
         defer { try? output.flush() }
         try await pages.forEachPage(listed, reversed: reverse, limit: count) { page in
             for event in page { try output.write { printer.append(event, to: &$0) } }
         }
         try output.flush()
+        try await global.noteSkipped(asked, client, invocation)
         await client.close()
+        if let missing { throw missing }
 
         guard follow else { return }
         let live = LiveEvents(global, asked, invocation)

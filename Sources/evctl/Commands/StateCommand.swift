@@ -13,6 +13,7 @@ struct StateCommand: Command {
 
     @OptionGroup(title: "Every command") var global: GlobalOptions
     @OptionGroup var moment: MomentOptions
+    @OptionGroup var damage: DamageOptions
 
     @Argument(help: "Which thing.")
     var aggregate: String
@@ -23,8 +24,15 @@ struct StateCommand: Command {
     func run(in invocation: Invocation) async throws {
         let (at, asOf) = try moment.values(global, invocation)
         let client = try await global.connect(invocation)
-        let json = try await client.state(of: aggregate, reducer: reducer, at: at, asOf: asOf)
+        let json = try await client.state(
+            of: aggregate,
+            reducer: reducer,
+            at: at,
+            asOf: asOf,
+            skippingDamage: damage.skipDamage
+        )
         await client.close()
         try global.print(json: json, in: invocation)
+        try global.noteLacking(in: json, invocation)
     }
 }

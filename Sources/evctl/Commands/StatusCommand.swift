@@ -13,7 +13,7 @@ struct StatusCommand: Command {
     @OptionGroup(title: "Every command") var global: GlobalOptions
 
     func run(in invocation: Invocation) async throws {
-        let client = try await global.connect(invocation)
+        let client = try await global.connect(invocation, waitingForStore: false)
         let report = StatusReport(info: try await client.info())
         await client.close()
         if global.isJSON {

@@ -10,7 +10,8 @@ struct SubscribeCommand: Command {
         abstract: "Print what is there, then what comes, one event a line, until interrupted.",
         discussion: """
             A lost connection is taken up again after the last event printed: without gap, without repeat. Each event \
-            is written at once, also into a pipe.
+            is written at once, also into a pipe. Damaged events end it with exit 6, after what lies before them; go on with \
+            --from the id behind them, or pass over them all with --skip-damage.
             """
     )
 
@@ -23,10 +24,17 @@ struct SubscribeCommand: Command {
 
     func run(in invocation: Invocation) async throws {
         let first = try from.map { try EventID(argument: $0, for: "--from") } ?? .zero
-        let live = LiveEvents(global, try filter.filter(global, invocation), invocation)
+        var asked = try filter.filter(global, invocation)
+        asked.after = max(asked.after ?? .zero, EventID(max(first.rawValue, 1) - 1))
+        if asked.skipsDamage {
+            let client = try await global.connect(invocation)
+            try await global.noteSkipped(asked, client, invocation)
+            await client.close()
+        }
+        let live = LiveEvents(global, asked, invocation)
         let output = StandardOutput()
         let printer = EventPrinter(global, invocation.terminal)
-        try await live.forEach(after: EventID(max(first.rawValue, 1) - 1)) { event in
+        try await live.forEach(after: asked.after ?? .zero) { event in
             try output.write { printer.append(event, to: &$0) }
             try output.flush()
         }

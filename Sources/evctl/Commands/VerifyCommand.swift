@@ -10,7 +10,11 @@ struct VerifyCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Check every byte; exit 6 and the exact ids where there is damage.",
-        discussion: "With --data-dir the store's files are read without a daemon. Nothing is changed either way."
+        discussion: """
+            The log and the snapshots, each byte against its checksum, and the indexes against the events. With --data-dir \
+            the store's files are read without a daemon, and nothing in them is changed: a file system that is mounted \
+            read-only will do. Bytes of a write that a crash cut off are told, and are no damage.
+            """
     )
 
     @OptionGroup(title: "Every command") var global: GlobalOptions
@@ -29,24 +33,44 @@ struct VerifyCommand: Command {
         try global.print(report: json, in: invocation) { [Self.examined($0)] }
         let findings = try Self.findings(report)
         guard findings.isEmpty else {
-            throw Failure(.corruption, "corruption found: \(findings.joined(separator: "; "))")
+            throw Failure(.corruption, "corruption found\n  " + findings.joined(separator: "\n  "))
         }
     }
 
     private func verifyLive(_ invocation: Invocation) async throws -> [UInt8] {
         let client = try await global.connect(invocation)
-        let json = try await client.verify()
+        let checking = Task { try await client.verify() }
+        if global.showsProgress(invocation) {
+            let watching = Task { await watch(try await global.connect(invocation)) }
+            _ = await checking.result
+            // The line is gone before anything else is printed.
+            watching.cancel()
+            _ = await watching.result
+        }
+        let json = try await checking.value
         await client.close()
         return json
+    }
+
+    /// Shows how far the daemon says it is, until cancelled. It is asked on a connection of its own, since an answer waits
+    /// for those before it.
+    private func watch(_ client: EventStoreClient) async {
+        var meter = ProgressMeter(.percent, total: 100, isShown: true)
+        while !Task.isCancelled, let info = try? await client.info() {
+            if let percent = StatusReport(info: info).number("verify_percent") { meter.update(percent) }
+            // Cancelled: then the loop ends, too.
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+        meter.clear()
+        await client.close()
     }
 
     private func verifyOffline(_ directory: String, _ invocation: Invocation) throws -> [UInt8] {
         let steps = 1000.0
         var meter = ProgressMeter(.percent, total: UInt64(steps), isShown: global.showsProgress(invocation))
         defer { meter.clear() }
-        let report = try EventStore.verify(directory: directory) { share in
+        let report = try EventStore.verify(directory: try DirectoryPath.existing(directory)) { share in
             meter.update(UInt64(share * steps))
-            return true
         }
         return JSONText.verification(report).bytes
     }
@@ -60,7 +84,10 @@ struct VerifyCommand: Command {
     }
 
     private static func examined(_ report: Report) -> String {
-        "\(Quantity.grouped(report.number("events") ?? 0)) events in \(report.number("segments") ?? 0) segments, "
-            + "\(Quantity.bytes(Double(report.number("bytes") ?? 0))) checked"
+        let torn = report.number("torn_bytes") ?? 0
+        return
+            "\(Quantity.grouped(report.number("events") ?? 0)) events in \(report.number("segments") ?? 0) segments, "
+            + "\(report.number("snapshots") ?? 0) snapshots, \(Quantity.bytes(Double(report.number("bytes") ?? 0))) checked"
+            + (torn > 0 ? "; \(Quantity.bytes(Double(torn))) of a write that was cut off" : "")
     }
 }

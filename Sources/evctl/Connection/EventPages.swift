@@ -7,9 +7,9 @@ struct EventPages {
     private static let pageEvents = 1000
     let client: EventStoreClient
 
-    /// The last event's id as it is now; zero in an empty store.
+    /// The last event's id as it is now, whether it can be read or not; zero in an empty store.
     func tail() async throws(ClientError) -> EventID {
-        try await client.read(count: 1, reversed: true).first?.id ?? .zero
+        EventID(StatusReport(info: try await client.info()).number("last_id") ?? 0)
     }
 
     /// Calls `body` with every page of the events that match and are in the store now, in order or newest first, up to
@@ -35,13 +35,20 @@ struct EventPages {
         }
     }
 
-    /// Narrows a filter to its last `count` events, so that they can be read forwards without holding them.
-    func narrow(_ filter: Filter, toLast count: Int) async throws -> Filter {
+    /// Narrows a filter to its last `count` events, so that they can be read forwards without holding them. Where damage
+    /// lies between them, to those behind it, which can be read, and with the error for the others.
+    func narrow(_ filter: Filter, toLast count: Int) async throws -> (filter: Filter, missing: ClientError?) {
         var first: EventID?
-        try await forEachPage(filter, reversed: true, limit: count) { first = $0.last?.id ?? first }
         var narrowed = filter
+        do {
+            try await forEachPage(filter, reversed: true, limit: count) { first = $0.last?.id ?? first }
+        } catch let error as ClientError {
+            guard case .store(let reason) = error, let damage = reason.damage else { throw error }
+            narrowed.after = damage.upperBound
+            return (narrowed, error)
+        }
         // The first is one of them, and `after` is exclusive.
         if let first { narrowed.after = EventID(first.rawValue - 1) }
-        return narrowed
+        return (narrowed, nil)
     }
 }

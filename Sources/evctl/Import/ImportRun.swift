@@ -5,6 +5,7 @@
 // them is named, and the import ends there.
 
 import EventModel
+import EventNDJSON
 import EventStoreClient
 
 struct ImportRun {

@@ -1,5 +1,7 @@
 // Owns: looking up fields in the JSON object that the daemon answers a maintenance command with.
 
+import EventNDJSON
+
 struct Report {
     private let members: [String: ArraySlice<UInt8>]
 

@@ -15,7 +15,7 @@ struct StatusReport {
         entries.first { $0.key == key }?.value
     }
 
-    private func number(_ key: String) -> UInt64? {
+    func number(_ key: String) -> UInt64? {
         value(key).flatMap { UInt64($0) }
     }
 

@@ -29,7 +29,7 @@ struct Evctl: ParsableCommand {
                 name: "The store",
                 subcommands: [
                     StatusCommand.self, RollCommand.self, SnapshotCommand.self, CompactCommand.self,
-                    VerifyCommand.self,
+                    VerifyCommand.self, RepairCommand.self,
                 ]
             ),
             CommandGroup(

@@ -89,8 +89,8 @@ extension ExitStatus {
             switch error {
             case .log(.corrupt), .log(.unreadable): .corruption
             case .log(.missing): .notFound
-            case .log(.noSpace): .readOnlyOrFull
-            case .log(.disk), .log(.unknownFormat), .log(.inUse), .configuration: .error
+            case .log(let error) where error.isNoSpace: .readOnlyOrFull
+            case .log(.disk), .log(.unknownFormat), .log(.inUse), .log(.noSpace), .configuration: .error
             }
     }
 
@@ -101,7 +101,9 @@ extension ExitStatus {
             case .conflict: .conflict
             case .corrupt: .corruption
             case .noSpace, .failed: .readOnlyOrFull
-            case .invalid, .tooBig, .noPermission, .loading, .budget, .lagging, .other: .error
+            // Nothing was asked of the store: it is not there yet.
+            case .loading: .cannotConnect
+            case .invalid, .tooBig, .noPermission, .budget, .lagging, .other: .error
             }
     }
 }

@@ -23,7 +23,7 @@ final class RecordingSink: SubscriptionSink {
     var deliveries: Int { state.withLock { $0.deliveries } }
     var end: StoreError? { state.withLock { $0.end } }
 
-    func deliver(_ events: [StoredEvent], from subscription: Subscription) {
+    func deliver(_ events: [StoredEvent], from subscription: Subscription) -> Bool {
         let isPaused = state.update { state in
             state.events += events.map(\.event)
             state.deliveries += 1
@@ -31,6 +31,7 @@ final class RecordingSink: SubscriptionSink {
             return state.isPaused
         }
         if !isPaused { subscription.resume() }
+        return true
     }
 
     func end(_ subscription: Subscription, _ error: StoreError) {

@@ -1,0 +1,98 @@
+// Owns: the answer of EV.INFO, in the form of Redis' INFO.
+
+import EventModel
+import EventStore
+import EventWire
+import NIOCore
+import SegmentLog
+
+extension ServerCore {
+    private typealias Section = (name: String, entries: [(String, String)])
+
+    var info: String {
+        let info = store.info
+        let lag = info.projections.map(\.lag).max() ?? 0
+        let damaged = info.damage.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
+        let log = info.log
+        return text([
+            ("Server", serverEntries + [("store_uuid", info.storeUUID)]),
+            (
+                "Store",
+                [
+                    ("state", info.state.rawValue), ("loading", "0"), ("first_id", "\(info.firstID)"),
+                    ("last_id", "\(info.lastID)"), ("damaged", damaged),
+                    ("appends", info.state == .failed ? "failed" : info.isFull ? "nospace" : "ok"),
+                    ("verify_percent", store.verificationProgress.map { "\(Int($0 * 100))" } ?? ""),
+                ]
+            ),
+            (
+                "Log",
+                [
+                    ("segments_sealed", "\(log.sealedSegments)"), ("segments_raw", "\(log.rawSegments)"),
+                    ("log_bytes", "\(log.sealedBytes)"), ("record_bytes", "\(log.recordBytes)"),
+                    ("seal_backlog_bytes", "\(log.backlogBytes)"),
+                ]
+            ),
+            (
+                "Disk",
+                [
+                    ("disk_free_bytes", "\(info.freeBytes)"), ("disk_keep_free_bytes", "\(info.keepFreeBytes)"),
+                    ("disk_reserve_bytes", "\(info.reserveBytes)"), ("scrub_passes", "\(info.scrub.passes)"),
+                    ("scrub_bytes", "\(info.scrub.bytes)"), ("scrub_problems", "\(info.scrub.problems)"),
+                    ("scrub_last_pass", info.scrub.lastPass?.description ?? ""),
+                ]
+            ),
+            (
+                "Readers",
+                clientEntries + [
+                    ("subscriptions", "\(info.subscriptions)"), ("projections", "\(info.projections.count)"),
+                    ("projection_lag", "\(lag)"),
+                ]
+            ),
+            ("Limits", [("limit_event_bytes", "\(store.options.limits.eventBytes)")] + limitEntries),
+        ])
+    }
+
+    /// The same as far as it can be told without the store.
+    var loadingInfo: String {
+        text([
+            ("Server", serverEntries),
+            ("Store", [("state", "loading"), ("loading", "1"), ("loading_loaded_perc", "\(loadedPercent)")]),
+            ("Readers", clientEntries),
+            ("Limits", limitEntries),
+        ])
+    }
+
+    private var serverEntries: [(String, String)] {
+        [
+            ("redis_version", "7.0.0"), ("version", Self.version),
+            ("uptime_seconds", "\((NIODeadline.now() - started).nanoseconds / 1_000_000_000)"),
+        ]
+    }
+
+    private var clientEntries: [(String, String)] {
+        [
+            ("connections", "\(connections.count)"), ("buffer_bytes_in", "\(incoming.used)"),
+            ("buffer_bytes_out", "\(outgoing.used)"), ("buffer_waiting", "\(incoming.waiting + outgoing.waiting)"),
+        ]
+    }
+
+    private var limitEntries: [(String, String)] {
+        [
+            ("limit_command_bytes", "\(options.limits.commandBytes)"),
+            ("limit_arguments", "\(options.limits.arguments)"),
+            ("limit_reply_bytes", "\(options.replyBytes)"),
+            ("limit_buffer_bytes", "\(options.bufferBytes)"),
+            ("limit_command_seconds", "\(options.commandSeconds)"),
+            ("limit_write_seconds", "\(options.writeSeconds)"),
+            ("limit_connections", "\(options.maximumConnections)"),
+            ("limit_connections_per_user", "\(options.connectionsPerUser)"),
+        ]
+    }
+
+    private func text(_ sections: [Section]) -> String {
+        sections.map { name, entries in
+            "# \(name)\r\n" + entries.map { "\($0):\($1)\r\n" }.joined()
+        }.joined(separator: "\r\n")
+    }
+}

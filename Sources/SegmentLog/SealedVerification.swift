@@ -1,0 +1,147 @@
+// Owns: checking one sealed segment: each byte belongs to the header, a block or the footer, every checksum is right, and
+// the index says what the records say.
+
+internal import Disk
+
+package struct SealedVerification {
+    private let segment: SealedSegment
+    private let store: UniqueID
+    private let file: String
+
+    package init(_ segment: SealedSegment, _ store: UniqueID, file: String) {
+        self.segment = segment
+        self.store = store
+        self.file = file
+    }
+
+    package func run(
+        _ report: inout VerificationReport,
+        _ progress: inout VerificationProgress
+    ) throws(LogError) {
+        let covered = segment.footer.firstCovered...segment.footer.lastCovered
+        try report.examine(file, covered) { report throws(LogError) in
+            report.bytes += segment.footer.fileBytes
+            segment.file.forget(at: FileOffset(0), count: Int(segment.footer.fileBytes))
+            // Opened anew, so that header and footer are read again; through the same file, since compaction may have
+            // given its name to another.
+            guard
+                let copy = try SealedSegment(
+                    segment.file,
+                    store: store,
+                    cache: BlockCache(budgetBytes: 1 << 20),
+                    register: DamageRegister(),
+                    nextBase: covered.upperBound.next
+                )
+            else {
+                report.note(covered, in: file)
+                return report.note("header and footer are damaged", in: file)
+            }
+            if try FileHeader.read(segment.file, kind: .sealed, store: store) == nil {
+                report.note("the header is damaged", in: file)
+            }
+            let isWalkable: Bool
+            if copy.hasFooter {
+                isWalkable = try tile(copy, &report)
+            } else {
+                report.note("the footer is damaged", in: file)
+                isWalkable = false
+            }
+            let postings = try records(of: copy, &report, &progress)
+            // Without all records there is nothing to compare the index with, and they have been reported.
+            if isWalkable, let postings { try compare(postings, with: copy, &report) }
+        }
+    }
+
+    /// Walks the file from block to block: whatever is not in a block, the header or the footer belongs to nothing.
+    private func tile(_ segment: SealedSegment, _ report: inout VerificationReport) throws(LogError) -> Bool {
+        let seed = segment.header.identity.seed
+        let end = FileOffset(segment.footer.fileBytes - UInt64(SealedFooter.bytes))
+        var offset = FileOffset(FileHeader.bytes)
+        var isIntact = true
+        while offset < end {
+            let head = try onDisk { () throws(DiskError) in
+                try segment.file.bytes(at: offset, count: SealedBlockHeader.bytes)
+            }
+            guard let head, let header = head.withUnsafeBytes({ SealedBlockHeader($0, at: offset, seed: seed) }),
+                header.end <= end
+            else {
+                report.note("no block at offset \(offset)", in: file)
+                return false
+            }
+            if header.kind != .records {
+                let bytes = try onDisk { () throws(DiskError) in
+                    try segment.file.bytes(at: offset, count: header.end - offset)
+                }
+                if bytes.flatMap({ SealedBlockHeader.inflate($0, at: offset, seed: seed, kind: header.kind) }) == nil {
+                    report.note("the \(header.kind) block at offset \(offset) is damaged", in: file)
+                    isIntact = false
+                }
+            }
+            offset = header.end
+        }
+        return isIntact
+    }
+
+    /// Reads every record, and gives back what an index of them says; nil where some cannot be read.
+    private func records(
+        of copy: SealedSegment,
+        _ report: inout VerificationReport,
+        _ progress: inout VerificationProgress
+    ) throws(LogError) -> Postings? {
+        var postings = Postings()
+        var found: UInt64 = 0
+        var isComplete = true
+        let count = try copy.blockCount()
+        for index in 0..<count {
+            guard progress.advance(copy.footer.fileBytes / UInt64(count)) else { return nil }
+            let summary = try copy.summary(of: index)
+            var block: Block?
+            try report.examine(file, summary.firstID...summary.lastID) { _ throws(LogError) in
+                block = try copy.block(index)
+            }
+            // Whoever reads it is to know as well: that it is damaged, or is so no longer.
+            if block == nil || segment.isSuspect, index < (try segment.blockCount()) { _ = try? segment.recheck(index) }
+            found += block.map { UInt64($0.entries.count) } ?? UInt64(summary.recordCount)
+            guard let block else {
+                isComplete = false
+                continue
+            }
+            report.records += UInt64(block.entries.count)
+            for entry in block.entries.indices {
+                Record(block, entry).withBody { postings.add($0, block: UInt32(index)) }
+            }
+        }
+        if found != copy.footer.recordCount {
+            report.note("\(found) records, where the footer says \(copy.footer.recordCount)", in: file)
+        }
+        return isComplete ? postings : nil
+    }
+
+    /// Compares the index on disk with one that was built from the records, key by key.
+    private func compare(
+        _ postings: borrowing Postings,
+        with segment: SealedSegment,
+        _ report: inout VerificationReport
+    ) throws(LogError) {
+        var expected = IndexDigest()
+        postings.forEachSorted { expected.add($0, records: $2, blocks: $1) }
+        var found = IndexDigest()
+        let isIntact = try segment.forEachKey { key, entry in
+            key.withUnsafeBytes { found.add($0, records: entry.recordCount, blocks: entry.blocks) }
+        }
+        if !isIntact || found != expected { report.note("the index does not agree with the records", in: file) }
+    }
+}
+
+/// A checksum over a sorted index, so that two can be compared without holding either.
+private struct IndexDigest: Equatable {
+    private var crc: UInt32 = 0
+    private var keys = 0
+
+    mutating func add(_ key: UnsafeRawBufferPointer, records: Int, blocks: [UInt32]) {
+        crc = Checksum.crc32(key, from: crc)
+        crc = withUnsafeBytes(of: records) { Checksum.crc32($0, from: crc) }
+        crc = blocks.withUnsafeBytes { Checksum.crc32($0, from: crc) }
+        keys += 1
+    }
+}

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# Owns: the proof of the simulation: the code is broken on purpose, one promise at a time, in a copy of the tree, and
+# `faultsim` must find a violation each time. A simulation that finds nothing wrong with this code would find nothing wrong
+# with any.
+#
+#   mutants.py [--all] [--scratch FOLDER] [NAME...]
+#
+# Without --all: the three that every change is tried against. --scratch keeps the copy and its build for the next time.
+import argparse, pathlib, re, shutil, subprocess, sys, tempfile, time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+LOG = "Sources/SegmentLog/"
+SEEDS = 20_000
+
+
+class Mutant:
+    def __init__(self, name, breaks, file, old, new, damage=False, often=True):
+        self.name, self.breaks, self.file, self.old, self.new = name, breaks, file, old, new
+        # Whether it is looked for among damage at rest; whether it is tried with every change.
+        self.damage, self.often = damage, often
+
+
+MUTANTS = [
+    Mutant("directory-sync", "a new segment's name is durable before anything is acknowledged in it",
+           LOG + "ActiveSegment.swift",
+           "            try disk.rename(prepared.spare, to: path)\n            try disk.syncDirectory(directory.log)\n",
+           "            try disk.rename(prepared.spare, to: path)\n"),
+    Mutant("early-acknowledgement", "a commit is acknowledged after its sync",
+           LOG + "LogWriter.swift",
+           "                try segment.file.sync()\n",
+           ""),
+    Mutant("truncation", "what a later frame proves durable is damage, and is never cut",
+           LOG + "TailScanner.swift",
+           "else if let proof = try firstProof(ofBytesAt: offset) {",
+           "else if let proof = try firstProof(ofBytesAt: offset), proof.offset == offset {",
+           damage=True),
+    Mutant("sealed-name", "a sealed segment's name is durable before its raw file is used anew",
+           LOG + "Sealing.swift",
+           "            isComplete = true\n            try disk.syncDirectory(directory.log)\n",
+           "            isComplete = true\n",
+           often=False),
+    Mutant("sealed-bytes", "a sealed segment is durable before it takes the place of the raw one",
+           LOG + "SealedWriter.swift",
+           "            try file.write(bytes, at: position)\n            try file.sync()\n",
+           "            try file.write(bytes, at: position)\n",
+           often=False),
+    Mutant("whole-file", "a file that replaces another is durable before it has its name",
+           "Sources/Disk/Disk.swift",
+           "        try file.write(bytes, at: FileOffset(0))\n        try file.sync()\n",
+           "        try file.write(bytes, at: FileOffset(0))\n",
+           often=False),
+    Mutant("doubtful-tail", "a last frame that nothing proves is written anew before anything rests on it",
+           LOG + "LogRepair.swift",
+           "            try finishMove(of: frame, from: newest, to: prepared)\n            return place\n",
+           "            _ = (frame, prepared)\n            return nil\n",
+           often=False),
+    Mutant("identity", "the frames of a file's former life are not taken for its own",
+           LOG + "FileHeader.swift",
+           "Checksum.crc32(store.bytes + segment.bytes)",
+           "Checksum.crc32(store.bytes)",
+           often=False),
+    Mutant("half-a-commit", "a commit is recovered whole or not at all",
+           LOG + "TailScanner.swift",
+           "guard walk.isVouchedFor, walk.places.allSatisfy({ $0.record != nil }) else { return false }",
+           "guard let first = walk.places.first, first.record != nil || frame.recordCount == 0 else { return false }",
+           often=False),
+    Mutant("retry", "after a failed sync no commit succeeds",
+           LOG + "LogWriter.swift",
+           "        } catch {\n            failure = error\n            throw error\n        }\n        tail = header.end\n",
+           "        }\n        tail = header.end\n",
+           often=False),
+    Mutant("covered-hole", "a segment answers for its own ids alone",
+           LOG + "Compaction.swift",
+           "if let last = runs.last?.last, last.footer.lastCovered.next == segment.footer.firstCovered {",
+           "if let last = runs.last?.last, last.footer.lastCovered < segment.footer.firstCovered {",
+           damage=True, often=False),
+    Mutant("silent-hole", "a scan never passes over what is damaged",
+           LOG + "LogScan.swift",
+           "            guard query.skipsDamage else { throw .corrupt(hole, reason: \"damaged on disk\") }\n",
+           "",
+           damage=True, often=False),
+]
+
+
+def run(*command, **options):
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+
+
+def copy_tree(folder):
+    """The files that git knows, as they are now; what has not changed keeps its time, so that little is built again."""
+    for name in run("git", "ls-files", cwd=TOP, check=True).stdout.split("\n"):
+        source, copy = TOP / name, folder / name
+        if not name or not source.is_file():
+            continue
+        if not copy.exists() or copy.read_bytes() != source.read_bytes():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+
+
+def build(folder):
+    built = run("swift", "build", "-c", "release", "--product", "faultsim", "--scratch-path", str(folder / ".build"), cwd=folder)
+    if built.returncode != 0:
+        sys.exit(f"FAIL  the copy does not build:\n{built.stdout[-4000:]}")
+
+
+def try_mutant(mutant, folder):
+    """Whether the simulation finds the mutant."""
+    start = time.monotonic()
+    path = folder / mutant.file
+    whole = path.read_text()
+    if whole.count(mutant.old) != 1:
+        sys.exit(f"FAIL  {mutant.name}: the code that it breaks has changed; {mutant.file} must be looked at")
+    path.write_text(whole.replace(mutant.old, mutant.new))
+    try:
+        build(folder)
+        command = [str(folder / ".build/release/faultsim"), "crashes", "--seeds", f"0..<{SEEDS}", "--limit", "1"]
+        found = run(*command, *(["--damage"] if mutant.damage else []))
+    finally:
+        path.write_text(whole)
+    took = time.monotonic() - start
+    # A mutant may also run into a precondition: that is a find, too.
+    first = re.search(r"^seed (\d+): (.*)", found.stdout, re.M)
+    seeds = re.search(r"^(\d+) seeds", found.stdout, re.M)
+    if found.returncode == 0 or not (first or found.returncode < 0):
+        print(f"FAIL  {mutant.name}: {mutant.breaks}: {SEEDS} seeds find nothing\n{found.stdout[-2000:]}")
+        return False
+    what = f"seed {first[1]}, after {seeds[1]}: {first[2]}" if first else "a precondition stops it"
+    print(f"ok    {mutant.name}: {mutant.breaks} ({took:.0f} s)\n      {what[:240]}", flush=True)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--scratch")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    chosen = [m for m in MUTANTS if (m.name in options.names if options.names else m.often or options.all)]
+    temporary = None if options.scratch else tempfile.TemporaryDirectory()
+    folder = pathlib.Path(options.scratch or temporary.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    copy_tree(folder)
+    results = [try_mutant(mutant, folder) for mutant in chosen]
+    if not all(results):
+        sys.exit(1)
+    print(f"ok    {len(results)} ways to break the code, each of them found")
+
+
+main()

@@ -1,0 +1,148 @@
+// Owns: every bit of every file of a small store, flipped one at a time, and what must come of it:
+//
+//   * the store opens, or refuses for a reason; only `store.json` is reason enough;
+//   * every record is given as it was, or refused by name: by id, in scans of both directions, by key;
+//   * the damage is told: by opening, by `verify`, or by what is said of a snapshot;
+//   * snapshots are passed over, never believed;
+//   * commits go on, under ids that were never given.
+
+import DiskSimulation
+import SegmentLog
+
+package struct BitFlips: Sendable {
+    package struct Report: Summable {
+        package var flips = 0
+        /// The store did not open, and said why.
+        package var refused = 0
+        /// It opened, and some records were refused by name.
+        package var degraded = 0
+        /// It opened, every record was given, and the damage was told.
+        package var whole = 0
+        /// Nothing was told, because the bit means nothing.
+        package var meaningless = 0
+        /// Records refused, over all flips.
+        package var recordsRefused = 0
+        package var violations: [String] = []
+
+        package init() {}
+
+        package static func += (sum: inout Report, other: Report) {
+            sum.flips += other.flips
+            sum.refused += other.refused
+            sum.degraded += other.degraded
+            sum.whole += other.whole
+            sum.meaningless += other.meaningless
+            sum.recordsRefused += other.recordsRefused
+            sum.violations += other.violations
+        }
+    }
+
+    /// A bit of a file.
+    private struct Place: Sendable {
+        let path: String
+        let offset: Int
+        let bit: Int
+    }
+
+    /// Two sealed segments, an active one that a marker proves durable, and three snapshots.
+    private static let script: [Life.Action] = [
+        .append, .append, .append, .snapshot, .roll, .append, .append, .snapshot, .roll, .seal, .seal, .replenish,
+        .append,
+        .append, .snapshot, .append, .mark,
+    ]
+
+    private let store: Life
+    private let places: [Place]
+
+    /// Every `step`-th bit, from the one at `first` on.
+    package init(step: Int = 1, first: Int = 0) {
+        var life = Life(segmentBytes: 12 << 10, spareFiles: 0)
+        life.live(.calm, Self.script, isLast: false)
+        life.disk.restart(seed: 0)
+        store = life
+        let files = life.disk.image.filter { $0.value != nil }.sorted { $0.key < $1.key }
+        let all = files.lazy.flatMap { path, bytes in
+            (0..<(bytes ?? []).count * 8).lazy.map { Place(path: path, offset: $0 / 8, bit: $0 % 8) }
+        }
+        places = all.enumerated().filter { $0.offset % step == first % step }.map(\.element)
+    }
+
+    /// What the store consists of, each file with its bytes, before any damage.
+    package var files: [(path: String, bytes: Int)] {
+        store.disk.image.compactMap { path, bytes in bytes.map { (path, $0.count) } }.sorted { $0.path < $1.path }
+    }
+
+    package func run(jobs: Int = 1, limit: Int = .max) async -> Report {
+        await Jobs.run(places, jobs: jobs, isEnough: { $0.violations.count >= limit }) { flip($0, &$1) }
+    }
+
+    private func flip(_ place: Place, _ report: inout Report) {
+        var life = store.copy()
+        life.disk.flip(bit: place.bit, at: place.offset, of: place.path)
+        life.damaged = [Life.Damage(path: place.path, kind: .flip, isNewest: false)]
+        report.flips += 1
+        let outcome = life.lookAtEverything()
+        switch outcome {
+        case .refused: report.refused += 1
+        case .opened(let refused, let isTold):
+            report.recordsRefused += refused
+            if refused > 0 {
+                report.degraded += 1
+            } else if isTold {
+                report.whole += 1
+            } else if isMeaningless(place) {
+                report.meaningless += 1
+            } else {
+                life.violations.append("nothing tells of the damage")
+            }
+        }
+        report.violations += life.violations.map {
+            "bit \(place.bit) of byte \(place.offset) of \(place.path): \($0)"
+        }
+    }
+
+    /// Whether a bit lies in the zeros of a raw file, of which the format says that they mean nothing: around its headers,
+    /// between its frames and behind the last.
+    private func isMeaningless(_ place: Place) -> Bool {
+        guard place.path.hasSuffix(".active"), let bytes = store.disk.image[place.path] ?? nil else { return false }
+        var meaning = [0..<64, 4_096..<4_160]
+        var offset = 8_192
+        while bytes[offset..<offset + 4].elementsEqual("FRAM".utf8) {
+            let body = (0..<4).reduce(0) { $0 | Int(bytes[offset + 44 + $1]) << (8 * $1) }
+            meaning.append(offset..<offset + 56 + body)
+            offset += (56 + body + 7) / 8 * 8
+        }
+        return !meaning.contains { $0.contains(place.offset) }
+    }
+}
+
+extension Life {
+    enum Look {
+        case refused
+        case opened(recordsRefused: Int, isTold: Bool)
+    }
+
+    /// Reads everything in every way there is, checks it, and goes on.
+    mutating func lookAtEverything() -> Look {
+        do throws(LogError) {
+            var generation = Generation(try open(.calm), disk: surface)
+            try judge(&generation)
+            for keys in KnownKeys.every {
+                for reversed in [false, true] {
+                    try check(LogQuery(keys: keys.expression, reversed: reversed), keys, &generation)
+                }
+            }
+            for id in 0...known.lastID.rawValue + 1 { try? read(RecordID(id), &generation) }
+            let verification = try generation.log.verify()
+            let refused = known.records.count { record in generation.holes.contains { $0.contains(record.id) } }
+            if refused > 0, verification.isClean { violations.append("verify finds nothing") }
+            let isTold = !verification.isClean || !generation.notes.isEmpty
+            try append(&generation, isSmall: true)
+            try check(LogQuery(), .none, &generation)
+            return .opened(recordsRefused: refused, isTold: isTold)
+        } catch {
+            if !mayRefuse(error) { violations.append("\(error)") }
+            return .refused
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// Owns: replaying what the fuzzers have kept: every input that once showed something new, and every one that once broke
+// a promise.
+
+import Foundation
+import FuzzTargets
+import Testing
+
+@Suite struct CorpusTests {
+    private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Corpus")
+
+    @Test("Every input that the fuzzers have kept keeps the promises of its target", arguments: FuzzTarget.allCases)
+    func replay(target: FuzzTarget) throws {
+        let folder = Self.folder.appending(path: target.rawValue)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        #expect(names.count > 20)
+        for name in names { target.run(try Array(Data(contentsOf: folder.appending(path: name)))) }
+    }
+}

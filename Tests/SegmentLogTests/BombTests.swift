@@ -1,0 +1,75 @@
+// Owns: the promise that no file makes the store take memory for what it merely announces.
+
+import Disk
+import Glibc
+import Testing
+
+@testable import SegmentLog
+
+/// Leaves the process 256 MiB of address space beyond what it has: whoever asks for more dies.
+private func forbidMemory() {
+    var pages = 0
+    if let status = fopen("/proc/self/statm", "r") {
+        var line = [CChar](repeating: 0, count: 256)
+        fgets(&line, 256, status)
+        pages = Int(atol(line))
+        fclose(status)
+    }
+    precondition(pages > 0, "the size of the process is known")
+    let bytes = rlim_t(pages) * 4096 + 256 << 20
+    var limit = rlimit(rlim_cur: bytes, rlim_max: bytes)
+    precondition(setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0, "RLIMIT_AS can be set")
+}
+
+@Suite struct BombTests {
+    @Test func `A block that announces a gigabyte is refused before memory is taken for it`() async {
+        await #expect(processExitsWith: .success) {
+            forbidMemory()
+            let stream = Compression.deflate([1, 2, 3], level: 1)
+            let found = stream.withUnsafeBytes { Compression.inflate($0, count: 1 << 30) }
+            precondition(found == nil)
+            for kind in [SealedBlockHeader.Kind.records, .keys, .directory, .table, .filter] {
+                let header = SealedBlockHeader(
+                    offset: FileOffset(64),
+                    firstID: RecordID(1),
+                    lastID: RecordID(1),
+                    count: 1,
+                    rawBytes: 1 << 30,
+                    streamBytes: UInt32(stream.count),
+                    streamCRC: Checksum.crc32(stream),
+                    kind: kind
+                )
+                let block = header.encoded(seed: 7) + stream
+                precondition(SealedBlockHeader.inflate(block, at: FileOffset(64), seed: 7, kind: kind) == nil)
+            }
+        }
+    }
+
+    @Test func `A stream that inflates to more than it announced costs no more than it announced`() async {
+        // Sixty-four kilobytes that inflate to sixty-four megabytes, five times over what is left.
+        await #expect(processExitsWith: .success) {
+            let bomb = Compression.deflate([UInt8](repeating: 0, count: 64 << 20), level: 9)
+            precondition(bomb.count < 128 << 10)
+            forbidMemory()
+            for announced in [0, 1, 1000, 1 << 20] {
+                precondition(bomb.withUnsafeBytes { Compression.inflate($0, count: announced) } == nil)
+            }
+        }
+    }
+
+    @Test func `A page of keys holds no more than a page can, however well it deflates`() {
+        let bomb = Compression.deflate([UInt8](repeating: 0, count: 4 << 20), level: 9)
+        let header = SealedBlockHeader(
+            offset: FileOffset(64),
+            firstID: .zero,
+            lastID: .zero,
+            count: 1,
+            rawBytes: 4 << 20,
+            streamBytes: UInt32(bomb.count),
+            streamCRC: Checksum.crc32(bomb),
+            kind: .keys
+        )
+        let block = header.encoded(seed: 7) + bomb
+        #expect(SealedBlockHeader.inflate(block, at: FileOffset(64), seed: 7, kind: .keys) == nil)
+    }
+}

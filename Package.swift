@@ -43,30 +43,35 @@ let package = Package(
         .target(name: "Reducers", dependencies: ["CLua"], swiftSettings: settings),
         .target(name: "EventModel", swiftSettings: settings),
 
-        // 3: threads
+        // 3: events as records
+        .target(name: "EventRecords", dependencies: ["SegmentLog", "EventModel"], swiftSettings: settings),
+
+        // 4: threads
         .target(
             name: "EventStore",
-            dependencies: ["SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson"],
+            dependencies: ["EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson"],
             swiftSettings: settings
         ),
 
-        // 4: the protocol, and the lines of an import, as pure values
+        // 5: the protocol, and the lines of an import, as pure values
         .target(name: "EventWire", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "EventNDJSON", dependencies: ["EventModel"], swiftSettings: settings),
 
-        // 5: sockets
+        // 6: sockets
         .target(
             name: "EventStoreServer",
-            dependencies: ["EventStore", "EventWire", "EventModel", "SegmentLog", nioCore, nioPosix],
+            dependencies: [
+                "EventStore", "EventWire", "EventRecords", "EventModel", "SegmentLog", nioCore, nioPosix,
+            ],
             swiftSettings: settings
         ),
         .target(
             name: "EventStoreClient",
-            dependencies: ["EventWire", "EventModel", nioCore, nioPosix],
+            dependencies: ["EventWire", "EventRecords", "EventModel", "SegmentLog", nioCore, nioPosix],
             swiftSettings: settings
         ),
 
-        // 6: programs
+        // 7: programs
         .executableTarget(
             name: "evstored",
             dependencies: [
@@ -114,7 +119,9 @@ let package = Package(
         .testTarget(name: "EventModelTests", dependencies: ["EventModel"], swiftSettings: settings),
         .testTarget(
             name: "EventStoreTests",
-            dependencies: ["EventStore", "SegmentLog", "Reducers", "EventModel", "Disk", "DiskSimulation"],
+            dependencies: [
+                "EventStore", "EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "DiskSimulation",
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "EventNDJSONTests", dependencies: ["EventNDJSON", "EventModel"], swiftSettings: settings),
@@ -164,7 +171,7 @@ let package = Package(
         ),
         .testTarget(
             name: "GoldenTests",
-            dependencies: ["EventStore", "SegmentLog", "Reducers", "EventModel", "Disk"],
+            dependencies: ["EventStore", "EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk"],
             path: "Tests/Golden/GoldenTests",
             swiftSettings: settings
         ),

@@ -15,6 +15,7 @@
 
 package import Disk
 package import EventModel
+import EventRecords
 package import Reducers
 package import SegmentLog
 

@@ -1,14 +1,14 @@
 // Owns: the glue between an event's meaning and a record's bytes, in both directions.
 
 package import EventModel
-import SegmentLog
+package import SegmentLog
 
 /// An event as it lies in the log's memory. Cheap to hand about; holds the block it lies in alive.
 package struct StoredEvent: Sendable {
     private let record: Record
 
     /// Throws `corrupt` where the record is none of ours, although its checksum is right: somebody else wrote it.
-    init(_ record: Record) throws(StoreError) {
+    package init(_ record: Record) throws(StoreError) {
         guard record.withBody(EventParts.isEvent) else {
             let id = EventID(record.id)
             throw StoreError(.corrupt, ids: [id, id], "the record is not an event")
@@ -130,7 +130,7 @@ extension RecordTime {
 
 extension RecordBuffer {
     /// Stages one event: the only copy of its bytes between the socket and the disk.
-    func append(_ event: borrowing NewEventParts) {
+    package func append(_ event: borrowing NewEventParts) {
         let head = EventPayload.head(version: event.version, metadataBytes: event.metadata?.count)
         let metadata = event.metadata ?? UnsafeRawBufferPointer(start: nil, count: 0)
         var keyCount = 3

@@ -31,11 +31,12 @@ struct ByteWriter: ~Copyable {
         write(value, digits: value.decimalDigits)
     }
 
-    /// `<marker><value>CRLF`: an integer, or the head of anything that is counted.
-    mutating func write(_ marker: Unicode.Scalar, _ value: UInt64) {
+    /// `<marker><value>CRLF`: an integer, or the head of anything that is counted. `end` is the line end with whatever is
+    /// known to follow it, so that both are one copy; here and below.
+    mutating func write(_ marker: Unicode.Scalar, _ value: UInt64, end: StaticString = "\r\n") {
         write(UInt8(ascii: marker))
         write(decimal: value)
-        write("\r\n")
+        write(end)
     }
 
     /// `count` integers, each one more than the one before: mostly the same digits, but for the last.
@@ -59,14 +60,14 @@ struct ByteWriter: ~Copyable {
         }
     }
 
-    mutating func write(bulk bytes: UnsafeRawBufferPointer) {
+    mutating func write(bulk bytes: UnsafeRawBufferPointer, end: StaticString = "\r\n") {
         write("$", UInt64(bytes.count))
         write(bytes)
-        write("\r\n")
+        write(end)
     }
 
     /// A moment as a bulk string: exactly what `Timestamp.description` prints.
-    mutating func write(bulk timestamp: Timestamp) {
+    mutating func write(bulk timestamp: Timestamp, end: StaticString = "\r\n") {
         var (seconds, fraction) = timestamp.nanoseconds.magnitude.quotientAndRemainder(dividingBy: 1_000_000_000)
         let negative = timestamp.nanoseconds < 0
         var fractionDigits = 9
@@ -83,7 +84,7 @@ struct ByteWriter: ~Copyable {
             write(UInt8(ascii: "."))
             write(fraction, digits: fractionDigits)
         }
-        write("\r\n")
+        write(end)
     }
 
     /// A UUID as a bulk string: exactly what `EventUUID.description` prints.
@@ -102,25 +103,34 @@ struct ByteWriter: ~Copyable {
     private mutating func write(_ value: UInt64, digits: Int) {
         precondition(digits <= memory.count - count)
         var rest = value
-        for index in stride(from: count + digits - 1, through: count, by: -1) {
-            memory[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
+        var index = count &+ digits
+        count = index
+        var left = digits
+        while left >= 2 {
+            let pair = rest % 100
+            rest /= 100
+            index &-= 2
+            left &-= 2
+            memory[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: pair / 10)
+            memory[index &+ 1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: pair % 10)
         }
-        count += digits
+        if left > 0 { memory[index &- 1] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10) }
     }
 }
 
 extension UInt64 {
     fileprivate var decimalDigits: Int {
-        var digits = 1
-        var bound: UInt64 = 10
-        while digits < 20, self >= bound {
-            digits += 1
-            // Wraps at the twentieth digit only, where the loop has ended.
-            bound = bound &* 10
-        }
-        return digits
+        if self < 10 { return 1 }
+        // A bit is 0.301 digits; what that rounds away the table tells.
+        let estimate = ((64 - leadingZeroBitCount) * 1233) >> 12
+        return self < Self.powersOfTen[estimate] ? estimate : estimate + 1
     }
+
+    private static let powersOfTen: InlineArray<20, UInt64> = [
+        1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000,
+        100_000_000_000, 1_000_000_000_000, 10_000_000_000_000, 100_000_000_000_000, 1_000_000_000_000_000,
+        10_000_000_000_000_000, 100_000_000_000_000_000, 1_000_000_000_000_000_000, 10_000_000_000_000_000_000,
+    ]
 }
 
 extension UInt8 {

@@ -36,22 +36,16 @@ extension ByteWriter {
         if event.uuid != nil { fields += 1 }
         if !event.tags.isEmpty { fields += 1 }
         if event.metadata != nil { fields += 1 }
-        version == .resp3 ? write("%", fields) : write("*", 2 * fields)
-        write("$8\r\nevent_id\r\n")
-        write(":", event.id.rawValue)
-        write("$8\r\ncategory\r\n")
-        write(bulk: event.category)
-        write("$10\r\nevent_type\r\n")
-        write(bulk: event.eventType)
-        write("$12\r\naggregate_id\r\n")
-        write(bulk: event.aggregateID)
-        write("$4\r\ndata\r\n")
-        write(bulk: event.data)
-        write("$9\r\ntimestamp\r\n")
-        write(bulk: event.timestamp)
-        write("$7\r\nversion\r\n")
-        write(":", UInt64(event.version))
-        write("$11\r\nrecorded_at\r\n")
+        version == .resp3
+            ? write("%", fields, end: "\r\n$8\r\nevent_id\r\n")
+            : write("*", 2 * fields, end: "\r\n$8\r\nevent_id\r\n")
+        write(":", event.id.rawValue, end: "\r\n$8\r\ncategory\r\n")
+        write(bulk: event.category, end: "\r\n$10\r\nevent_type\r\n")
+        write(bulk: event.eventType, end: "\r\n$12\r\naggregate_id\r\n")
+        write(bulk: event.aggregateID, end: "\r\n$4\r\ndata\r\n")
+        write(bulk: event.data, end: "\r\n$9\r\ntimestamp\r\n")
+        write(bulk: event.timestamp, end: "\r\n$7\r\nversion\r\n")
+        write(":", UInt64(event.version), end: "\r\n$11\r\nrecorded_at\r\n")
         write(bulk: event.recordedAt)
         if let uuid = event.uuid {
             write("$2\r\nid\r\n")

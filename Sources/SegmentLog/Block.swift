@@ -28,11 +28,15 @@ package final class Block: Sendable {
 
     /// Whether an index says of the block what is so.
     func isDescribed(by summary: BlockSummary) -> Bool {
-        let times = entries.lazy.map(\.time)
-        return entries.count == summary.recordCount && entries.first?.id == summary.firstID
-            && entries.last?.id == summary.lastID && times.min() == summary.minimumTime
-            && times.max() == summary.maximumTime && entries.first?.recordedAt == summary.firstRecordedAt
-            && entries.last?.recordedAt == summary.lastRecordedAt
+        guard let first = entries.first, let last = entries.last else { return false }
+        var (minimumTime, maximumTime) = (first.time, first.time)
+        for entry in entries {
+            minimumTime = min(minimumTime, entry.time)
+            maximumTime = max(maximumTime, entry.time)
+        }
+        return entries.count == summary.recordCount && first.id == summary.firstID && last.id == summary.lastID
+            && minimumTime == summary.minimumTime && maximumTime == summary.maximumTime
+            && first.recordedAt == summary.firstRecordedAt && last.recordedAt == summary.lastRecordedAt
     }
 
     /// What the block costs in memory, for the cache's budget.

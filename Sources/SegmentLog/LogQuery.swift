@@ -24,23 +24,14 @@ package struct KeyExpression: Hashable, Sendable {
             }
     }
 
-    /// Whether a record's body names a key. Walks the keys by their lengths, and compares those of the same length.
+    /// The key, where one alone is asked for; the most frequent question.
+    var soleKey: [UInt8]? {
+        guard alternatives.count == 1, alternatives[0].count == 1, alternatives[0][0].count == 1 else { return nil }
+        return alternatives[0][0][0]
+    }
+
     private static func has(_ key: [UInt8], _ body: UnsafeRawBufferPointer) -> Bool {
-        key.withUnsafeBytes { key in
-            guard var keysLeft = body.first else { return false }
-            var offset = 1
-            while keysLeft > 0, offset < body.count {
-                let length = Int(body[offset]) + 1
-                let end = offset + 1 + length
-                guard end <= body.count else { return false }
-                if length == key.count, KeyOrder.equal(UnsafeRawBufferPointer(rebasing: body[offset + 1..<end]), key) {
-                    return true
-                }
-                offset = end
-                keysLeft -= 1
-            }
-            return false
-        }
+        key.withUnsafeBytes { RecordBody.hasKey($0, body) }
     }
 }
 

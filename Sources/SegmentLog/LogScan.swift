@@ -88,7 +88,7 @@ package struct LogScan: Sendable {
     package mutating func count() throws(LogError) -> Int {
         var total = 0
         while isInSegment {
-            if candidates == nil, let key = soleKey, let whole = try wholeSegmentCount(of: key) {
+            if candidates == nil, let key = query.keys.soleKey, let whole = try wholeSegmentCount(of: key) {
                 total += whole
                 leaveSegment()
                 continue
@@ -133,13 +133,6 @@ package struct LogScan: Sendable {
     private mutating func leaveSegment() {
         candidates = nil
         segment += query.reversed ? -1 : 1
-    }
-
-    private var soleKey: [UInt8]? {
-        guard query.keys.alternatives.count == 1, query.keys.alternatives[0].count == 1,
-            query.keys.alternatives[0][0].count == 1
-        else { return nil }
-        return query.keys.alternatives[0][0][0]
     }
 
     /// The index's own count for the current segment, where the bounds take all of it.
@@ -191,16 +184,32 @@ package struct LogScan: Sendable {
     }
 
     private func matches(in block: Block) -> [Record] {
-        var matches: [Record] = []
-        block.bytes.withUnsafeBytes { bytes in
-            for (index, entry) in block.entries.enumerated() {
-                guard entry.id > query.after, entry.id <= query.through, entry.time >= query.since,
-                    entry.time <= query.until, query.keys.matches(UnsafeRawBufferPointer(rebasing: bytes[entry.body]))
-                else { continue }
-                matches.append(Record(block, index))
-            }
+        var matches: [Record]
+        if let key = query.keys.soleKey {
+            // Nothing is asked of the query's arrays for each record.
+            matches = key.withUnsafeBytes { key in self.matches(in: block) { RecordBody.hasKey(key, $0) } }
+        } else {
+            matches = self.matches(in: block, query.keys.matches)
         }
         if query.reversed { matches.reverse() }
+        return matches
+    }
+
+    @inline(__always)
+    private func matches(in block: Block, _ hasKeys: (UnsafeRawBufferPointer) -> Bool) -> [Record] {
+        var matches: [Record] = []
+        let (after, through, since, until) = (query.after, query.through, query.since, query.until)
+        block.bytes.withUnsafeBytes { bytes in
+            block.entries.withUnsafeBufferPointer { entries in
+                for index in entries.indices {
+                    let entry = entries[index]
+                    guard entry.id > after, entry.id <= through, entry.time >= since, entry.time <= until,
+                        hasKeys(UnsafeRawBufferPointer(rebasing: bytes[entry.body]))
+                    else { continue }
+                    matches.append(Record(block, index))
+                }
+            }
+        }
         return matches
     }
 

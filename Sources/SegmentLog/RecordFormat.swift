@@ -49,6 +49,25 @@ package enum RecordBody {
     }
 }
 
+extension RecordBody {
+    /// Whether a body names a key. Walks the keys by their lengths, and compares those of the same length.
+    static func hasKey(_ key: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) -> Bool {
+        guard var keysLeft = body.first else { return false }
+        var offset = 1
+        while keysLeft > 0, offset < body.count {
+            let length = Int(body[offset]) + 1
+            let end = offset + 1 + length
+            guard end <= body.count else { return false }
+            if length == key.count, KeyOrder.equal(UnsafeRawBufferPointer(rebasing: body[offset + 1..<end]), key) {
+                return true
+            }
+            offset = end
+            keysLeft -= 1
+        }
+        return false
+    }
+}
+
 /// Fills the bytes of one body, front to back. The bytes must be exactly as many as `RecordBody.bytes` said.
 package struct RecordBodyWriter: ~Copyable {
     @usableFromInline let bytes: UnsafeMutableRawBufferPointer

@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
         .systemLibrary(name: "CLuaLibrary", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
         .target(name: "CChecksum", dependencies: ["CZlib"]),
+        .target(name: "CEpoll"),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLua", dependencies: ["CLuaLibrary", "CSimdjson"]),
         .target(name: "Disk", swiftSettings: settings),
@@ -79,8 +80,8 @@ let package = Package(
         .executableTarget(
             name: "evctl",
             dependencies: [
-                "EventStoreClient", "EventStoreServer", "EventNDJSON", "EventStore", "EventModel", "SegmentLog",
-                argumentParser,
+                "EventStoreClient", "EventStoreServer", "EventWire", "EventNDJSON", "EventStore", "EventModel",
+                "SegmentLog", "CEpoll", argumentParser,
             ],
             swiftSettings: settings
         ),
@@ -142,7 +143,7 @@ let package = Package(
         .testTarget(
             name: "evctlTests",
             dependencies: [
-                "evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventNDJSON", "EventModel",
+                "evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventWire", "EventNDJSON", "EventModel",
                 "SegmentLog",
             ],
             swiftSettings: settings

@@ -1,0 +1,86 @@
+// Owns: one replay: everything up to the tail, decoded and counted.
+
+import EventModel
+import EventStoreClient
+
+struct ReplayRun {
+    private struct Interrupted: Error {}
+
+    private let after: EventID
+    private let tail: EventID
+    private var meter: ProgressMeter
+    private let interruption: Interruption
+    private(set) var events = 0
+    private(set) var bytes = 0
+    private var nanoseconds: UInt64 = 0
+    private var isInterrupted = false
+
+    init(after: EventID, tail: EventID, meter: ProgressMeter, interruption: Interruption) {
+        self.after = after
+        self.tail = tail
+        self.meter = meter
+        self.interruption = interruption
+    }
+
+    /// Returns whether it was interrupted.
+    mutating func run(_ client: EventStoreClient) async throws -> Bool {
+        let begin = Clock.now
+        defer {
+            nanoseconds = Clock.now - begin
+            meter.clear()
+        }
+        do {
+            if after < tail { try await Self.replay(client, after: after, through: tail) { try count($0) } }
+        } catch is Interrupted {
+            isInterrupted = true
+        }
+        return isInterrupted
+    }
+
+    /// Where the events come from.
+    private static func replay(
+        _ client: EventStoreClient,
+        after: EventID,
+        through tail: EventID,
+        _ body: ([Event]) throws -> Void
+    ) async throws {
+        var filter = Filter.all
+        filter.after = after
+        filter.before = EventID(tail.rawValue + 1)
+        try await EventPages(client: client).forEachPage(filter, body)
+    }
+
+    private mutating func count(_ page: [Event]) throws {
+        for event in page {
+            bytes += event.category.utf8.count + event.aggregateID.utf8.count + event.eventType.utf8.count
+            bytes += event.data.count + (event.metadata?.count ?? 0)
+            for tag in event.tags { bytes += tag.utf8.count }
+        }
+        events += page.count
+        meter.update(UInt64(events))
+        if interruption.isRequested { throw Interrupted() }
+    }
+
+    private func perSecond(_ count: Int) -> Double {
+        nanoseconds > 0 ? Double(count) * 1e9 / Double(nanoseconds) : 0
+    }
+
+    var summary: String {
+        "\(Quantity.grouped(UInt64(events))) events, \(Quantity.bytes(Double(bytes))) in "
+            + "\(Quantity.tenths(Double(nanoseconds) / 1e9)) s, \(Quantity.grouped(UInt64(perSecond(events)))) events and "
+            + "\(Quantity.bytes(perSecond(bytes))) a second"
+    }
+
+    var json: [UInt8] {
+        JSONObjectWriter.object { json in
+            json.text("bench", "replay")
+            json.object("parameters") { $0.number("after", after.rawValue) }
+            json.flag("interrupted", isInterrupted)
+            json.thousandths("seconds", nanoseconds / 1_000_000)
+            json.number("events", events)
+            json.thousandths("events_per_second", UInt64(perSecond(events) * 1000))
+            json.number("bytes", bytes)
+            json.thousandths("bytes_per_second", UInt64(perSecond(bytes) * 1000))
+        }
+    }
+}

@@ -36,7 +36,11 @@ struct LoadOptions: ParsableArguments {
         if let duration, !(duration > 0 && duration <= 1e6) {
             throw ValidationError("--duration: expected more than 0 and at most 1,000,000 seconds.")
         }
-        if let rate, !(rate > 0 && rate <= 1e8) {
+        if let rate { try Self.require(rate: rate) }
+    }
+
+    static func require(rate: Double) throws {
+        guard rate > 0, rate <= 1e8 else {
             throw ValidationError("--rate: expected more than 0 and at most 100,000,000.")
         }
     }

@@ -22,7 +22,7 @@ struct BenchCommand: ParsableCommand {
             """,
         subcommands: [
             BenchAppendCommand.self, BenchReadCommand.self, BenchStateCommand.self, BenchReplayCommand.self,
-            BenchNullServerCommand.self,
+            BenchSubscribeCommand.self, BenchNullServerCommand.self,
         ]
     )
 }

@@ -66,8 +66,8 @@ struct LoadReport {
             rows.map { kind, measurement in
                 let share = measurement.perSecond(Int(measurement.cpuNanoseconds)) / 1e9
                 return [
-                    kind.rawValue, Quantity.grouped(UInt64(measurement.perSecond(measurement.units))),
-                    Quantity.grouped(UInt64(measurement.perSecond(measurement.events))),
+                    kind.rawValue, Quantity.grouped(UInt64(measurement.perSecond(measurement.units).rounded())),
+                    Quantity.grouped(UInt64(measurement.perSecond(measurement.events).rounded())),
                 ] + measurement.latencies.cells + ["\(Int((share * 100).rounded())) %"]
             }
         )

@@ -76,7 +76,9 @@ final class LoadLoop: @unchecked Sendable {
         let cpu = Clock.threadCPU
         now = Clock.now
         (begin, tickedAt) = (now, now)
-        let metronome = phase.interval.map { Metronome(periodNanoseconds: UInt64(max($0, Self.shortestBeatNanoseconds))) }
+        let metronome = phase.interval.map {
+            Metronome(periodNanoseconds: UInt64(max($0, Self.shortestBeatNanoseconds)))
+        }
         if let metronome { epoll.add(metronome.descriptor, tag: Self.metronomeTag) }
         for connection in connections { refill(connection) }
         sendWhatIsDue()

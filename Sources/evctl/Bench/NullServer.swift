@@ -16,7 +16,7 @@ final class NullServer: Sendable {
         let listener = try UnixStream.listen(path)
         self.path = path
         self.listener = listener
-        thread = NamedThread("null-server") { 
+        thread = NamedThread("null-server") {
             var loop = NullLoop(listener)
             loop.run()
         }
@@ -101,7 +101,9 @@ private final class NullPeer {
         // Blocks until the peer reads: a yardstick need not do better.
         var rest = output[...]
         while !rest.isEmpty {
-            guard case .moved(let count) = rest.withUnsafeBytes({ UnixStream.send(descriptor, $0) }) else { return false }
+            guard case .moved(let count) = rest.withUnsafeBytes({ UnixStream.send(descriptor, $0) }) else {
+                return false
+            }
             rest = rest.dropFirst(count)
         }
         return true

@@ -9,8 +9,8 @@ struct BenchReplayCommand: Command {
         commandName: "replay",
         abstract: "Read everything, as a program that rebuilds its own view does.",
         discussion: """
-            Every field of each event is decoded and counted. The end is the last event at the moment when the replay begins; bytes are \
-            those of the events' names and data.
+            Every field of each event is decoded and counted. The end is the last event at the moment when the replay \
+            begins; bytes are those of the events' names and data.
             """
     )
 

@@ -74,13 +74,15 @@ struct CommandCycleTests {
 
     @Test("are dealt to threads so that together they are about every aggregate in turn")
     func shares() {
-        let names = AggregateNames(category: "c", aggregates: 10)
-        var seen: [UInt64] = []
-        for share in 0..<3 {
-            var numbers = AggregateNumbers(names, .inTurn, share: share, of: 3)
-            for _ in 0..<10 { seen.append(numbers.next(0)) }
+        for things in 10...12 as ClosedRange<UInt64> {
+            let names = AggregateNames(category: "c", aggregates: things)
+            var seen: [UInt64] = []
+            for share in 0..<3 {
+                var numbers = AggregateNumbers(names, .inTurn, share: share, of: 3)
+                for _ in 0..<things { seen.append(numbers.next(0)) }
+            }
+            for number in 0..<things { #expect(seen.count { $0 == number } == 3, "\(number) of \(things)") }
         }
-        for number in 0..<10 as Range<UInt64> { #expect(seen.count { $0 == number } == 3) }
     }
 
     @Test("of a batch are one transaction, answered by two replies more than it has events")

@@ -214,14 +214,16 @@ struct LoadRunTests {
 
     @Test("an interruption is obeyed though the daemon answers nothing any more")
     func interruptedSilence() async throws {
+        let interruption = Interruption()
+        interruption.deferToCommand()
         try await withScript { peer in
+            _ = peer.receive()
+            peer.send(":1\r\n")
+            interruption.interrupt()
             while peer.receive() > 0 {}
         } _: { path in
-            let interruption = Interruption()
-            interruption.deferToCommand()
-            interruption.interrupt()
             let measurement = try await run(LoadPlan(pipeline: 3, units: 10), on: path, watch(interruption))
-            #expect(measurement.units == 0)
+            #expect(measurement.units == 1 && measurement.unansweredUnits >= 2)
         }
     }
 

@@ -32,43 +32,47 @@ let package = Package(
     ],
     targets: [
         // 1: the operating system and C libraries
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
+        .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CLuaLibrary", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
-        .target(name: "CChecksum", dependencies: ["CZlib"]),
         .target(name: "CEpoll"),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLua", dependencies: ["CLuaLibrary", "CSimdjson"]),
         .target(name: "Disk", swiftSettings: settings),
 
         // 2: bytes, folds, meaning
-        .target(name: "SegmentLog", dependencies: ["Disk", "CZlib", "CChecksum"], swiftSettings: settings),
+        .target(name: "SegmentLog", dependencies: ["Disk", "CDeflate"], swiftSettings: settings),
         .target(name: "Reducers", dependencies: ["CLua"], swiftSettings: settings),
         .target(name: "EventModel", swiftSettings: settings),
 
-        // 3: threads
+        // 3: events as records
+        .target(name: "EventRecords", dependencies: ["SegmentLog", "EventModel"], swiftSettings: settings),
+
+        // 4: threads
         .target(
             name: "EventStore",
-            dependencies: ["SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson"],
+            dependencies: ["EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson"],
             swiftSettings: settings
         ),
 
-        // 4: the protocol, and the lines of an import, as pure values
+        // 5: the protocol, and the lines of an import, as pure values
         .target(name: "EventWire", dependencies: ["EventModel"], swiftSettings: settings),
         .target(name: "EventNDJSON", dependencies: ["EventModel"], swiftSettings: settings),
 
-        // 5: sockets
+        // 6: sockets
         .target(
             name: "EventStoreServer",
-            dependencies: ["EventStore", "EventWire", "EventModel", "SegmentLog", nioCore, nioPosix],
+            dependencies: [
+                "EventStore", "EventWire", "EventRecords", "EventModel", "SegmentLog", nioCore, nioPosix,
+            ],
             swiftSettings: settings
         ),
         .target(
             name: "EventStoreClient",
-            dependencies: ["EventWire", "EventModel", nioCore, nioPosix],
+            dependencies: ["EventWire", "EventRecords", "EventModel", "SegmentLog", nioCore, nioPosix],
             swiftSettings: settings
         ),
 
-        // 6: programs
+        // 7: programs
         .executableTarget(
             name: "evstored",
             dependencies: [
@@ -86,6 +90,8 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // zlib itself, so that a second implementation reads what is written here.
+        .systemLibrary(name: "CZlib", path: "Tests/CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
         .target(name: "DiskSimulation", dependencies: ["Disk"], path: "Tests/DiskSimulation", swiftSettings: settings),
         .target(
             name: "FaultSimulation",
@@ -114,7 +120,9 @@ let package = Package(
         .testTarget(name: "EventModelTests", dependencies: ["EventModel"], swiftSettings: settings),
         .testTarget(
             name: "EventStoreTests",
-            dependencies: ["EventStore", "SegmentLog", "Reducers", "EventModel", "Disk", "DiskSimulation"],
+            dependencies: [
+                "EventStore", "EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "DiskSimulation",
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "EventNDJSONTests", dependencies: ["EventNDJSON", "EventModel"], swiftSettings: settings),
@@ -164,7 +172,7 @@ let package = Package(
         ),
         .testTarget(
             name: "GoldenTests",
-            dependencies: ["EventStore", "SegmentLog", "Reducers", "EventModel", "Disk"],
+            dependencies: ["EventStore", "EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk"],
             path: "Tests/Golden/GoldenTests",
             swiftSettings: settings
         ),

@@ -37,11 +37,11 @@ package enum EventPayload {
     package static let maximumHeadBytes = 9
 
     /// The head of most payloads: neither version nor metadata.
-    private static let plainHead: [UInt8] = [0]
+    package static let plainHead: UInt8 = 0
 
     /// The bytes that go before the metadata and the data.
     package static func head(version: UInt32, metadataBytes: Int?) -> [UInt8] {
-        if version == 1, metadataBytes == nil { return plainHead }
+        if version == 1, metadataBytes == nil { return [plainHead] }
         var head: [UInt8] = [(version == 1 ? 0 : hasVersion) | (metadataBytes == nil ? 0 : hasMetadata)]
         if version != 1 {
             withUnsafeBytes(of: version.littleEndian) { head.append(contentsOf: $0) }

@@ -2,7 +2,8 @@
 // fail each on its own, and, when the writer is done, the outcome of each.
 
 package import EventModel
-import SegmentLog
+import EventRecords
+package import SegmentLog
 
 /// The outcome of one unit.
 package enum AppendOutcome: Sendable {
@@ -36,6 +37,9 @@ package final class AppendBatch: @unchecked Sendable {
         /// One for each record, in order; empty where none has an identifier.
         let identifiers: [EventUUID?]
         var outcome: AppendOutcome?
+
+        /// What the bookkeeping of one takes, about.
+        static let memoryBytes = 256
     }
 
     /// Single events are settled together up to so many bytes: well below what a frame of the smallest segment holds.
@@ -54,6 +58,9 @@ package final class AppendBatch: @unchecked Sendable {
 
     package var isEmpty: Bool { units.isEmpty }
     package var byteCount: Int { buffer.byteCount }
+    package var recordCount: Int { buffer.recordCount }
+    /// Bytes of memory that what is staged takes, about.
+    package var memoryBytes: Int { buffer.byteCount + Unit.memoryBytes * units.count }
 
     /// Adds one event that stands alone; it has been checked.
     package func append(
@@ -64,13 +71,7 @@ package final class AppendBatch: @unchecked Sendable {
         let start = buffer.byteCount
         buffer.append(event)
         let range = start..<buffer.byteCount
-        if condition == nil, event.uuid == nil, let last = units.indices.last, units[last].isPlain,
-            units[last].owner === owner, units[last].range.count + range.count <= Self.unitBytes
-        {
-            units[last].range = units[last].range.lowerBound..<range.upperBound
-            units[last].records += 1
-            return
-        }
+        guard condition != nil || event.uuid != nil else { return add(plain: range, records: 1, of: owner) }
         add(
             Unit(
                 owner: owner,
@@ -82,6 +83,14 @@ package final class AppendBatch: @unchecked Sendable {
                 outcome: nil
             )
         )
+    }
+
+    /// Adds events that stand alone and have no options, of one owner, as many as `stage` stages; they have been checked.
+    package func appendPlain(by owner: AnyObject, _ stage: (RecordBuffer) -> Void) {
+        let (start, before) = (buffer.byteCount, buffer.recordCount)
+        stage(buffer)
+        guard buffer.recordCount > before else { return }
+        add(plain: start..<buffer.byteCount, records: buffer.recordCount - before, of: owner)
     }
 
     /// Adds events that are appended together or not at all; they have been checked.
@@ -130,7 +139,7 @@ package final class AppendBatch: @unchecked Sendable {
                     outcome: outcome,
                     records: unit.records,
                     isTransaction: unit.isTransaction,
-                    byteCount: unit.range.count
+                    memoryBytes: unit.range.count + Unit.memoryBytes
                 )
             )
         }
@@ -147,8 +156,30 @@ package final class AppendBatch: @unchecked Sendable {
         package let outcome: AppendOutcome
         package let records: Int
         package let isTransaction: Bool
-        /// Bytes that had been staged.
-        package let byteCount: Int
+        /// What it had taken, as `AppendBatch.memoryBytes` counts.
+        package let memoryBytes: Int
+    }
+
+    /// Lengthens the last unit, where it is of the same kind and owner.
+    private func add(plain range: Range<Int>, records: Int, of owner: AnyObject) {
+        if let last = units.indices.last, units[last].isPlain, units[last].owner === owner,
+            units[last].range.count + range.count <= Self.unitBytes
+        {
+            units[last].range = units[last].range.lowerBound..<range.upperBound
+            units[last].records += records
+            return
+        }
+        add(
+            Unit(
+                owner: owner,
+                range: range,
+                records: records,
+                isTransaction: false,
+                conditions: [],
+                identifiers: [],
+                outcome: nil
+            )
+        )
     }
 
     private func add(_ unit: Unit) {

@@ -2,6 +2,7 @@
 // Refuses to know: threads, queues, disks. It is driven by whoever holds the writer's role.
 
 import EventModel
+import EventRecords
 import SegmentLog
 
 /// Takes batches in and commits them. Not `Sendable`: it belongs to the writer's thread.

@@ -10,6 +10,7 @@
 
 package import Disk
 package import EventModel
+import EventRecords
 import Reducers
 package import SegmentLog
 import Synchronization

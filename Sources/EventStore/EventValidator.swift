@@ -39,6 +39,13 @@ package final class EventValidator {
         if let metadata = event.metadata { try checkObject(metadata, "metadata") }
     }
 
+    /// Whether `check` lets such data pass.
+    package func accepts(data: UnsafeRawBufferPointer) -> Bool {
+        data.count <= limits.eventBytes
+            && csj_parse(parser, data.baseAddress?.assumingMemoryBound(to: UInt8.self), data.count) == CSJ_OK
+            && csj_root_is_object(parser)
+    }
+
     private func checkObject(_ text: UnsafeRawBufferPointer, _ what: String) throws(StoreError) {
         let status = csj_parse(parser, text.baseAddress?.assumingMemoryBound(to: UInt8.self), text.count)
         guard status == CSJ_OK else {

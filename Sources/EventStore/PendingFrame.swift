@@ -2,6 +2,7 @@
 // come before whatever is appended next.
 
 import EventModel
+import EventRecords
 import SegmentLog
 
 /// A frame under construction, with the keys of its events indexed once somebody has asked for them.

@@ -1,6 +1,7 @@
 // Owns: one reducer that is kept live over the log: its state, its position, its health.
 
 package import EventModel
+import EventRecords
 import Reducers
 import SegmentLog
 

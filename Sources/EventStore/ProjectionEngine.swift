@@ -2,6 +2,7 @@
 // priority than the appends: under a burst a projection may lag, and whoever asks for it waits a little longer.
 
 import EventModel
+import EventRecords
 import Reducers
 import SegmentLog
 import Synchronization

@@ -1,6 +1,7 @@
 // Owns: how a filter in the words of events becomes a query in the words of the log.
 
 import EventModel
+import EventRecords
 import Reducers
 import SegmentLog
 

@@ -1,6 +1,7 @@
 // Owns: reads of events: by id, by filter, forwards and backwards, bounded in number and bytes.
 
 package import EventModel
+import EventRecords
 import SegmentLog
 
 extension EventStore {
@@ -39,6 +40,24 @@ extension EventStore {
             guard error.code == .corrupt, !events.isEmpty else { throw error }
         }
         return events
+    }
+
+    /// The blocks of the log that reach past an event, each as `TransferBlock` reads it, about `byteLimit` bytes of them but
+    /// at least one; none where nothing comes after it. The first may begin before, the last may hold events that were
+    /// appended since. Throws `corrupt` where the next event lies in damaged ids.
+    package func blocks(after: EventID, byteLimit: Int) throws(StoreError) -> [[UInt8]] {
+        var scan = LogScan(log.view, LogQuery(after: RecordID(after)))
+        var (blocks, bytes): ([[UInt8]], Int) = ([], 0)
+        do {
+            while bytes < byteLimit, let block = try inLog({ () throws(LogError) in try scan.nextTransfer() }) {
+                blocks.append(block)
+                bytes += block.count
+            }
+        } catch {
+            // As with any read: what lies before the damage is given out.
+            guard error.code == .corrupt, !blocks.isEmpty else { throw error }
+        }
+        return blocks
     }
 
     /// How many events match.

@@ -15,6 +15,7 @@
 
 package import Disk
 package import EventModel
+import EventRecords
 package import Reducers
 package import SegmentLog
 
@@ -40,7 +41,7 @@ package struct Snapshot: Sendable, Equatable {
         bytes.append(state.eventsProcessed)
         bytes.append(state.maximumTimestamp.nanoseconds)
         bytes.append(UInt32(stateJSON.count))
-        bytes += Compression.deflate(stateJSON, level: 6)
+        bytes += Compressor(level: 6).deflate(stateJSON)
         let crc = Checksum.crc32(Array(bytes[16...]))
         withUnsafeBytes(of: crc.littleEndian) { bytes.replaceSubrange(12..<16, with: $0) }
         return bytes

@@ -2,6 +2,7 @@
 
 import Disk
 package import EventModel
+import EventRecords
 package import SegmentLog
 
 package struct StoreInfo: Sendable {

@@ -2,6 +2,7 @@
 
 package import Disk
 import EventModel
+import EventRecords
 package import SegmentLog
 
 extension EventStore {

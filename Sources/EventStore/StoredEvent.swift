@@ -1,6 +1,7 @@
-// Owns: the glue between an event's meaning and a record's bytes, in both directions.
+// Owns: an event as readers of the store hand it about.
 
 package import EventModel
+import EventRecords
 import SegmentLog
 
 /// An event as it lies in the log's memory. Cheap to hand about; holds the block it lies in alive.
@@ -42,130 +43,5 @@ package struct StoredEvent: Sendable {
     /// The whole event, copied out.
     package var event: Event {
         withParts(Event.init)
-    }
-}
-
-extension EventParts {
-    /// Whether a record's body is that of an event.
-    static func isEvent(_ body: UnsafeRawBufferPointer) -> Bool {
-        guard let payload = RecordBody.forEachKey(of: body, { _ in true }) else { return false }
-        return EventPayload.layout(of: UnsafeRawBufferPointer(rebasing: body[payload])) != nil
-    }
-
-    /// The parts of the body of an event.
-    init(_ body: UnsafeRawBufferPointer, id: EventID, timestamp: Timestamp, recordedAt: Timestamp) {
-        var category = UnsafeRawBufferPointer(start: nil, count: 0)
-        var aggregateID = category
-        var eventType = category
-        var uuid: EventUUID?
-        var tags: [UnsafeRawBufferPointer] = []
-        let payloadRange = RecordBody.forEachKey(of: body) { key in
-            let name = UnsafeRawBufferPointer(rebasing: key[1...])
-            switch KeyKind(rawValue: key[0]) {
-            case .category: category = name
-            case .aggregate: aggregateID = name
-            case .type: eventType = name
-            case .uuid: uuid = EventUUID(bytes: name)
-            case .tag: tags.append(name)
-            case nil: break
-            }
-            return true
-        }
-        guard let payloadRange else { preconditionFailure("a stored event has been looked at") }
-        let payload = UnsafeRawBufferPointer(rebasing: body[payloadRange])
-        guard let layout = EventPayload.layout(of: payload) else {
-            preconditionFailure("a stored event has been looked at")
-        }
-        self.init(
-            id: id,
-            category: category,
-            aggregateID: aggregateID,
-            eventType: eventType,
-            data: UnsafeRawBufferPointer(rebasing: payload[layout.data]),
-            timestamp: timestamp,
-            recordedAt: recordedAt,
-            version: layout.version,
-            uuid: uuid,
-            tags: tags,
-            metadata: layout.metadata.map { UnsafeRawBufferPointer(rebasing: payload[$0]) }
-        )
-    }
-}
-
-extension Event {
-    init(_ parts: EventParts) {
-        func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
-        self.init(
-            id: parts.id,
-            category: text(parts.category),
-            aggregateID: text(parts.aggregateID),
-            eventType: text(parts.eventType),
-            data: Array(parts.data),
-            timestamp: parts.timestamp,
-            recordedAt: parts.recordedAt,
-            version: parts.version,
-            uuid: parts.uuid,
-            tags: parts.tags.map(text),
-            metadata: parts.metadata.map { Array($0) }
-        )
-    }
-}
-
-extension EventID {
-    init(_ id: RecordID) { self.init(id.rawValue) }
-}
-
-extension RecordID {
-    /// The greatest number is no event's id and has no successor; the one before it bounds as much.
-    init(_ id: EventID) { self.init(min(id.rawValue, .max - 1)) }
-}
-
-extension Timestamp {
-    init(_ time: RecordTime) { self.init(nanoseconds: time.rawValue) }
-}
-
-extension RecordTime {
-    init(_ time: Timestamp) { self.init(time.nanoseconds) }
-}
-
-extension RecordBuffer {
-    /// Stages one event: the only copy of its bytes between the socket and the disk.
-    func append(_ event: borrowing NewEventParts) {
-        let head = EventPayload.head(version: event.version, metadataBytes: event.metadata?.count)
-        let metadata = event.metadata ?? UnsafeRawBufferPointer(start: nil, count: 0)
-        var keyCount = 3
-        var keyBytes = 3 + event.category.count + event.aggregateID.count + event.eventType.count
-        if event.uuid != nil {
-            keyCount += 1
-            keyBytes += 17
-        }
-        for tag in event.tags {
-            keyCount += 1
-            keyBytes += 1 + tag.count
-        }
-        let (category, aggregateID, eventType, data) = (
-            event.category, event.aggregateID, event.eventType, event.data
-        )
-        let (uuid, tags) = (event.uuid, event.tags)
-        append(
-            time: event.timestamp.map { RecordTime($0) },
-            keyCount: keyCount,
-            bodyBytes: RecordBody.bytes(
-                keyCount: keyCount,
-                keyBytes: keyBytes,
-                payloadBytes: head.count + metadata.count + data.count
-            )
-        ) { writer in
-            writer.key(kind: KeyKind.category.rawValue, category)
-            writer.key(kind: KeyKind.aggregate.rawValue, aggregateID)
-            writer.key(kind: KeyKind.type.rawValue, eventType)
-            if let uuid {
-                uuid.bytes.withUnsafeBytes { writer.key(kind: KeyKind.uuid.rawValue, $0) }
-            }
-            for tag in tags { writer.key(kind: KeyKind.tag.rawValue, tag) }
-            head.withUnsafeBytes { writer.payload($0) }
-            writer.payload(metadata)
-            writer.payload(data)
-        }
     }
 }

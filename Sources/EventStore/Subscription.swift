@@ -2,6 +2,7 @@
 // a subscriber is catching up or live is only a matter of how far its place is from the tail.
 
 package import EventModel
+import EventRecords
 import SegmentLog
 
 /// Where the events of a subscription go. Called by the hub's thread, one call at a time.

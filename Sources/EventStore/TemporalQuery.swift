@@ -2,6 +2,7 @@
 // events that a query finds, from the beginning or from the nearest snapshot.
 
 package import EventModel
+import EventRecords
 import Reducers
 import SegmentLog
 

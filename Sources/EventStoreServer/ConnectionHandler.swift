@@ -219,6 +219,14 @@ final class ConnectionHandler: ChannelInboundHandler {
                         guard hasRoom else { return isBlocked = true }
                         accounted = consumed
                     }
+                    if transaction == nil, let validator, decoder.isBetweenCommands {
+                        let staged = stagePlainAppends(UnsafeRawBufferPointer(rebasing: bytes[consumed...]), validator)
+                        guard staged == 0 else {
+                            consumed += staged
+                            accounted = consumed
+                            continue
+                        }
+                    }
                     switch try decoder.next(UnsafeRawBufferPointer(rebasing: bytes[consumed...])) {
                     case .incomplete(let count):
                         consumed += count
@@ -319,6 +327,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     var outgoingBytes: Int {
         replies.bytes.count + (isWritable ? 0 : unsentBytes) + (isExecuting ? executingBytes : 0) + gate.held
             + subscriptionBytes
+    }
+
+    /// Whether so many bytes of commands may be staged; a record takes no more than the command it came in.
+    func hasRoom(forStaging bytes: Int) -> Bool {
+        incoming.covers(incomingBytes() + bytes)
     }
 
     /// Whether another command may be staged. Where nothing is in flight there will be no occasion to ask again, so the

@@ -1,6 +1,7 @@
 // Owns: appends on their way from a connection to the writer and back: staging them, and answering them.
 
 import EventModel
+import EventRecords
 import EventStore
 import EventWire
 import NIOCore
@@ -9,9 +10,6 @@ import NIOCore
 struct Flight {
     /// Bytes that one connection may have in flight; the last command may pass it.
     static let maximumBytes = 4 << 20
-    /// What the bookkeeping of one append takes, about.
-    private static let bytesPerAppend = 256
-
     /// Appends, and errors in their order, that the writer has not answered yet.
     private(set) var appends = 0
     private var staged = 0
@@ -23,24 +21,58 @@ struct Flight {
 
     mutating func add(_ appends: Int, bytes: Int, conditions: Int) {
         self.appends += appends
-        staged += bytes + Self.bytesPerAppend * appends
+        staged += bytes
         self.conditions += conditions
     }
 
     mutating func remove(_ appends: Int, bytes: Int) {
         self.appends -= appends
-        staged -= bytes + Self.bytesPerAppend * appends
+        staged -= bytes
         if self.appends == 0 { conditions = 0 }
     }
 }
 
 extension ConnectionHandler {
+    /// Bytes of commands that are staged in one go, unless the first has more.
+    private static let runBytes = 64 << 10
+
     /// Adds something to the loop's batch, and notes that an answer to it is to come.
     private func stage(_ appends: Int, conditionBytes: Int = 0, _ add: (AppendBatch) -> Void) {
         let batch = loop.batch()
-        let before = batch.byteCount
+        let before = batch.memoryBytes
         add(batch)
-        flight.add(appends, bytes: batch.byteCount - before, conditions: conditionBytes)
+        flight.add(appends, bytes: batch.memoryBytes - before, conditions: conditionBytes)
+    }
+
+    /// Stages the plain appends that the bytes begin with, as far as there is room for them; returns the bytes that they came
+    /// in. What stops it is for the ordinary way to judge.
+    func stagePlainAppends(_ bytes: UnsafeRawBufferPointer, _ validator: EventValidator) -> Int {
+        let limits = server.options.limits
+        guard let first = PlainAppend(front: bytes, limits: limits), hasRoom(forStaging: Self.runBytes) else {
+            return 0
+        }
+        let batch = loop.batch()
+        let (before, recordsBefore) = (batch.memoryBytes, batch.recordCount)
+        var consumed = 0
+        batch.appendPlain(by: self) { buffer in
+            var next = first
+            while validator.accepts(data: next.data) {
+                buffer.append(
+                    category: next.category,
+                    aggregateID: next.aggregateID,
+                    eventType: next.eventType,
+                    data: next.data
+                )
+                consumed += next.wireBytes
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
+                guard let following = PlainAppend(front: rest, limits: limits),
+                    consumed + following.wireBytes <= Self.runBytes
+                else { return }
+                next = following
+            }
+        }
+        flight.add(batch.recordCount - recordsBefore, bytes: batch.memoryBytes - before, conditions: 0)
+        return consumed
     }
 
     /// Stages an append, or refuses it. There is a validator once there is a store.
@@ -82,12 +114,12 @@ extension ConnectionHandler {
 
     /// Takes an outcome back from the writer and answers it; `proceed` follows when the loop has them all.
     func settle(_ settled: AppendBatch.Settled) {
-        flight.remove(settled.records, bytes: settled.byteCount)
+        flight.remove(settled.records, bytes: settled.memoryBytes)
         let (records, isTransaction) = (settled.records, settled.isTransaction)
         switch settled.outcome {
         case .appended(let first):
             if isTransaction { replies.array(records) }
-            for offset in 0..<UInt64(records) { replies.integer(first.rawValue + offset) }
+            replies.integers(from: first.rawValue, count: records)
         case .existing(let ids):
             if isTransaction { replies.array(ids.count) }
             for id in ids { replies.integer(id) }

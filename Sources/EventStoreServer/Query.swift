@@ -9,6 +9,7 @@ import SegmentLog
 enum Query: Sendable {
     case event(EventID)
     case read(ReadRequest)
+    case blocks(BlocksRequest)
     case count(Filter)
     case state(StateRequest)
     case fold(FoldRequest)
@@ -24,6 +25,7 @@ enum Query: Sendable {
         switch command {
         case .get(let id): self = .event(id)
         case .read(let request): self = .read(request)
+        case .blocks(let request): self = .blocks(request)
         case .count(let filter): self = .count(filter)
         case .state(let request): self = .state(request)
         case .fold(let request): self = .fold(request)
@@ -58,6 +60,10 @@ enum Query: Sendable {
             event.withParts { replies.event($0) }
         case .read(let request):
             replies.events(try server.read(request))
+        case .blocks(let request):
+            let blocks = try store.blocks(after: request.after, byteLimit: server.byteLimit(request))
+            replies.array(blocks.count)
+            for block in blocks { replies.bulk(block) }
         case .count(let filter):
             replies.integer(Int64(try store.count(filter)))
         case .state(let request):
@@ -120,6 +126,11 @@ enum Query: Sendable {
 }
 
 extension ServerCore {
+    /// About how many bytes the answer to EV.BLOCKS may have.
+    func byteLimit(_ request: BlocksRequest) -> Int {
+        min(request.bytes, options.replyBytes)
+    }
+
     func read(_ request: ReadRequest) throws(StoreError) -> [StoredEvent] {
         var filter = request.filter
         if request.afterTail { filter.after = store.tail }

@@ -38,6 +38,27 @@ struct ByteWriter: ~Copyable {
         write("\r\n")
     }
 
+    /// `count` integers, each one more than the one before: mostly the same digits, but for the last.
+    mutating func write(integersFrom first: UInt64, count number: Int) {
+        guard number > 0 else { return }
+        var (start, value) = (count, first)
+        write(":", value)
+        for _ in 1..<max(number, 1) {
+            value += 1
+            let length = count - start
+            let last = memory[count - 3]
+            if last < UInt8(ascii: "9") {
+                let previous = UnsafeRawBufferPointer(start: memory.baseAddress! + start, count: length)
+                start = count
+                write(previous)
+                memory[count - 3] = last + 1
+            } else {
+                start = count
+                write(":", value)
+            }
+        }
+    }
+
     mutating func write(bulk bytes: UnsafeRawBufferPointer) {
         write("$", UInt64(bytes.count))
         write(bytes)

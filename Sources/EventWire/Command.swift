@@ -12,6 +12,7 @@ package enum Command {
     case discard
     case get(EventID)
     case read(ReadRequest)
+    case blocks(BlocksRequest)
     case count(Filter)
     case state(StateRequest)
     case fold(FoldRequest)
@@ -49,6 +50,14 @@ package struct ReadRequest: Hashable, Sendable {
     package var reversed: Bool
     /// How long to wait for the first match; 0 is for ever, nil is not at all.
     package var blockMilliseconds: Int?
+}
+
+package struct BlocksRequest: Hashable, Sendable {
+    package static let defaultBytes = 1 << 20
+
+    package var after: EventID
+    /// About how many bytes of blocks to return.
+    package var bytes: Int
 }
 
 package struct StateRequest: Hashable, Sendable {

@@ -5,6 +5,7 @@ enum CommandName: String, CaseIterable {
     case append = "ev.append"
     case get = "ev.get"
     case read = "ev.read"
+    case blocks = "ev.blocks"
     case count = "ev.count"
     case state = "ev.state"
     case fold = "ev.fold"
@@ -29,7 +30,7 @@ enum CommandName: String, CaseIterable {
         switch self {
         case .append: -5
         case .get, .rebuild, .unsubscribe, .echo, .select: 2
-        case .read, .count, .subscribe, .info, .hello, .ping, .command, .quit: -1
+        case .read, .blocks, .count, .subscribe, .info, .hello, .ping, .command, .quit: -1
         case .state: -4
         case .fold: -3
         case .projection, .auth, .client, .config: -2

@@ -20,6 +20,7 @@ package enum CommandParser {
         case .discard: return .discard
         case .get: return .get(try cursor.eventID())
         case .read: return .read(try ReadRequest(&cursor))
+        case .blocks: return .blocks(try BlocksRequest(&cursor))
         case .count: return .count(try Filter(&cursor))
         case .state: return .state(try StateRequest(&cursor))
         case .fold: return .fold(try FoldRequest(&cursor))

@@ -100,6 +100,11 @@ extension CommandName {
                     .option("COUNT", "count", .integer), .flag("REV"), .option("BLOCK", "milliseconds", .integer),
                 ]
             )
+        case .blocks:
+            (
+                "Returns whole blocks of the log, compressed, for a client that reads everything.",
+                [.option("AFTER", "id", .integer), .option("BYTES", "bytes", .integer)]
+            )
         case .count: ("Counts the events that match a filter.", .filter)
         case .state:
             (

@@ -90,7 +90,7 @@ extension CommandName {
         switch self {
         case .append: ["write", "denyoom", "fast"]
         case .rebuild, .roll, .snapshot, .compact, .verify: ["admin"]
-        case .get, .count, .state, .fold, .projections, .projection: ["readonly"]
+        case .get, .blocks, .count, .state, .fold, .projections, .projection: ["readonly"]
         case .read: ["readonly", "blocking"]
         case .subscribe, .unsubscribe: ["pubsub"]
         default: ["fast", "loading"]

@@ -1,4 +1,4 @@
-// Owns: the grammar of the commands that ask: EV.READ, EV.COUNT, EV.STATE, EV.FOLD, EV.PROJECTION and EV.SUBSCRIBE.
+// Owns: the grammar of the commands that ask: EV.READ, EV.BLOCKS, EV.COUNT, EV.STATE, EV.FOLD, EV.PROJECTION and EV.SUBSCRIBE.
 
 import EventModel
 
@@ -41,6 +41,22 @@ extension ReadRequest {
         guard !self.afterTail || self.filter.after == nil else {
             throw StoreError(.invalid, "AFTER was given twice; expected an event id or $")
         }
+    }
+}
+
+extension BlocksRequest {
+    init(_ cursor: inout ArgumentCursor) throws(StoreError) {
+        var after: EventID?
+        var bytes: Int?
+        while let keyword = cursor.keyword() {
+            switch keyword {
+            case "AFTER": try cursor.set(&after, cursor.eventID(), "AFTER")
+            case "BYTES": try cursor.set(&bytes, cursor.number(1...Int.max, "bytes"), "BYTES")
+            default: throw cursor.unexpected("AFTER or BYTES")
+            }
+        }
+        self.after = after ?? EventID(0)
+        self.bytes = bytes ?? Self.defaultBytes
     }
 }
 

@@ -45,6 +45,11 @@ package struct RESPDecoder: ~Copyable {
         ranges.capacity <= Self.keptArguments ? 0 : ranges.capacity * MemoryLayout<Range<Int>>.stride
     }
 
+    /// Whether the next byte begins a command.
+    package var isBetweenCommands: Bool {
+        pendingArguments == nil && position == 0 && scanned == 0 && failure == nil
+    }
+
     /// Once it has thrown there is no way on: it throws the same again.
     package mutating func next(_ bytes: UnsafeRawBufferPointer) throws(WireError) -> DecodedCommand {
         if let failure { throw failure }

@@ -42,6 +42,11 @@ package struct ReplyEncoder: Sendable {
         head(":", id.rawValue)
     }
 
+    /// `count` integers, each one more than the one before.
+    package mutating func integers(from first: UInt64, count: Int) {
+        append(capacity: 23 * count) { $0.write(integersFrom: first, count: count) }
+    }
+
     package mutating func bulk(_ value: UnsafeRawBufferPointer) {
         append(capacity: value.count + 32) { $0.write(bulk: value) }
     }

@@ -3,11 +3,14 @@
 /// A few consecutive records, immutable and shared.
 package final class Block: Sendable {
     struct Entry: Equatable {
-        let id: RecordID
-        let time: RecordTime
-        let recordedAt: RecordTime
+        var id: RecordID
+        var time: RecordTime
+        var recordedAt: RecordTime
         /// Where the body lies in the block's bytes.
-        let body: Range<Int>
+        var body: Range<Int>
+
+        /// A place for an entry to come.
+        static let none = Entry(id: .zero, time: .minimum, recordedAt: .minimum, body: 0..<0)
     }
 
     let bytes: [UInt8]
@@ -17,6 +20,11 @@ package final class Block: Sendable {
         self.bytes = bytes
         self.entries = entries
     }
+
+    package var count: Int { entries.count }
+
+    /// The record at an index below `count`.
+    package func record(at index: Int) -> Record { Record(self, index) }
 
     /// Whether an index says of the block what is so.
     func isDescribed(by summary: BlockSummary) -> Bool {
@@ -33,7 +41,7 @@ package final class Block: Sendable {
     }
 
     /// The first entry whose id is not below `id`.
-    func firstIndex(from id: RecordID) -> Int {
+    package func firstIndex(from id: RecordID) -> Int {
         var low = 0
         var high = entries.count
         while low < high {

@@ -56,7 +56,17 @@ struct ByteReader {
         return bytes.littleEndian(at: offset)
     }
 
+    @inline(__always)
     mutating func varint() -> UInt64 {
+        // Most have one byte.
+        if !failed, offset < bytes.count, case let byte = bytes[offset], byte < 0x80 {
+            offset &+= 1
+            return UInt64(byte)
+        }
+        return longVarint()
+    }
+
+    private mutating func longVarint() -> UInt64 {
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while !failed, offset < bytes.count, shift < 64 {

@@ -64,6 +64,25 @@ package struct LogScan: Sendable {
         return nil
     }
 
+    /// The next block that may have matches, in the form in which it leaves the store; nil at the end. It may have other
+    /// records too. Forwards only.
+    package mutating func nextTransfer() throws(LogError) -> [UInt8]? {
+        precondition(!query.reversed, "blocks leave in the order of their ids")
+        while isInSegment {
+            guard let (index, summary) = try nextCandidate() else {
+                leaveSegment()
+                continue
+            }
+            try passDamage(upTo: summary.firstID)
+            let bytes = try view.segments[segment].transferBlock(index)
+            candidates?.removeFirst()
+            position = max(position, min(summary.lastID, query.through))
+            return bytes
+        }
+        try passDamage(upTo: query.through.next)
+        return nil
+    }
+
     /// How many records match from here on, in ascending order. Reads no block where a summary or the index can count:
     /// such a count includes records that are known to be there and cannot be read.
     package mutating func count() throws(LogError) -> Int {

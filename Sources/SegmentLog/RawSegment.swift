@@ -97,6 +97,10 @@ package final class RawSegment: Segment {
         try records(table.withLock { $0.ordinals(of: index) })
     }
 
+    package func transferBlock(_ index: Int) throws(LogError) -> [UInt8] {
+        TransferBlock.encoded(try block(index))
+    }
+
     package func recheck(_ index: Int) throws(LogError) -> Int {
         let (ordinals, start, end) = table.withLock { table in
             (table.ordinals(of: index), table.blocks[index].start, table.blocks[index].end)

@@ -22,25 +22,29 @@ package final class RecordBuffer: @unchecked Sendable {
 
     /// Appends one record with a body of exactly `bodyBytes`, which `fill` writes. A nil time stands for the time of the
     /// commit.
+    @inlinable
     package func append(
         time: RecordTime?,
         keyCount: Int,
         bodyBytes: Int,
         fill: (inout RecordBodyWriter) -> Void
     ) {
+        var writer = RecordBodyWriter(begin(time: time, bodyBytes: bodyBytes), keyCount: keyCount)
+        fill(&writer)
+        writer.finish()
+    }
+
+    /// Makes room for a record and writes what is known of its header; returns the bytes of its body.
+    @usableFromInline
+    func begin(time: RecordTime?, bodyBytes: Int) -> UnsafeMutableRawBufferPointer {
         let length = RecordFormat.headerBytes + bodyBytes
         reserve(byteCount + length)
         let record = UnsafeMutableRawBufferPointer(start: storage + byteCount, count: length)
         record.storeLittleEndian(UInt32(length), at: RecordFormat.lengthOffset)
         record.storeLittleEndian((time ?? Self.commitTime).rawValue, at: RecordFormat.timeOffset)
-        var writer = RecordBodyWriter(
-            UnsafeMutableRawBufferPointer(rebasing: record[RecordFormat.headerBytes...]),
-            keyCount: keyCount
-        )
-        fill(&writer)
-        writer.finish()
         byteCount += length
         recordCount += 1
+        return UnsafeMutableRawBufferPointer(rebasing: record[RecordFormat.headerBytes...])
     }
 
     /// Marks a record whose time is the commit's. No caller's time: `RecordTime.minimum` is refused before it gets here.

@@ -29,38 +29,43 @@ enum RecordColumns {
         return bytes
     }
 
-    /// Reads a block back; nil where the columns do not fit its header.
-    static func decode(_ bytes: [UInt8], header: SealedBlockHeader) -> Block? {
+    /// Reads a block back; nil where the columns do not fit what is said of them.
+    static func decode(_ bytes: [UInt8], ids: ClosedRange<RecordID>, count: Int) -> Block? {
         let entries: [Block.Entry]? = bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(buffer)
-            let count = Int(header.count)
             // Each record takes at least four bytes of columns and one of body.
-            guard count <= buffer.count / 5 else { return nil }
-            guard let unit = exponents[reader.littleEndian(UInt8.self)] else { return nil }
-            var id = header.firstID.rawValue
-            let ids = (0..<count).map { _ in
-                id &+= reader.varint()
-                return id
-            }
-            let times = readDifferences(count, from: &reader).map { $0 &* unit }
-            let recordedAt = readDifferences(count, from: &reader)
-            let lengths = (0..<count).map { _ in reader.count() }
-            guard !reader.failed, lengths.reduce(0, +) == reader.remaining, ids.first == header.firstID.rawValue,
-                ids.last == header.lastID.rawValue
+            guard count > 0, count <= buffer.count / 5, let unit = exponents[reader.littleEndian(UInt8.self)]
             else { return nil }
-            var start = reader.offset
-            return (0..<count).map { index in
-                defer { start += lengths[index] }
-                return Block.Entry(
-                    id: RecordID(ids[index]),
-                    time: RecordTime(times[index]),
-                    recordedAt: RecordTime(recordedAt[index]),
-                    body: start..<start + lengths[index]
-                )
+            var entries = [Block.Entry](repeating: .none, count: count)
+            let isIntact = entries.withUnsafeMutableBufferPointer { entries in
+                var previous = ids.lowerBound.rawValue
+                var isAscending = true
+                for index in entries.indices {
+                    let difference = reader.varint()
+                    isAscending = isAscending && (difference > 0) == (index > 0)
+                    let (id, overflow) = previous.addingReportingOverflow(difference)
+                    isAscending = isAscending && !overflow
+                    entries[index].id = RecordID(id)
+                    previous = id
+                }
+                forEachDifference(count, from: &reader) { entries[$0].time = RecordTime($1 &* unit) }
+                forEachDifference(count, from: &reader) { entries[$0].recordedAt = RecordTime($1) }
+                var end = 0
+                for index in entries.indices {
+                    let length = reader.count()
+                    entries[index].body = end..<end + length
+                    end += length
+                }
+                let start = reader.offset
+                for index in entries.indices {
+                    let body = entries[index].body
+                    entries[index].body = start + body.lowerBound..<start + body.upperBound
+                }
+                return isAscending && previous == ids.upperBound.rawValue && end == reader.remaining
             }
+            return isIntact && !reader.failed ? entries : nil
         }
-        guard let entries, zip(entries, entries.dropFirst()).allSatisfy({ $0.id < $1.id }) else { return nil }
-        return Block(bytes: bytes, entries: entries)
+        return entries.map { Block(bytes: bytes, entries: $0) }
     }
 
     /// The largest unit that every time is a multiple of: most callers tell time in seconds, milli- or microseconds.
@@ -80,11 +85,11 @@ enum RecordColumns {
         }
     }
 
-    private static func readDifferences(_ count: Int, from reader: inout ByteReader) -> [Int64] {
+    private static func forEachDifference(_ count: Int, from reader: inout ByteReader, _ visit: (Int, Int64) -> Void) {
         var value: Int64 = 0
-        return (0..<count).map { _ in
+        for index in 0..<count {
             value &+= reader.zigzag()
-            return value
+            visit(index, value)
         }
     }
 }

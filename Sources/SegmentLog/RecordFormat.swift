@@ -21,8 +21,8 @@ enum RecordFormat {
 
 /// The body of a record: a list of keys and a payload.
 package enum RecordBody {
-    package static let maximumKeys = 255
-    package static let maximumKeyBytes = 256
+    @inlinable package static var maximumKeys: Int { 255 }
+    @inlinable package static var maximumKeyBytes: Int { 256 }
 
     /// The bytes of a body with keys of the given total length.
     package static func bytes(keyCount: Int, keyBytes: Int, payloadBytes: Int) -> Int {
@@ -51,9 +51,10 @@ package enum RecordBody {
 
 /// Fills the bytes of one body, front to back. The bytes must be exactly as many as `RecordBody.bytes` said.
 package struct RecordBodyWriter: ~Copyable {
-    private let bytes: UnsafeMutableRawBufferPointer
-    private var offset: Int
+    @usableFromInline let bytes: UnsafeMutableRawBufferPointer
+    @usableFromInline var offset: Int
 
+    @inlinable
     init(_ bytes: UnsafeMutableRawBufferPointer, keyCount: Int) {
         precondition(keyCount <= RecordBody.maximumKeys, "a record has at most 255 keys")
         self.bytes = bytes
@@ -62,6 +63,7 @@ package struct RecordBodyWriter: ~Copyable {
     }
 
     /// Writes one key: a kind byte followed by a name.
+    @inlinable
     package mutating func key(kind: UInt8, _ name: UnsafeRawBufferPointer) {
         precondition(name.count < RecordBody.maximumKeyBytes, "a key has at most 256 bytes")
         bytes[offset] = UInt8(name.count)
@@ -71,15 +73,25 @@ package struct RecordBodyWriter: ~Copyable {
     }
 
     /// Writes a piece of the payload; all keys have been written.
+    @inlinable
     package mutating func payload(_ piece: UnsafeRawBufferPointer) {
         append(piece)
     }
 
-    private mutating func append(_ piece: UnsafeRawBufferPointer) {
+    /// Writes one byte of the payload.
+    @inlinable
+    package mutating func payload(byte: UInt8) {
+        bytes[offset] = byte
+        offset += 1
+    }
+
+    @inlinable
+    mutating func append(_ piece: UnsafeRawBufferPointer) {
         UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]).copyMemory(from: piece)
         offset += piece.count
     }
 
+    @inlinable
     consuming func finish() {
         precondition(offset == bytes.count, "a body fills exactly the bytes it was given")
     }

@@ -141,3 +141,10 @@ struct SealedBlockHeader: Equatable {
         }
     }
 }
+
+extension RecordColumns {
+    /// The records of an inflated block.
+    static func decode(_ raw: [UInt8], header: SealedBlockHeader) -> Block? {
+        decode(raw, ids: header.firstID...header.lastID, count: Int(header.count))
+    }
+}

@@ -105,6 +105,30 @@ package final class SealedSegment: Segment {
         return block
     }
 
+    package func transferBlock(_ index: Int) throws(LogError) -> [UInt8] {
+        let entry = try table().entries[index]
+        if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
+        return try checked(entry) { () throws(LogError) in
+            let bytes = try onDisk { () throws(DiskError) in
+                try file.bytes(at: entry.offset, count: SealedBlockHeader.bytes + Int(entry.streamBytes))
+            }
+            return bytes?.withUnsafeBytes { buffer in
+                let stream = UnsafeRawBufferPointer(rebasing: buffer[SealedBlockHeader.bytes...])
+                guard let header = SealedBlockHeader(buffer, at: entry.offset, seed: seed), header.kind == .records,
+                    Int(header.streamBytes) == stream.count, Checksum.crc32(stream) == header.streamCRC
+                else { return nil }
+                return TransferBlock.encoded(
+                    ids: header.firstID...header.lastID,
+                    count: Int(header.count),
+                    rawBytes: Int(header.rawBytes),
+                    crc: header.streamCRC,
+                    method: .zlib,
+                    content: stream
+                )
+            }
+        }
+    }
+
     /// Whether a block of it has turned out damaged since it was opened.
     var isSuspect: Bool { register.holds(segment: header.identity.segment) }
 
@@ -156,14 +180,23 @@ package final class SealedSegment: Segment {
             streamBytes: entry.streamBytes,
             rawBytes: entry.rawBytes
         )
-        var reason = "a block of \(path) is damaged"
-        do throws(LogError) {
-            if let found = try Self.inflate(file, reference, seed: seed, kind: .records),
+        return try checked(entry) { () throws(LogError) in
+            guard let found = try Self.inflate(file, reference, seed: seed, kind: .records),
                 let block = RecordColumns.decode(found.raw, header: found.header),
                 block.isDescribed(by: entry.summary)
-            {
-                return block
-            }
+            else { return nil }
+            return block
+        }
+    }
+
+    /// What `read` makes of a block; where it is damaged, that is noted and thrown.
+    private func checked<Value>(
+        _ entry: BlockTable.Entry,
+        _ read: () throws(LogError) -> Value?
+    ) throws(LogError) -> Value {
+        var reason = "a block of \(path) is damaged"
+        do throws(LogError) {
+            if let value = try read() { return value }
         } catch {
             guard error.isUnreadableMedium else { throw error }
             reason = "\(error)"

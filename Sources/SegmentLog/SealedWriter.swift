@@ -11,7 +11,7 @@ struct SealedWriter {
 
     private let file: any DiskFile
     private let header: FileHeader
-    private let level: Int
+    private let compressor: Compressor
     private let seed: UInt32
     private var position = FileOffset(FileHeader.bytes)
     private var table = BlockTable()
@@ -24,7 +24,7 @@ struct SealedWriter {
     init(_ file: any DiskFile, header: FileHeader, covering: ClosedRange<RecordID>, level: Int) throws(LogError) {
         self.file = file
         self.header = header
-        self.level = level
+        compressor = Compressor(level: level)
         seed = header.identity.seed
         footer = SealedFooter(identity: header.identity)
         footer.firstCovered = covering.lowerBound
@@ -121,7 +121,7 @@ struct SealedWriter {
         count: Int,
         ids: ClosedRange<RecordID>? = nil
     ) throws(LogError) -> SealedFooter.Reference {
-        let stream = Compression.deflate(raw, level: level)
+        let stream = compressor.deflate(raw)
         let block = SealedBlockHeader(
             offset: position,
             firstID: ids?.lowerBound ?? .zero,

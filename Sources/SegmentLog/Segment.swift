@@ -30,6 +30,8 @@ package protocol Segment: AnyObject, Sendable {
     func blockCount() throws(LogError) -> Int
     func summary(of block: Int) throws(LogError) -> BlockSummary
     func block(_ index: Int) throws(LogError) -> Block
+    /// A block in the form in which it leaves the store, checked as it lies on the disk.
+    func transferBlock(_ index: Int) throws(LogError) -> [UInt8]
     /// Reads a block from the disk, past every cache, and checks it; one that was known to be damaged and is whole again
     /// is so from now on. Returns the bytes read.
     func recheck(_ index: Int) throws(LogError) -> Int

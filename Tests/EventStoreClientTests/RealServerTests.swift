@@ -70,6 +70,43 @@ import Testing
         }
     }
 
+    @Test("A replay gives every event, from sealed segments and from the one being written, from any event on")
+    func replay() async throws {
+        try await withServer { server, client in
+            var written: [Event] = []
+            for part in 0..<3 {
+                _ = try await client.appendPipelined((0..<3000).map { event(part * 3000 + $0, type: "type-\($0 % 7)") })
+                _ = try await client.command([Array("EV.ROLL".utf8)])
+                if part == 0 { _ = try await client.command([Array("EV.COMPACT".utf8)]) }
+            }
+            _ = try await client.append(event(9000))
+            while let page = try await Optional(client.read(.after(written.last?.id))), !page.isEmpty {
+                written += page
+            }
+            #expect(written.count == 9001)
+            for after in [0, 1, 2999, 3000, 8999, 9000, 9001, 12_000] {
+                var replayed: [Event] = []
+                for try await block in client.replay(after: EventID(UInt64(after))) { replayed += block.map(\.event) }
+                #expect(replayed == Array(written.dropFirst(after)))
+            }
+        }
+    }
+
+    @Test("A replay can be left in the middle, and its blocks outlive it")
+    func leavingAReplay() async throws {
+        try await withServer { _, client in
+            _ = try await client.appendPipelined((0..<5000).map { event($0) })
+            var kept: EventView?
+            for try await block in client.replay() {
+                kept = block.last
+                break
+            }
+            let view = try #require(kept)
+            #expect(try await client.get(view.id) == view.event)
+            #expect(view.withData { Array($0) } == view.event.data)
+        }
+    }
+
     @Test("Single, atomic and pipelined appends, with refusals in their places")
     func appending() async throws {
         try await withServer { _, client in
@@ -247,5 +284,13 @@ import Testing
         await #expect(throws: ClientError.self) {
             try await EventStoreClient.connect(.init(socketPath: directory + "/socket"))
         }
+    }
+}
+
+extension Filter {
+    fileprivate static func after(_ id: EventID?) -> Filter {
+        var filter = Filter.all
+        filter.after = id
+        return filter
     }
 }

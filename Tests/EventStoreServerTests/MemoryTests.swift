@@ -162,8 +162,14 @@ import Testing
     @Test("Mistakes that wait for their turn behind an append count")
     func mistakes() async throws {
         try await run { test in
-            let (writer, release) = (try test.connect(), DispatchSemaphore(value: 0))
-            test.store.roll { _ in release.wait() }
+            let (hangs, release) = (AsyncStream<Void>.makeStream(), DispatchSemaphore(value: 0))
+            let writer = try test.connect()
+            test.store.roll { _ in
+                hangs.continuation.finish()
+                release.wait()
+            }
+            // Or the append would be taken along before.
+            for await _ in hangs.stream {}
             try writer.send("EV.APPEND c a t {}\r\n")
             // No more than the kernel keeps for a server that does not read on.
             try writer.send(String(repeating: "X\r\n", count: 60_000))

@@ -33,6 +33,16 @@ import Testing
         )
     }
 
+    @Test("integers in a row are written as each by itself", arguments: [0, 1, 8, 98, 999_990, .max - 30] as [UInt64])
+    func integersInARow(first: UInt64) {
+        for count in [0, 1, 2, 11, 25] {
+            var (row, each) = (ReplyEncoder(), ReplyEncoder())
+            row.integers(from: first, count: count)
+            for offset in 0..<UInt64(count) { each.integer(first + offset) }
+            #expect(row.bytes == each.bytes)
+        }
+    }
+
     @Test("a client reads every type of reply, however it arrives", arguments: [1, 5, .max])
     func types(chunk: Int) throws {
         let text =

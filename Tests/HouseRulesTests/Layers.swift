@@ -27,11 +27,12 @@ struct Layers {
         "SegmentLog": ["Glibc", "Synchronization"],
         "Reducers": [],
         "EventModel": [],
+        "EventRecords": [],
         "EventStore": ["Glibc", "Synchronization"],
         "EventWire": [],
         "EventNDJSON": [],
         "EventStoreServer": ["Glibc", "NIOCore", "NIOPosix", "Synchronization"],
-        "EventStoreClient": ["Glibc", "NIOCore", "NIOPosix"],
+        "EventStoreClient": ["Glibc", "NIOCore", "NIOPosix", "Synchronization"],
         "evstored": ["ArgumentParser", "Foundation", "Glibc", "Logging", "Synchronization", "UnixSignals", "Yams"],
         "evctl": ["ArgumentParser", "Dispatch", "Foundation", "Glibc", "Synchronization"],
     ]

@@ -25,7 +25,7 @@ private func forbidMemory() {
     @Test func `A block that announces a gigabyte is refused before memory is taken for it`() async {
         await #expect(processExitsWith: .success) {
             forbidMemory()
-            let stream = Compression.deflate([1, 2, 3], level: 1)
+            let stream = Compressor(level: 1).deflate([1, 2, 3])
             let found = stream.withUnsafeBytes { Compression.inflate($0, count: 1 << 30) }
             precondition(found == nil)
             for kind in [SealedBlockHeader.Kind.records, .keys, .directory, .table, .filter] {
@@ -48,7 +48,7 @@ private func forbidMemory() {
     @Test func `A stream that inflates to more than it announced costs no more than it announced`() async {
         // Sixty-four kilobytes that inflate to sixty-four megabytes, five times over what is left.
         await #expect(processExitsWith: .success) {
-            let bomb = Compression.deflate([UInt8](repeating: 0, count: 64 << 20), level: 9)
+            let bomb = Compressor(level: 9).deflate([UInt8](repeating: 0, count: 64 << 20))
             precondition(bomb.count < 128 << 10)
             forbidMemory()
             for announced in [0, 1, 1000, 1 << 20] {
@@ -58,7 +58,7 @@ private func forbidMemory() {
     }
 
     @Test func `A page of keys holds no more than a page can, however well it deflates`() {
-        let bomb = Compression.deflate([UInt8](repeating: 0, count: 4 << 20), level: 9)
+        let bomb = Compressor(level: 9).deflate([UInt8](repeating: 0, count: 4 << 20))
         let header = SealedBlockHeader(
             offset: FileOffset(64),
             firstID: .zero,

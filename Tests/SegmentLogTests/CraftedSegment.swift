@@ -51,7 +51,7 @@ struct CraftedSegment {
         stream: [UInt8]? = nil,
         streamBytes: UInt32? = nil
     ) -> SealedFooter.Reference {
-        let stream = stream ?? Compression.deflate(raw, level: 1)
+        let stream = stream ?? Compressor(level: 1).deflate(raw)
         let header = SealedBlockHeader(
             offset: FileOffset(body.count),
             firstID: ids.lowerBound,

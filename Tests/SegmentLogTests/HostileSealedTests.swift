@@ -254,7 +254,7 @@ import Testing
         let raw = try original.raw(reference, .records)
         let count = Int(last.summary.recordCount)
         let ids = last.summary.firstID...last.summary.lastID
-        let stream = Compression.deflate(raw, level: 1)
+        let stream = Compressor(level: 1).deflate(raw)
         var flipped = stream
         flipped[stream.count / 2] ^= 0x55
         var lengths = raw

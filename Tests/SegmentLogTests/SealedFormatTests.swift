@@ -64,7 +64,7 @@ import Testing
 
     @Test func `A block is inflated at its place in its segment, and no flip of it is`() {
         let raw = noise(700, seed: 3)
-        let stream = Compression.deflate(raw, level: 6)
+        let stream = Compressor(level: 6).deflate(raw)
         let offset = FileOffset(640)
         let header = SealedBlockHeader(
             offset: offset,
@@ -94,7 +94,7 @@ import Testing
 
     @Test func `A stream that promises another length is refused`() {
         let raw = noise(500, seed: 4)
-        let stream = Compression.deflate(raw, level: 9)
+        let stream = Compressor(level: 9).deflate(raw)
         stream.withUnsafeBytes { stream in
             #expect(Compression.inflate(stream, count: 500) == raw)
             for count in [0, 1, 499, 501, 5_000] { #expect(Compression.inflate(stream, count: count) == nil) }

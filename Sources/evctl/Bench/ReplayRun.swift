@@ -30,35 +30,28 @@ struct ReplayRun {
             meter.clear()
         }
         do {
-            if after < tail { try await Self.replay(client, after: after, through: tail) { try count($0) } }
+            try await replay(client)
         } catch is Interrupted {
             isInterrupted = true
         }
         return isInterrupted
     }
 
-    /// Where the events come from.
-    private static func replay(
-        _ client: EventStoreClient,
-        after: EventID,
-        through tail: EventID,
-        _ body: ([Event]) throws -> Void
-    ) async throws {
-        var filter = Filter.all
-        filter.after = after
-        filter.before = EventID(tail.rawValue + 1)
-        try await EventPages(client: client).forEachPage(filter, body)
+    private mutating func replay(_ client: EventStoreClient) async throws {
+        guard after < tail else { return }
+        for try await block in client.replay(after: after) {
+            for event in block where event.id <= tail { event.withParts { count($0) } }
+            meter.update(UInt64(events))
+            if interruption.isRequested { throw Interrupted() }
+            // What is appended meanwhile would make it endless.
+            if let last = block.last, last.id >= tail { return }
+        }
     }
 
-    private mutating func count(_ page: [Event]) throws {
-        for event in page {
-            bytes += event.category.utf8.count + event.aggregateID.utf8.count + event.eventType.utf8.count
-            bytes += event.data.count + (event.metadata?.count ?? 0)
-            for tag in event.tags { bytes += tag.utf8.count }
-        }
-        events += page.count
-        meter.update(UInt64(events))
-        if interruption.isRequested { throw Interrupted() }
+    private mutating func count(_ event: EventParts) {
+        events += 1
+        bytes += event.category.count + event.aggregateID.count + event.eventType.count + event.data.count
+        bytes += event.tags.reduce(event.metadata?.count ?? 0) { $0 + $1.count }
     }
 
     private func perSecond(_ count: Int) -> Double {

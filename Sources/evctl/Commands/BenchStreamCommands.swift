@@ -9,8 +9,9 @@ struct BenchReplayCommand: Command {
         commandName: "replay",
         abstract: "Read everything, as a program that rebuilds its own view does.",
         discussion: """
-            Every field of each event is decoded and counted. The end is the last event at the moment when the replay \
-            begins; bytes are those of the events' names and data.
+            By the client's bulk path: blocks of the log, inflated and decoded here. Every field of each event is counted \
+            where it lies. The end is the last event at the moment when the replay begins; bytes are those of the \
+            events' names and data.
             """
     )
 

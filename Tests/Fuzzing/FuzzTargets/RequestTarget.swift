@@ -63,19 +63,36 @@ enum RequestTarget {
         _ bytes: UnsafeRawBufferPointer,
         _ visit: (ArgumentList) -> Void
     ) -> (Outcome?, Int) {
+        let plain = decoder.isBetweenCommands ? PlainAppend(front: bytes, limits: limits) : nil
         do throws(WireError) {
             switch try decoder.next(bytes) {
             case .command(let arguments, let consumed):
+                if let plain { check(plain, arguments, consumed) }
                 let words = (0..<arguments.count).map { Array(arguments[$0]) }
                 require(!words.isEmpty && words.count <= max(limits.arguments, limits.inlineBytes))
                 visit(arguments)
                 return (.command(words), consumed)
-            case .refused(let error, let consumed): return (.refused(error), consumed)
-            case .incomplete(let consumed): return (nil, consumed)
+            case .refused(let error, let consumed):
+                require(plain == nil, "a plain append is refused")
+                return (.refused(error), consumed)
+            case .incomplete(let consumed):
+                require(plain == nil, "a plain append is incomplete")
+                return (nil, consumed)
             }
         } catch {
             return (.broken(error), 0)
         }
+    }
+
+    private static func check(_ plain: PlainAppend, _ arguments: ArgumentList, _ consumed: Int) {
+        guard let event = (try? AppendRequest(arguments))?.event else {
+            return require(false, "a plain append has an error")
+        }
+        require(arguments.count == 5 && consumed == plain.wireBytes)
+        require(
+            plain.category.elementsEqual(event.category) && plain.aggregateID.elementsEqual(event.aggregateID)
+                && plain.eventType.elementsEqual(event.eventType) && plain.data.elementsEqual(event.data)
+        )
     }
 
     private static func check(_ arguments: ArgumentList) {

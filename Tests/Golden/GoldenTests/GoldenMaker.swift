@@ -2,6 +2,7 @@
 
 import Disk
 import EventModel
+import EventRecords
 import Foundation
 import Testing
 

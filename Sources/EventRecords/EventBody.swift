@@ -1,0 +1,71 @@
+// Owns: the way from a record's body back to an event: its keys by their kinds, and its payload.
+
+package import EventModel
+import SegmentLog
+
+extension EventParts {
+    /// Whether a record's body is that of an event.
+    package static func isEvent(_ body: UnsafeRawBufferPointer) -> Bool {
+        guard let payload = RecordBody.forEachKey(of: body, { _ in true }) else { return false }
+        return EventPayload.layout(of: UnsafeRawBufferPointer(rebasing: body[payload])) != nil
+    }
+
+    /// The parts of a body that `isEvent`.
+    package init(_ body: UnsafeRawBufferPointer, id: EventID, timestamp: Timestamp, recordedAt: Timestamp) {
+        var category = UnsafeRawBufferPointer(start: nil, count: 0)
+        var aggregateID = category
+        var eventType = category
+        var uuid: EventUUID?
+        var tags: [UnsafeRawBufferPointer] = []
+        let payloadRange = RecordBody.forEachKey(of: body) { key in
+            let name = UnsafeRawBufferPointer(rebasing: key[1...])
+            switch KeyKind(rawValue: key[0]) {
+            case .category: category = name
+            case .aggregate: aggregateID = name
+            case .type: eventType = name
+            case .uuid: uuid = EventUUID(bytes: name)
+            case .tag: tags.append(name)
+            case nil: break
+            }
+            return true
+        }
+        guard let payloadRange else { preconditionFailure("a stored event has been looked at") }
+        let payload = UnsafeRawBufferPointer(rebasing: body[payloadRange])
+        guard let layout = EventPayload.layout(of: payload) else {
+            preconditionFailure("a stored event has been looked at")
+        }
+        self.init(
+            id: id,
+            category: category,
+            aggregateID: aggregateID,
+            eventType: eventType,
+            data: UnsafeRawBufferPointer(rebasing: payload[layout.data]),
+            timestamp: timestamp,
+            recordedAt: recordedAt,
+            version: layout.version,
+            uuid: uuid,
+            tags: tags,
+            metadata: layout.metadata.map { UnsafeRawBufferPointer(rebasing: payload[$0]) }
+        )
+    }
+}
+
+extension Event {
+    /// The whole event, copied out.
+    package init(_ parts: EventParts) {
+        func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
+        self.init(
+            id: parts.id,
+            category: text(parts.category),
+            aggregateID: text(parts.aggregateID),
+            eventType: text(parts.eventType),
+            data: Array(parts.data),
+            timestamp: parts.timestamp,
+            recordedAt: parts.recordedAt,
+            version: parts.version,
+            uuid: parts.uuid,
+            tags: parts.tags.map(text),
+            metadata: parts.metadata.map { Array($0) }
+        )
+    }
+}

@@ -1,0 +1,64 @@
+// Owns: a stretch of the log as a client holds it: checked and inflated, its events left where they lie until somebody asks
+// for one.
+
+public import EventModel
+import EventRecords
+import SegmentLog
+
+/// Consecutive events of the log, in the order of their ids; never empty.
+///
+/// Cheap to hand about and safe to use from any task. An ``EventView`` of it holds the whole block in memory.
+public struct EventBlock: Sendable, RandomAccessCollection {
+    private let block: Block
+    private let first: Int
+
+    /// The events of a block behind `after`. Throws where it is none, or has none.
+    init(_ bytes: [UInt8], after: EventID) throws(ClientError) {
+        guard let block = TransferBlock.decode(bytes) else {
+            throw .protocolViolation("a block of the log arrived damaged")
+        }
+        for index in 0..<block.count where !block.record(at: index).withBody(EventParts.isEvent) {
+            throw .protocolViolation("record \(block.record(at: index).id) is not an event")
+        }
+        self.block = block
+        first = block.firstIndex(from: RecordID(after).next)
+        guard first < block.count else { throw .protocolViolation("a block of the log has nothing after \(after)") }
+    }
+
+    public var startIndex: Int { first }
+    public var endIndex: Int { block.count }
+
+    public subscript(index: Int) -> EventView {
+        precondition(indices.contains(index), "index out of range")
+        return EventView(block.record(at: index))
+    }
+}
+
+/// An event in an ``EventBlock``. What is asked for is copied out then, and not before.
+public struct EventView: Sendable {
+    private let record: Record
+
+    fileprivate init(_ record: Record) {
+        self.record = record
+    }
+
+    public var id: EventID { EventID(record.id) }
+    /// When it happened, as its author said.
+    public var timestamp: Timestamp { Timestamp(record.time) }
+    /// When it was committed.
+    public var recordedAt: Timestamp { Timestamp(record.recordedAt) }
+    /// The whole event.
+    public var event: Event { withParts(Event.init) }
+
+    /// Gives `body` the bytes of the event's data, JSON as it was appended; valid within the call.
+    public func withData<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withParts { try body($0.data) }
+    }
+
+    /// Gives `body` all parts, valid within the call.
+    package func withParts<Result>(_ body: (EventParts) throws -> Result) rethrows -> Result {
+        try record.withBody { bytes in
+            try body(EventParts(bytes, id: id, timestamp: timestamp, recordedAt: recordedAt))
+        }
+    }
+}

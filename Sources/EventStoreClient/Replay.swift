@@ -1,0 +1,132 @@
+// Owns: reading the whole log in order, as fast as it goes: the daemon sends blocks as they lie on its disk, the next ones
+// are under way while the last are inflated, and those are inflated on other threads while the caller reads.
+
+public import EventModel
+import EventRecords
+import EventWire
+import SegmentLog
+
+extension EventStoreClient {
+    /// Everything in the log after an event, in the order of the ids, up to its end as it is when the replay comes there.
+    ///
+    /// For whoever wants most of the log: a filter is the caller's. Where events are damaged on disk, those before them come
+    /// first; then it throws, and `StoreError.damage` names them: begin again after the last of them.
+    public func replay(after: EventID = EventID(0)) -> Replay {
+        Replay(client: self, after: after)
+    }
+}
+
+/// The blocks of the log, in order.
+public struct Replay: AsyncSequence, Sendable {
+    public typealias Element = EventBlock
+    public typealias Failure = ClientError
+
+    fileprivate let client: EventStoreClient
+    fileprivate let after: EventID
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(client: client, position: after)
+    }
+
+    /// One reading of the log. Holds at most a few MiB ahead of the caller.
+    public struct Iterator: AsyncIteratorProtocol {
+        private typealias Reply = Task<Result<[[UInt8]], ClientError>, Never>
+        private typealias Blocks = Task<Result<[EventBlock], ClientError>, Never>
+
+        /// Of compressed blocks in one reply.
+        private static let replyBytes = 512 << 10
+        /// Blocks that are inflated in one go, and such goes ahead of the caller.
+        private static let portion = 8
+        private static let portionsAhead = 6
+
+        private let client: EventStoreClient
+        /// The last event of what has arrived.
+        private var position: EventID
+        private var arriving: Reply?
+        private var inflating: [Blocks] = []
+        private var ready: ArraySlice<EventBlock> = []
+        private var hasEnded = false
+        /// What the last reply was instead; thrown once all that came before has been given out.
+        private var failure: ClientError?
+
+        fileprivate init(client: EventStoreClient, position: EventID) {
+            self.client = client
+            self.position = position
+        }
+
+        public mutating func next() async throws(ClientError) -> EventBlock? {
+            while ready.isEmpty {
+                while !hasEnded, inflating.count < Self.portionsAhead { await receive() }
+                guard !inflating.isEmpty else {
+                    if let failure { throw failure }
+                    return nil
+                }
+                switch await inflating.removeFirst().value {
+                case .success(let blocks): ready = blocks[...]
+                case .failure(let error):
+                    inflating = []
+                    (hasEnded, failure) = (true, error)
+                }
+            }
+            return ready.removeFirst()
+        }
+
+        /// Takes the next reply, asks for the one after it, and has the blocks inflated.
+        private mutating func receive() async {
+            switch await (arriving ?? request()).value {
+            case .failure(let error): (hasEnded, failure) = (true, error)
+            case .success(let blocks):
+                guard let last = blocks.last else { return hasEnded = true }
+                let start = position
+                guard let lastID = TransferBlock.lastID(of: last).map({ EventID($0) }), lastID > start else {
+                    (hasEnded, failure) = (true, .protocolViolation("a block of the log leads nowhere"))
+                    return
+                }
+                position = lastID
+                arriving = request()
+                for portion in stride(from: 0, to: blocks.count, by: Self.portion) {
+                    let some = blocks[portion..<Swift.min(portion + Self.portion, blocks.count)]
+                    inflating.append(Task.detached { Self.inflate(some, after: start) })
+                }
+            }
+        }
+
+        private func request() -> Reply {
+            let (client, position) = (client, position)
+            return Task.detached {
+                do throws(ClientError) {
+                    return .success(try await client.blocks(after: position, bytes: Self.replyBytes))
+                } catch {
+                    return .failure(error)
+                }
+            }
+        }
+
+        private static func inflate(
+            _ blocks: ArraySlice<[UInt8]>,
+            after: EventID
+        ) -> Result<[EventBlock], ClientError> {
+            var inflated: [EventBlock] = []
+            do throws(ClientError) {
+                for block in blocks { inflated.append(try EventBlock(block, after: after)) }
+                return .success(inflated)
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+}
+
+extension EventStoreClient {
+    /// The blocks behind an event, as they are in the daemon's files, about so many bytes of them.
+    fileprivate func blocks(after: EventID, bytes: Int) async throws(ClientError) -> [[UInt8]] {
+        let reply = try await request(["EV.BLOCKS", "AFTER", after.description, "BYTES", String(bytes)])
+        guard case .array(let values) = reply else { throw .unexpected("blocks", reply) }
+        var blocks: [[UInt8]] = []
+        for value in values {
+            guard let block = value.bytes else { throw .unexpected("a block", value) }
+            blocks.append(block)
+        }
+        return blocks
+    }
+}

@@ -1,0 +1,102 @@
+// Owns: the promises about blocks on their way out of the store: they hold what a scan gives, whichever kind of segment they
+// come from; what is damaged does not leave, and what is damaged on the way is found out.
+
+import Disk
+import DiskSimulation
+import FaultSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct TransferTests {
+    private static let path = storeDirectory.sealed(RecordID(1))
+
+    /// Two segments, sealed and raw, of twenty records each.
+    private static func disk() throws -> (disk: SimulatedDisk, result: [TestRecord]) {
+        var options = LogOptions.small
+        options.segmentBytes = 512 << 10
+        return try diskWithLog(options) { log, writer in
+            var records: [TestRecord] = []
+            for index in 0..<40 {
+                if index == 20 {
+                    try writer.roll()
+                    _ = try log.sealOldest()
+                }
+                let payload = noise(100, seed: index) + [UInt8](repeating: UInt8(index), count: 9_000)
+                records += try writer.commit([TestRecord(keys: ["k\(index)"], payload: payload)], at: Int64(index))
+            }
+            return records
+        }
+    }
+
+    private static func blocks(_ view: LogView, after: RecordID = .zero) throws -> [[UInt8]] {
+        var scan = LogScan(view, LogQuery(after: after))
+        var blocks: [[UInt8]] = []
+        while let block = try scan.nextTransfer() { blocks.append(block) }
+        return blocks
+    }
+
+    private static func records(_ blocks: [[UInt8]]) throws -> [TestRecord] {
+        try blocks.flatMap { bytes in
+            let block = try #require(TransferBlock.decode(bytes))
+            #expect(TransferBlock.lastID(of: bytes) == block.record(at: block.count - 1).id)
+            return (0..<block.count).map { TestRecord(block.record(at: $0)) }
+        }
+    }
+
+    @Test func `All blocks together are the log`() throws {
+        let (disk, records) = try Self.disk()
+        let view = try openLog(disk).log.view
+        let blocks = try Self.blocks(view)
+        #expect(blocks.count > 4)
+        #expect(Set(blocks.map { $0[28] }) == [0, 1])
+        #expect(try Self.records(blocks) == records)
+    }
+
+    @Test func `From any record on, the first block is the one that reaches past it`() throws {
+        let (disk, records) = try Self.disk()
+        let view = try openLog(disk).log.view
+        for after in 0...records.count {
+            let found = try Self.records(Self.blocks(view, after: RecordID(UInt64(after))))
+            #expect(Array(found.suffix(records.count - after)) == Array(records[after...]))
+            // No more than what shares a block with it.
+            #expect(found.count < records.count - after + 10)
+        }
+    }
+
+    @Test func `A block with any bit changed is refused, or says what it said`() throws {
+        let (disk, _) = try Self.disk()
+        let blocks = try Self.blocks(try openLog(disk).log.view)
+        for block in [try #require(blocks.first), try #require(blocks.last)] {
+            let whole = try Self.records([block])
+            // All of the header, and some of what is behind it.
+            for bit in Array(0..<TransferBlock.headerBytes * 8) + stride(from: 256, to: block.count * 8, by: 97) {
+                var changed = block
+                changed[bit / 8] ^= 1 << (bit % 8)
+                guard let found = TransferBlock.decode(changed) else { continue }
+                #expect((0..<found.count).map { TestRecord(found.record(at: $0)) } == whole)
+            }
+            for count in 0..<min(block.count, 200) { #expect(TransferBlock.decode(Array(block[..<count])) == nil) }
+        }
+    }
+
+    @Test func `A damaged block does not leave the store; those before it do, and it is known from then on`() throws {
+        let (disk, records) = try Self.disk()
+        let (log, _, _) = try openLog(disk)
+        let file = try disk.open(Self.path, .readWrite)
+        let whole = try Self.blocks(log.view)
+        let header = try #require(try FileHeader.read(file, kind: .sealed, store: log.store.store))
+        let second = try BlockFinder.find(in: file, header: header).entries[1]
+        disk.flip(bit: 3, at: Int(second.offset.rawValue) + SealedBlockHeader.bytes + 20, of: Self.path)
+        var scan = LogScan(log.view, LogQuery())
+        #expect(try scan.nextTransfer() == whole[0])
+        let ids = second.summary.firstID...second.summary.lastID
+        for _ in 0..<2 {
+            let error = #expect(throws: LogError.self) { try scan.nextTransfer() }
+            guard case .corrupt(ids, _)? = error else { throw error ?? .corrupt(ids, reason: "no error") }
+        }
+        #expect(log.damage == [ids])
+        let rest = try Self.records(Self.blocks(log.view, after: ids.upperBound))
+        #expect(rest == Array(records[Int(ids.upperBound.rawValue)...]))
+    }
+}

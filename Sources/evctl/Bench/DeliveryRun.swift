@@ -66,15 +66,15 @@ final class DeliveryRun: @unchecked Sendable {
         epoll.add(metronome.descriptor, tag: Self.metronomeTag)
         epoll.add(appender.descriptor, tag: Self.appenderTag)
         epoll.add(subscriber.descriptor, tag: Self.subscriberTag)
-        let (begin, cpu) = (Clock.now, Clock.threadCPU)
+        let (begin, cpu) = (BenchClock.now, BenchClock.threadCPU)
         var (moved, told) = (begin, 0)
         defer {
-            nanoseconds = Clock.now - begin
-            cpuNanoseconds = Clock.threadCPU - cpu
+            nanoseconds = BenchClock.now - begin
+            cpuNanoseconds = BenchClock.threadCPU - cpu
         }
         while Int(both.count) + errors.values.reduce(0, +) < events {
             let ready = epoll.wait(milliseconds: 50)
-            let now = Clock.now
+            let now = BenchClock.now
             for index in 0..<ready {
                 switch epoll[index].tag {
                 case Self.metronomeTag: metronome.acknowledge()
@@ -83,7 +83,7 @@ final class DeliveryRun: @unchecked Sendable {
                 }
             }
             match()
-            try sendWhatIsDue(Clock.now, begin)
+            try sendWhatIsDue(BenchClock.now, begin)
             if told < both.count || sent < events { moved = now }
             watch.add(Int(both.count) - told)
             told = Int(both.count)

@@ -72,16 +72,3 @@ final class Metronome {
         _ = read(descriptor, &beats, MemoryLayout<UInt64>.size)
     }
 }
-
-/// Nanoseconds of clocks that measure, and mean nothing by themselves.
-enum Clock {
-    static var now: UInt64 { read(CLOCK_MONOTONIC) }
-    /// What the calling thread has had of its core.
-    static var threadCPU: UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
-
-    private static func read(_ clock: clockid_t) -> UInt64 {
-        var time = timespec()
-        clock_gettime(clock, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
-}

@@ -73,8 +73,8 @@ final class LoadLoop: @unchecked Sendable {
         measurement = Measurement()
         (issued, isEnding, givesUpAt, toldUnits) = (0, false, .max, 0)
         for connection in connections { connection.select(work: phase.work) }
-        let cpu = Clock.threadCPU
-        now = Clock.now
+        let cpu = BenchClock.threadCPU
+        now = BenchClock.now
         (begin, tickedAt) = (now, now)
         let metronome = phase.interval.map {
             Metronome(periodNanoseconds: UInt64(max($0, Self.shortestBeatNanoseconds)))
@@ -84,7 +84,7 @@ final class LoadLoop: @unchecked Sendable {
         sendWhatIsDue()
         while goesOn {
             let ready = epoll.wait(milliseconds: 50)
-            now = Clock.now
+            now = BenchClock.now
             for index in 0..<ready {
                 let readiness = epoll[index]
                 if readiness.tag == Self.metronomeTag { metronome?.acknowledge() } else { serve(readiness) }
@@ -94,7 +94,7 @@ final class LoadLoop: @unchecked Sendable {
         }
         if let metronome { epoll.remove(metronome.descriptor) }
         measurement.nanoseconds = now - begin
-        measurement.cpuNanoseconds = Clock.threadCPU - cpu
+        measurement.cpuNanoseconds = BenchClock.threadCPU - cpu
         measurement.unansweredUnits += inFlight
         tell()
         return measurement
@@ -130,7 +130,7 @@ final class LoadLoop: @unchecked Sendable {
             case .blocked: return
             case .closed: return lose(connection, "DISCONNECTED")
             case .moved(let count):
-                now = Clock.now
+                now = BenchClock.now
                 measurement.receivedBytes += count
                 guard take(connection, UnsafeRawBufferPointer(rebasing: buffer[..<count])) else {
                     return lose(connection, "PROTOCOL")

@@ -1,7 +1,5 @@
 // Owns: a whole load: connections dealt to threads, works taken in turn, shares added up.
 
-import EventStore
-
 /// How hard, and for how long.
 struct LoadPlan: Sendable {
     var clients = 1
@@ -83,17 +81,5 @@ enum LoadRun {
             }
             return await group.reduce(into: Measurement()) { $0.add(beside: $1) }
         }
-    }
-}
-
-/// Work that keeps a thread busy, away from those that tasks share.
-enum OwnThread {
-    static func run<Result: Sendable>(_ name: String, _ body: @escaping @Sendable () -> Result) async -> Result {
-        var thread: NamedThread?
-        let result = await withCheckedContinuation { continuation in
-            thread = NamedThread(name) { continuation.resume(returning: body()) }
-        }
-        thread?.join()
-        return result
     }
 }

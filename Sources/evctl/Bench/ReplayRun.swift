@@ -24,9 +24,9 @@ struct ReplayRun {
 
     /// Returns whether it was interrupted.
     mutating func run(_ client: EventStoreClient) async throws -> Bool {
-        let begin = Clock.now
+        let begin = BenchClock.now
         defer {
-            nanoseconds = Clock.now - begin
+            nanoseconds = BenchClock.now - begin
             meter.clear()
         }
         do {

@@ -105,6 +105,15 @@ let package = Package(
             path: "Tests/faultsim",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "microbench",
+            dependencies: [
+                "EventStore", "EventRecords", "EventWire", "EventModel", "Reducers", "SegmentLog", "Disk", argumentParser,
+            ],
+            path: "Tests/MicroBenchmarks",
+            exclude: ["ratchet.py", "ratchet.json"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "DiskTests", dependencies: ["Disk", "DiskSimulation"], swiftSettings: settings),
         .testTarget(
             name: "SegmentLogTests",

@@ -2,14 +2,14 @@
 
 package import EventModel
 import EventRecords
-import SegmentLog
+package import SegmentLog
 
 /// An event as it lies in the log's memory. Cheap to hand about; holds the block it lies in alive.
 package struct StoredEvent: Sendable {
     private let record: Record
 
     /// Throws `corrupt` where the record is none of ours, although its checksum is right: somebody else wrote it.
-    init(_ record: Record) throws(StoreError) {
+    package init(_ record: Record) throws(StoreError) {
         guard record.withBody(EventParts.isEvent) else {
             let id = EventID(record.id)
             throw StoreError(.corrupt, ids: [id, id], "the record is not an event")

@@ -25,9 +25,12 @@ public struct EventBlock: Sendable, RandomAccessCollection {
         guard first < block.count else { throw .protocolViolation("a block of the log has nothing after \(after)") }
     }
 
+    /// The first event asked for may not be the first that lies there.
     public var startIndex: Int { first }
+    /// Behind the last event.
     public var endIndex: Int { block.count }
 
+    /// The event at an index; nothing is copied.
     public subscript(index: Int) -> EventView {
         precondition(indices.contains(index), "index out of range")
         return EventView(block.record(at: index))
@@ -42,6 +45,7 @@ public struct EventView: Sendable {
         self.record = record
     }
 
+    /// Its position in the log.
     public var id: EventID { EventID(record.id) }
     /// When it happened, as its author said.
     public var timestamp: Timestamp { Timestamp(record.time) }

@@ -18,12 +18,15 @@ extension EventStoreClient {
 
 /// The blocks of the log, in order.
 public struct Replay: AsyncSequence, Sendable {
+    /// A stretch of the log.
     public typealias Element = EventBlock
+    /// How it can end.
     public typealias Failure = ClientError
 
     fileprivate let client: EventStoreClient
     fileprivate let after: EventID
 
+    /// Begins at the first event asked for; each iterator reads the log anew.
     public func makeAsyncIterator() -> Iterator {
         Iterator(client: client, position: after)
     }
@@ -54,6 +57,9 @@ public struct Replay: AsyncSequence, Sendable {
             self.position = position
         }
 
+        /// Waits for the next block.
+        ///
+        /// - Returns: Nil at the end of the log.
         public mutating func next() async throws(ClientError) -> EventBlock? {
             while ready.isEmpty {
                 while !hasEnded, inflating.count < Self.portionsAhead { await receive() }

@@ -31,9 +31,10 @@ package final class BlockCache: Sendable {
         load: () throws(LogError) -> Value?
     ) throws(LogError) -> Value? {
         let found = state.withLock { state -> (any Sendable)? in
+            guard let place = state.values.index(forKey: key) else { return nil }
             state.clock += 1
-            state.values[key]?.used = state.clock
-            return state.values[key]?.value
+            state.values.values[place].used = state.clock
+            return state.values.values[place].value
         }
         if let found, let value = found as? Value { return value }
         guard let value = try load() else { return nil }
@@ -41,6 +42,7 @@ package final class BlockCache: Sendable {
         guard size <= budgetBytes / 4 else { return value }
         state.withLock { state in
             guard state.values[key] == nil else { return }
+            state.clock += 1
             state.values[key] = (value, size, state.clock)
             state.bytes += size
             if state.bytes > budgetBytes { evict(&state) }

@@ -1,4 +1,4 @@
-// Owns: the keys of a sealed segment with their blocks, in sorted pages of about 16 KiB, and the directory that says
+// Owns: the keys of a sealed segment with their blocks, in sorted pages of about 4 KiB, and the directory that says
 // which page a key would stand on. A look-up inflates the directory and one page.
 //
 // A page is a sequence of entries; within it, each key shares a prefix with the one before:
@@ -15,7 +15,7 @@
 internal import Disk
 
 struct KeyPageBuilder {
-    static let pageBytes = 16 << 10
+    static let pageBytes = 4 << 10
 
     private(set) var bytes: [UInt8] = []
     private(set) var firstKey: [UInt8] = []
@@ -52,46 +52,88 @@ struct KeyEntry: Sendable {
     let blocks: [UInt32]
 }
 
-enum KeyPage {
-    /// Visits the entries of a page in order until `visit` returns false; false where the page is malformed: a length that
-    /// runs past the end, keys that do not ascend, blocks that do not or that the segment does not have.
-    static func forEach(
-        _ page: [UInt8],
-        blockCount: Int,
-        _ visit: (_ key: [UInt8], _ entry: () -> KeyEntry) -> Bool
-    ) -> Bool {
-        page.withUnsafeBytes { buffer in
+/// One page, found whole: its entries end where it does, its keys ascend, and so do the blocks of each, which the segment
+/// has.
+struct KeyPage: Sendable {
+    private let bytes: [UInt8]
+    private let blockCount: Int
+
+    /// Nil where the page is malformed.
+    init?(_ bytes: [UInt8], blockCount: Int) {
+        self.bytes = bytes
+        self.blockCount = blockCount
+        guard forEach({ _, _ in true }) else { return nil }
+    }
+
+    /// What the page says of a key; nil where it has it not.
+    ///
+    /// Whether an entry's key comes before the one looked for is mostly told by how much it shares with the key before, so
+    /// that few keys are looked at.
+    func entry(of key: UnsafeRawBufferPointer) -> KeyEntry? {
+        bytes.withUnsafeBytes { buffer in
+            var reader = ByteReader(buffer)
+            // How much the last key looked at shares with the one looked for, which it comes before.
+            var matching = 0
+            while reader.remaining > 0 {
+                let shared = Int(clamping: reader.varint())
+                let suffix = reader.take(reader.count())
+                let records = reader.varint()
+                let listed = reader.varint()
+                if shared < matching { return nil }
+                if shared == matching {
+                    let rest = UnsafeRawBufferPointer(rebasing: key[matching...])
+                    let common = zip(suffix, rest).prefix { $0 == $1 }.count
+                    if common == rest.count {
+                        guard common == suffix.count else { return nil }
+                        return entry(records, listed, reader)
+                    }
+                    guard common == suffix.count || suffix[common] < rest[common] else { return nil }
+                    matching += common
+                }
+                for _ in 0..<listed { _ = reader.varint() }
+            }
+            return nil
+        }
+    }
+
+    /// Visits the entries in order until `visit` returns false; false where the page is malformed up to there.
+    @discardableResult
+    func forEach(_ visit: (_ key: [UInt8], _ entry: () -> KeyEntry) -> Bool) -> Bool {
+        bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(buffer)
             var key: [UInt8] = []
             while reader.remaining > 0 {
-                let shared = reader.varint()
+                let shared = Int(clamping: reader.varint())
                 let suffix = reader.take(reader.count())
-                guard !reader.failed, shared <= UInt64(key.count) else { return false }
-                let previous = key
-                key.removeSubrange(Int(shared)...)
+                guard !reader.failed, shared <= key.count else { return false }
+                // They ascend, and share no more than is said, where the first bytes that they do not share do.
+                guard let next = suffix.first, shared == key.count || key[shared] < next else { return false }
+                key.removeLast(key.count - shared)
                 key.append(contentsOf: suffix)
-                guard previous.lexicographicallyPrecedes(key) else { return false }
                 let records = reader.varint()
                 let listed = reader.varint()
                 guard !reader.failed, listed <= UInt64(blockCount) else { return false }
                 let list = reader
-                guard skipBlocks(listed, of: blockCount, &reader) else { return false }
-                let goOn = visit(key) {
-                    KeyEntry(
-                        recordCount: Int(clamping: records),
-                        blocks: listed == 0 ? Array(0..<UInt32(blockCount)) : blocks(listed, list)
-                    )
-                }
-                if !goOn { return true }
+                guard Self.skipBlocks(listed, of: blockCount, &reader) else { return false }
+                if !visit(key, { entry(records, listed, list) }) { return true }
             }
             return true
         }
     }
 
+    private func entry(_ records: UInt64, _ listed: UInt64, _ list: ByteReader) -> KeyEntry {
+        KeyEntry(
+            recordCount: Int(clamping: records),
+            blocks: listed == 0 ? Array(0..<UInt32(blockCount)) : Self.blocks(listed, list)
+        )
+    }
+
     /// False where the blocks of a key do not ascend, or are not the segment's.
     private static func skipBlocks(_ listed: UInt64, of blockCount: Int, _ reader: inout ByteReader) -> Bool {
         var next: UInt64 = 0
-        for position in 0..<listed {
+        var position: UInt64 = 0
+        while position < listed {
+            defer { position += 1 }
             let step = reader.varint()
             guard !reader.failed, step <= UInt64(blockCount), step > 0 || position == 0 else { return false }
             next += step

@@ -20,17 +20,27 @@ package struct KeyExpression: Hashable, Sendable {
     package func matches(_ body: UnsafeRawBufferPointer) -> Bool {
         isEmpty
             || alternatives.contains { clauses in
-                clauses.allSatisfy { clause in
-                    var found = false
-                    RecordBody.forEachKey(of: body) { key in
-                        found = clause.contains { candidate in
-                            candidate.withUnsafeBytes { KeyOrder.equal($0, key) }
-                        }
-                        return !found
-                    }
-                    return found
-                }
+                clauses.allSatisfy { clause in clause.contains { Self.has($0, body) } }
             }
+    }
+
+    /// Whether a record's body names a key. Walks the keys by their lengths, and compares those of the same length.
+    private static func has(_ key: [UInt8], _ body: UnsafeRawBufferPointer) -> Bool {
+        key.withUnsafeBytes { key in
+            guard var keysLeft = body.first else { return false }
+            var offset = 1
+            while keysLeft > 0, offset < body.count {
+                let length = Int(body[offset]) + 1
+                let end = offset + 1 + length
+                guard end <= body.count else { return false }
+                if length == key.count, KeyOrder.equal(UnsafeRawBufferPointer(rebasing: body[offset + 1..<end]), key) {
+                    return true
+                }
+                offset = end
+                keysLeft -= 1
+            }
+            return false
+        }
     }
 }
 

@@ -174,12 +174,15 @@ package struct LogScan: Sendable {
     }
 
     private func candidateBlocks(of source: any Segment) throws(LogError) -> [UInt32] {
+        let selected = try BlockSelection.blocks(matching: query.keys, in: source)
+        // Most segments have nothing for most queries.
+        guard selected != .none else { return [] }
         let first = try source.firstBlock(reaching: query.after.next)
         let count = try source.blockCount()
         var end = min(count, try source.firstBlock(reaching: query.through) + 1)
         end = max(end, first)
         var indices: [UInt32]
-        switch try BlockSelection.blocks(matching: query.keys, in: source) {
+        switch selected {
         case .unknown: indices = Array(UInt32(first)..<UInt32(end))
         case .some(let listed): indices = listed.filter { $0 >= first && $0 < end }
         }
@@ -189,12 +192,13 @@ package struct LogScan: Sendable {
 
     private func matches(in block: Block) -> [Record] {
         var matches: [Record] = []
-        for (index, entry) in block.entries.enumerated() {
-            guard entry.id > query.after, entry.id <= query.through, entry.time >= query.since,
-                entry.time <= query.until
-            else { continue }
-            let record = Record(block, index)
-            if record.withBody(query.keys.matches) { matches.append(record) }
+        block.bytes.withUnsafeBytes { bytes in
+            for (index, entry) in block.entries.enumerated() {
+                guard entry.id > query.after, entry.id <= query.through, entry.time >= query.since,
+                    entry.time <= query.until, query.keys.matches(UnsafeRawBufferPointer(rebasing: bytes[entry.body]))
+                else { continue }
+                matches.append(Record(block, index))
+            }
         }
         if query.reversed { matches.reverse() }
         return matches

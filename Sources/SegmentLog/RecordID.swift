@@ -57,11 +57,19 @@ package struct RecordTime: RawRepresentable, Hashable, Comparable, Sendable {
 
 /// Sixteen random bytes that tell one store, or one segment, from every other.
 package struct UniqueID: Hashable, Sendable {
-    package let bytes: [UInt8]
+    private let first: UInt64
+    private let last: UInt64
 
     package init(bytes: [UInt8]) {
         precondition(bytes.count == 16, "a unique id has 16 bytes")
-        self.bytes = bytes
+        (first, last) = bytes.withUnsafeBytes { ($0.littleEndian(at: 0), $0.littleEndian(at: 8)) }
+    }
+
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.appendLittleEndian(first)
+        bytes.appendLittleEndian(last)
+        return bytes
     }
 
     /// 32 hexadecimal digits.

@@ -143,7 +143,13 @@ private struct SalvageTarget {
             identity: SegmentIdentity(store: store, segment: .random()),
             base: covering.lowerBound
         )
-        var writer = try SealedWriter(file, header: header, covering: covering, level: options.sealingLevel)
+        var writer = try SealedWriter(
+            file,
+            header: header,
+            covering: covering,
+            level: options.sealingLevel,
+            blockBytes: options.blockBytes
+        )
         var written = RecordDigest()
         let count = try source?.blockCount() ?? 0
         for index in 0..<count {

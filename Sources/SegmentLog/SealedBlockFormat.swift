@@ -41,8 +41,8 @@ struct SealedBlockHeader: Equatable {
 
     static let bytes = 56
     static let magic: UInt32 = 0x4B43_4C42
-    /// A block of records is cut when their bodies pass this, and a body has a byte at least.
-    static let maximumRecords = SealedWriter.blockBytes
+    /// A block of records is cut before their bodies pass 64 KiB by more than one, and a body has a byte at least.
+    static let maximumRecords = 64 << 10
 
     let offset: FileOffset
     let firstID: RecordID

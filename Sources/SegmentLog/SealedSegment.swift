@@ -245,14 +245,13 @@ package final class SealedSegment: Segment {
         guard key.withUnsafeBytes(filter.mayContain) else { return .absent }
         guard let directory = try directory() else { return .unknown }
         guard let page = directory.page(of: key) else { return .absent }
-        guard let bytes: [UInt8] = try part(page.reference, .keys, { $0 }) else { return .unknown }
-        var found: KeyEntry?
-        let intact = KeyPage.forEach(bytes, blockCount: try blockCount()) { candidate, entry in
-            if candidate == key { found = entry() }
-            return found == nil
-        }
-        if let found { return .found(found) }
-        return intact ? .absent : .unknown
+        guard let page = try self.page(page) else { return .unknown }
+        return key.withUnsafeBytes(page.entry).map { .found($0) } ?? .absent
+    }
+
+    private func page(_ page: KeyDirectory.Page) throws(LogError) -> KeyPage? {
+        let blockCount = try blockCount()
+        return try part(page.reference, .keys) { KeyPage($0, blockCount: blockCount) }
     }
 
     /// Visits every key of the index in ascending order; false where a part of it is damaged, or would not lead a reader to a
@@ -260,17 +259,16 @@ package final class SealedSegment: Segment {
     func forEachKey(_ visit: (_ key: [UInt8], _ entry: KeyEntry) -> Void) throws(LogError) -> Bool {
         guard hasFooter, let filter = try part(footer.filter, .filter, KeyFilter.init), let directory = try directory()
         else { return false }
-        let blockCount = try blockCount()
         for page in directory.pages {
-            guard let bytes: [UInt8] = try part(page.reference, .keys, { $0 }) else { return false }
+            guard let keys = try self.page(page) else { return false }
             var isLedTo = true
-            let isWhole = KeyPage.forEach(bytes, blockCount: blockCount) { key, entry in
+            keys.forEach { key, entry in
                 visit(key, entry())
                 isLedTo =
                     directory.page(of: key)?.reference == page.reference && key.withUnsafeBytes(filter.mayContain)
                 return isLedTo
             }
-            guard isWhole, isLedTo else { return false }
+            guard isLedTo else { return false }
         }
         return true
     }

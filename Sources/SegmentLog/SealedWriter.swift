@@ -6,12 +6,10 @@ internal import Disk
 
 /// Writes one sealed segment to a file that nobody reads yet. Not durable before `finish` has returned.
 struct SealedWriter {
-    /// Bodies a block gathers before it is compressed.
-    static let blockBytes = 64 << 10
-
     private let file: any DiskFile
     private let header: FileHeader
     private let compressor: Compressor
+    private let blockBytes: Int
     private let seed: UInt32
     private var position = FileOffset(FileHeader.bytes)
     private var table = BlockTable()
@@ -21,8 +19,15 @@ struct SealedWriter {
     private var footer: SealedFooter
 
     /// Begins a segment that answers for all ids of `covering`.
-    init(_ file: any DiskFile, header: FileHeader, covering: ClosedRange<RecordID>, level: Int) throws(LogError) {
+    init(
+        _ file: any DiskFile,
+        header: FileHeader,
+        covering: ClosedRange<RecordID>,
+        level: Int,
+        blockBytes: Int
+    ) throws(LogError) {
         self.file = file
+        self.blockBytes = blockBytes
         self.header = header
         compressor = Compressor(level: level)
         seed = header.identity.seed
@@ -46,7 +51,7 @@ struct SealedWriter {
         footer.recordBytes += UInt64(record.bodyBytes)
         pending.append(record)
         pendingBytes += record.bodyBytes
-        if pendingBytes >= Self.blockBytes { try cutBlock() }
+        if pendingBytes >= blockBytes { try cutBlock() }
     }
 
     /// Writes index and footer and makes the file durable.

@@ -56,7 +56,13 @@ extension SegmentLog {
             identity: SegmentIdentity(store: store.store, segment: .random()),
             base: covering.lowerBound
         )
-        var writer = try SealedWriter(file, header: header, covering: covering, level: level)
+        var writer = try SealedWriter(
+            file,
+            header: header,
+            covering: covering,
+            level: level,
+            blockBytes: options.blockBytes
+        )
         for source in sources {
             for index in 0..<(try source.blockCount()) {
                 guard pace() else { return nil }

@@ -47,6 +47,7 @@ struct Setting: Sendable {
         integer("segment.roll_after_seconds", 0...1 << 31) { $0.store.rollAfterSeconds = $1 },
         integer("segment.spare_files", 0...64) { $0.store.log.spareFiles = $1 },
         integer("segment.recycled_files", 0...1024) { $0.store.log.recycledFiles = $1 },
+        integer("segment.block_bytes", 4096...65_536) { $0.store.log.blockBytes = $1 },
         integer("segment.sealing_level", 1...9) { $0.store.log.sealingLevel = $1 },
         integer("disk.keep_free_bytes", 0...1 << 50) { $0.store.log.keepFreeBytes = UInt64($1) },
         integer("disk.reserve_files", 0...64) { $0.store.log.reserveFiles = $1 },

@@ -95,6 +95,7 @@ extension LogOptions {
     package static var small: LogOptions {
         var options = LogOptions()
         options.segmentBytes = 64 << 10
+        options.blockBytes = 64 << 10
         options.spareFiles = 1
         options.reserveFiles = 0
         options.keepFreeBytes = 0

@@ -27,7 +27,13 @@ import Testing
             let file = try disk.open(storeDirectory.sealed(half.lowerBound), .createNew)
             let identity = SegmentIdentity(store: log.store.store, segment: .random())
             let header = FileHeader(kind: .sealed, identity: identity, base: half.lowerBound)
-            var writer = try SealedWriter(file, header: header, covering: half, level: 6)
+            var writer = try SealedWriter(
+                file,
+                header: header,
+                covering: half,
+                level: 6,
+                blockBytes: 64 << 10
+            )
             for record in records where half.contains(record.id) && kept.contains(record.id.rawValue) {
                 try writer.add(record)
             }

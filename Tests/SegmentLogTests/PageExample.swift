@@ -63,7 +63,8 @@ enum PageExample {
             try disk.open("/sealed", .createNew),
             header: header,
             covering: ClosedRange(1, 2),
-            level: 6
+            level: 6,
+            blockBytes: 64 << 10
         )
         for record in try scan.next() ?? [] { try sealed.add(record) }
         try sealed.finish()

@@ -169,16 +169,20 @@ import Testing
         let copy = try #require(KeyDirectory(directory.encoded(), of: Self.footer()))
         for (index, key) in keys.enumerated() {
             let found = try #require(copy.page(of: Array(key.utf8)))
-            var entry: KeyEntry?
-            let isWhole = KeyPage.forEach(
-                pages[Int(found.reference.offset.rawValue) - FileHeader.bytes].bytes,
-                blockCount: 9
-            ) {
-                if $0 == Array(key.utf8) { entry = $1() }
-                return entry == nil
-            }
-            #expect(isWhole && entry?.recordCount == index + 1)
+            let bytes = pages[Int(found.reference.offset.rawValue) - FileHeader.bytes].bytes
+            let page = try #require(KeyPage(bytes, blockCount: 9))
+            let entry = Array(key.utf8).withUnsafeBytes(page.entry)
+            #expect(entry?.recordCount == index + 1)
             #expect(entry?.blocks == (index.isMultiple(of: 3) ? Array(0..<9) : [UInt32(index % 9)]))
+            for absent in [key + "0", String(key.dropLast()), key.dropLast() + ":", "", "a", "z"] {
+                let isThere = Array(absent.utf8).withUnsafeBytes(page.entry) != nil
+                var isListed = false
+                page.forEach { key, _ in
+                    isListed = isListed || key == Array(absent.utf8)
+                    return true
+                }
+                #expect(isThere == isListed)
+            }
         }
         #expect(copy.page(of: Array("a".utf8)) == nil)
     }
@@ -194,8 +198,11 @@ import Testing
             for value: UInt8 in [0, 0x7F, 0x80, 0xFF] {
                 var damaged = page.bytes
                 damaged[offset] = value
-                _ = KeyPage.forEach(damaged, blockCount: 4) { _, entry in
-                    entry().blocks.allSatisfy { $0 < 4 }
+                let page = KeyPage(damaged, blockCount: 4)
+                page?.forEach { key, entry in
+                    #expect(entry().blocks.allSatisfy { $0 < 4 })
+                    #expect(key.withUnsafeBytes { page?.entry(of: $0) }?.blocks == entry().blocks)
+                    return true
                 }
                 _ = KeyDirectory(damaged, of: Self.footer())
             }

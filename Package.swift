@@ -108,7 +108,8 @@ let package = Package(
         .executableTarget(
             name: "microbench",
             dependencies: [
-                "EventStore", "EventRecords", "EventWire", "EventModel", "Reducers", "SegmentLog", "Disk", argumentParser,
+                "EventStore", "EventRecords", "EventWire", "EventModel", "Reducers", "SegmentLog", "Disk",
+                argumentParser,
             ],
             path: "Tests/MicroBenchmarks",
             exclude: ["ratchet.py", "ratchet.json"],

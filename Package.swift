@@ -34,6 +34,7 @@ let package = Package(
         // 1: the operating system and C libraries
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CLuaLibrary", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+        .target(name: "CEpoll"),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLua", dependencies: ["CLuaLibrary", "CSimdjson"]),
         .target(name: "Disk", swiftSettings: settings),
@@ -83,8 +84,8 @@ let package = Package(
         .executableTarget(
             name: "evctl",
             dependencies: [
-                "EventStoreClient", "EventStoreServer", "EventNDJSON", "EventStore", "EventModel", "SegmentLog",
-                argumentParser,
+                "EventStoreClient", "EventStoreServer", "EventWire", "EventNDJSON", "EventStore", "EventModel",
+                "SegmentLog", "CEpoll", argumentParser,
             ],
             swiftSettings: settings
         ),
@@ -160,7 +161,7 @@ let package = Package(
         .testTarget(
             name: "evctlTests",
             dependencies: [
-                "evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventNDJSON", "EventModel",
+                "evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventWire", "EventNDJSON", "EventModel",
                 "SegmentLog",
             ],
             swiftSettings: settings

@@ -75,8 +75,8 @@ final class Monitor<State>: @unchecked Sendable {
     }
 }
 
-/// A thread of the store, joined when the store closes.
-final class NamedThread: Sendable {
+/// A thread with a name, which somebody joins; the store's are joined when it closes.
+package final class NamedThread: Sendable {
     private final class Body: Sendable {
         let name: String
         let niceness: Int32
@@ -92,7 +92,7 @@ final class NamedThread: Sendable {
     private let handle: pthread_t
 
     /// Starts the thread. `niceness` above zero makes it yield to the others: Linux schedules each thread by its own.
-    init(_ name: String, niceness: Int32 = 0, run: @escaping @Sendable () -> Void) {
+    package init(_ name: String, niceness: Int32 = 0, run: @escaping @Sendable () -> Void) {
         handle = Self.start(Body(name: name, niceness: niceness, run: run))
     }
 
@@ -111,7 +111,7 @@ final class NamedThread: Sendable {
         return nil
     }
 
-    func join() {
+    package func join() {
         pthread_join(handle, nil)
     }
 

@@ -12,8 +12,10 @@ final class Daemon: Sendable {
     let socket: String
     private let server = Mutex<Server?>(nil)
 
-    init(_ directory: TemporaryDirectory) throws {
-        store = try EventStore.open(StoreOptions(directory: directory.path + "/data"))
+    init(_ directory: TemporaryDirectory, reducers: String? = nil) throws {
+        var options = StoreOptions(directory: directory.path + "/data")
+        options.reducersDirectory = reducers
+        store = try EventStore.open(options)
         socket = directory.path + "/socket"
     }
 

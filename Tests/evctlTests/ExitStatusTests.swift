@@ -74,7 +74,10 @@ struct ExitStatusTests {
             ["fold"],
             ["append", "c", "a"], ["import", "--skip-lines", "1", "--resume-file", "x"],
             ["repair", "--data-dir", "a"], ["repair", "--into", "b"], ["append", "c", "a", "t", "--skip-damage"],
-            ["generate", "--aggregates", "3"],
+            ["generate", "--aggregates", "3"], ["bench", "nope"], ["bench", "append", "--nope"],
+            ["bench", "append", "-c", "0"], ["bench", "append", "--batch", "0"], ["bench", "append", "--rate", "0"],
+            ["bench", "read", "--duration", "-1"], ["bench", "read", "--aggregates", "1"], ["bench", "state"],
+            ["bench", "subscribe", "--events", "0"],
         ]
     )
     func usage(arguments: [String]) throws {
@@ -109,7 +112,9 @@ struct ExitStatusTests {
             ["fold", "--reducer", "r"], ["projection", "list"], ["projection", "show", "p"],
             ["projection", "rebuild", "p"],
             ["subscribe"], ["status"], ["roll"], ["snapshot"], ["compact"], ["verify"], ["demo"], ["generate"],
-            ["repair", "--data-dir", "a", "--into", "b"],
+            ["repair", "--data-dir", "a", "--into", "b"], ["bench", "append"], ["bench", "read"],
+            ["bench", "state", "--reducer", "r"], ["bench", "replay"], ["bench", "subscribe"],
+            ["bench", "null-server"],
         ]
     )
     func globalFlags(arguments: [String]) throws {

@@ -154,6 +154,11 @@ struct OutputTests {
                 "0 B", "1023 B", "1.0 KiB", "4.2 KiB", "1.0 GiB",
             ]
         )
+        #expect(
+            [0, 999, 87_340, 12_500_000, 1_200_000_000].map(Quantity.duration) == [
+                "0 ns", "999 ns", "87.3 µs", "12.5 ms", "1.2 s",
+            ]
+        )
         #expect([0, 7, 754, 3723].map(Quantity.clock) == ["0:00", "0:07", "12:34", "1:02:03"])
     }
 

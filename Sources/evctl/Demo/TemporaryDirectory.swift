@@ -1,4 +1,4 @@
-// Owns: a directory that lasts as long as the demo, and no longer, however the demo ends.
+// Owns: a directory that lasts as long as its command, and no longer, however that ends.
 
 import Glibc
 
@@ -6,7 +6,7 @@ struct TemporaryDirectory: Sendable {
     let path: String
 
     init() throws(Failure) {
-        var template = Array("/tmp/evctl-demo-XXXXXX".utf8CString)
+        var template = Array("/tmp/evctl-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else {
             throw Failure(.error, "cannot make a temporary directory: \(Descriptor.lastReason)")
         }

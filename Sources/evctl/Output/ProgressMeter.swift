@@ -5,6 +5,7 @@ struct ProgressMeter {
     enum Unit {
         case bytes
         case events
+        case operations
         case percent
     }
 
@@ -58,6 +59,7 @@ struct ProgressMeter {
         switch unit {
         case .bytes: parts += [Quantity.bytes(Double(done)), "\(Quantity.bytes(rate))/s"]
         case .events: parts += ["\(Quantity.grouped(done)) events", "\(Quantity.grouped(UInt64(rate)))/s"]
+        case .operations: parts += ["\(Quantity.grouped(done)) operations", "\(Quantity.grouped(UInt64(rate)))/s"]
         case .percent: break
         }
         if let total, rate > 0, total > done {

@@ -31,6 +31,16 @@ enum Quantity {
             : "\(total / 3600):\(padded(total / 60 % 60)):\(padded(total % 60))"
     }
 
+    /// `873 ns`, `87.3 µs`, `12.5 ms`, `1.2 s`
+    static func duration(nanoseconds: UInt64) -> String {
+        switch nanoseconds {
+        case ..<1000: "\(nanoseconds) ns"
+        case ..<1_000_000: "\(tenths(Double(nanoseconds) / 1e3)) µs"
+        case ..<1_000_000_000: "\(tenths(Double(nanoseconds) / 1e6)) ms"
+        default: "\(tenths(Double(nanoseconds) / 1e9)) s"
+        }
+    }
+
     /// One digit after the point.
     static func tenths(_ value: Double) -> String {
         let tenths = UInt64((max(0, value) * 10).rounded())

@@ -34,7 +34,7 @@ struct Evctl: ParsableCommand {
             ),
             CommandGroup(
                 name: "To try it out",
-                subcommands: [DemoCommand.self, GenerateCommand.self]
+                subcommands: [DemoCommand.self, GenerateCommand.self, BenchCommand.self]
             ),
         ]
     )

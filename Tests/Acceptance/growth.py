@@ -83,10 +83,3 @@ def median_first_answer(daemon, last, times):
 def resident_bytes(daemon):
     with open(f"/proc/{daemon.process.pid}/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) * 1024
-
-
-def folder_bytes(path):
-    """Lengths of the files below a path, which may be a file; not what a file system makes of them."""
-    if os.path.isfile(path):
-        return os.path.getsize(path)
-    return sum(os.path.getsize(os.path.join(parent, name)) for parent, _, names in os.walk(path) for name in names)

@@ -11,17 +11,27 @@ Panel = collections.namedtuple("Panel", "title unit is_logarithmic curves")
 # Points are pairs of numbers greater than zero.
 Curve = collections.namedtuple("Curve", "name points")
 
-WIDTH, HEIGHT, PANEL, TOP, BOTTOM, LEFT, PLOT = 760, 300, 380, 44, 250, 52, 230
+WIDTH, HEIGHT = 760, 300
+# Of one panel: its width, and where its plot lies in it.
+PANEL, LEFT, PLOT, TOP, BOTTOM = 380, 52, 230, 44, 250
 STYLE = """
 text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1d1d1f }
 .title { font-weight: 600; font-size: 13px }
 .faint { fill: #6e6e73; font-size: 11px }
 .grid { stroke: #d2d2d7; stroke-width: 1 }
 .curve { fill: none; stroke-width: 2; stroke-linejoin: round }
-.a { stroke: #0b66c2 } .b { stroke: #b4510c } text.a, circle.a { fill: #0b66c2; stroke: none } text.b, circle.b { fill: #b4510c; stroke: none }
+.a { stroke: #0b66c2 }
+.b { stroke: #b4510c }
+text.a, circle.a { fill: #0b66c2; stroke: none }
+text.b, circle.b { fill: #b4510c; stroke: none }
 @media (prefers-color-scheme: dark) {
-text { fill: #f5f5f7 } .faint { fill: #a1a1a6 } .grid { stroke: #424245 }
-.a { stroke: #6cb2ff } .b { stroke: #ffab66 } text.a, circle.a { fill: #6cb2ff } text.b, circle.b { fill: #ffab66 }
+text { fill: #f5f5f7 }
+.faint { fill: #a1a1a6 }
+.grid { stroke: #424245 }
+.a { stroke: #6cb2ff }
+.b { stroke: #ffab66 }
+text.a, circle.a { fill: #6cb2ff }
+text.b, circle.b { fill: #ffab66 }
 }"""
 
 
@@ -60,6 +70,10 @@ def labels_apart(places, least=14):
     return [placed[index] for index in range(len(places))]
 
 
+def text(words, x, y, kind="faint", anchor="start"):
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
 def panel(begin, figures):
     points = [point for curve in figures.curves for point in curve.points]
     horizontal = sorted({x for x, _ in points})
@@ -70,25 +84,27 @@ def panel(begin, figures):
     ticks = decades(min(values), max(values)) if figures.is_logarithmic else steps(max(values))
     y = scale(ticks, figures.is_logarithmic, BOTTOM, TOP)
 
-    yield f'<text class="title" x="{begin + LEFT}" y="18">{escape(figures.title)}</text>'
-    yield f'<text class="faint" x="{begin + LEFT}" y="34">{escape(figures.unit)}</text>'
+    left, right = begin + LEFT, begin + LEFT + PLOT
+    yield text(figures.title, left, 18, "title")
+    yield text(figures.unit, left, 34)
     for tick in ticks:
-        yield f'<path class="grid" d="M{begin + LEFT} {y(tick):.1f}h{PLOT}"/>'
-        yield f'<text class="faint" x="{begin + LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{short(round(tick, 6))}</text>'
+        yield f'<path class="grid" d="M{left} {y(tick):.1f}H{right}"/>'
+        yield text(short(round(tick, 6)), left - 6, round(y(tick) + 4, 1), anchor="end")
     for value in horizontal:
-        yield f'<text class="faint" x="{x(value):.1f}" y="{BOTTOM + 18}" text-anchor="middle">{short(value)}</text>'
-    yield f'<text class="faint" x="{begin + LEFT + PLOT / 2:.1f}" y="{BOTTOM + 36}" text-anchor="middle">events in the store</text>'
+        yield text(short(value), round(x(value), 1), BOTTOM + 18, anchor="middle")
+    yield text("events in the store", (left + right) / 2, BOTTOM + 36, anchor="middle")
     names = labels_apart([y(curve.points[-1][1]) for curve in figures.curves])
     for colour, curve, place in zip("ab", figures.curves, names):
         path = "L".join(f"{x(across):.1f} {y(up):.1f}" for across, up in curve.points)
         yield f'<path class="curve {colour}" d="M{path}"/>'
         for across, up in curve.points:
             yield f'<circle class="{colour}" cx="{x(across):.1f}" cy="{y(up):.1f}" r="3"/>'
-        yield f'<text class="{colour}" x="{begin + LEFT + PLOT + 6}" y="{place + 4:.1f}">{escape(curve.name)}</text>'
+        yield text(curve.name, right + 6, round(place + 4, 1), colour)
 
 
 def drawing(description, panels):
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">',
+    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
              f"<title>{escape(description)}</title>", f"<style>{STYLE}\n</style>"]
     for number, figures in enumerate(panels):
         parts += panel(number * PANEL, figures)

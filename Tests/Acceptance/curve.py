@@ -35,7 +35,8 @@ class Growth:
         self.load.fill(before - self.events, aggregates, seed=size)
         wait_until_sealed(connection)
         figures = {"events": size, "bytes_per_event": self.daemon.log_bytes()[0] / before}
-        appends = [(self.append(sequential, 1, 1, aggregates), self.append(pipelined, 64, 16, aggregates)) for _ in range(ROUNDS)]
+        appends = [(self.append(sequential, 1, 1, aggregates), self.append(pipelined, 64, 16, aggregates))
+                   for _ in range(ROUNDS)]
         figures["append_1_per_s"], figures["append_64x16_per_s"] = map(statistics.median, zip(*appends))
         self.events = size
         count = connection.ask("EV.COUNT")
@@ -66,8 +67,9 @@ def table(sizes):
     lines = [heads, ["---:"] * len(heads)]
     for at in sizes:
         lines.append([f"{at['events']:,}", f"{at['append_1_per_s']:,.0f}/s", f"{at['append_64x16_per_s'] / 1000:,.0f} k/s",
-                      f"{at['read_p50_us']:.0f} / {at['read_p99_us']:.0f} µs", f"{at['ping_p50_us']:.0f} / {at['ping_p99_us']:.0f} µs",
-                      f"{at['replay_per_s'] / 1000:,.0f} k/s", f"{at['first_answer_ms']:.0f} ms", f"{at['resident_mib']:.0f} MiB",
+                      f"{at['read_p50_us']:.0f} / {at['read_p99_us']:.0f} µs",
+                      f"{at['ping_p50_us']:.0f} / {at['ping_p99_us']:.0f} µs", f"{at['replay_per_s'] / 1000:,.0f} k/s",
+                      f"{at['first_answer_ms']:.0f} ms", f"{at['resident_mib']:.0f} MiB",
                       f"{at['bytes_per_event']:.0f} B/event"])
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 

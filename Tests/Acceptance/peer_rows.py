@@ -1,8 +1,9 @@
 """Owns: the rows of peers.py that have a peer: appends, reads of one aggregate, replay, bytes on disk.
 
-A group of rows shares its stores. `measure` gives one round's figures of one row; what it counts wrongly ends the script.
+A group of rows shares its stores. `measure` gives one round's figures of one row; a wrong count makes the script fail.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -170,6 +171,8 @@ class Varied(Group):
     rows = {
         "replay": Row("replay everything to a client, over the socket, decoded",
                       [at_least(4, "evstored_per_s", "uma_per_s"), at_least(10, "evstored_per_s", "jetstream_per_s")]),
+        "look-up": Row("read one aggregate, everything sealed; by evctl bench, whose percentiles are exact",
+                       [at_most(3, "read_1_p99_us", "ping_1_p99_us"), at_most(3, "read_8_p99_us", "ping_8_p99_us")]),
         "disk": Row("bytes on disk per event, once sealed and compacted",
                     [at_most(1 / 4, "evstored_bytes", "json_data_bytes"), at_most(1 / 4, "evstored_bytes", "json_event_bytes"),
                      at_most(1 / 3, "evstored_bytes", "uma_bytes"), at_most(1 / 3, "evstored_bytes", "jetstream_bytes")]),
@@ -178,8 +181,8 @@ class Varied(Group):
     def __init__(self, stage):
         super().__init__(stage, REDUCERS)
         self.jetstream = self.with_peer(peer_jetstream.JetStream, stage.jetstream)
-        self.events = stage.scaled(1_000_000)
-        self.load.fill(self.events, stage.scaled(100_000))
+        self.events, self.aggregates = stage.scaled(1_000_000), stage.scaled(100_000)
+        self.load.fill(self.events, self.aggregates)
         wait_until_sealed(self.connection)
         self.connection.ask("EV.COMPACT")
         wait_until_idle(self.connection)
@@ -196,23 +199,40 @@ class Varied(Group):
         """Writes category, aggregate, type and data of each event in a line. The lengths of the JSON."""
         line_bytes = data_bytes = lines = 0
         decode = json.JSONDecoder().raw_decode
-        export = subprocess.Popen([self.stage.options.evctl, "-s", self.daemon.socket, "-q", "export"], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        export = subprocess.Popen([self.stage.options.evctl, "-s", self.daemon.socket, "-q", "export"],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8")
         with open(path, "w", encoding="utf-8") as file:
             for line in export.stdout:
                 event, begin = json.loads(line), line.index('"data":') + 7
                 data = line[begin:decode(line, begin)[1]]
                 file.write(f"{event['category']}\t{event['aggregate_id']}\t{event['event_type']}\t{data}\n")
-                lines, line_bytes, data_bytes = lines + 1, line_bytes + len(line.encode()), data_bytes + len(data.encode())
+                lines += 1
+                line_bytes += len(line.encode())
+                data_bytes += len(data.encode())
         self.must(export.wait() == 0 and lines == self.events, "everything is exported", f"{lines} of {self.events}")
         return {"json_data_bytes": data_bytes, "json_event_bytes": line_bytes}
 
     def measure(self, row):
-        if row == "disk":
-            return {name: total / self.events for name, total in sorted(self.bytes.items())}
-        figures, replays = {}, {"evstored": lambda: self.load("replay")}
-        replays |= {name: lambda peer=peer: peer("replay") for name, peer in (("uma", self.uma), ("jetstream", self.jetstream))
-                    if peer}
+        return {"replay": self.measure_replay, "look-up": self.measure_look_up, "disk": self.per_event}[row]()
+
+    def per_event(self):
+        return {name: total / self.events for name, total in sorted(self.bytes.items())}
+
+    def measure_look_up(self):
+        figures = {}
+        for clients, reads in ((1, 20_000), (8, 100_000)):
+            read = self.load("read", "-c", clients, "--operations", self.stage.scaled(reads), "--aggregates", self.aggregates)
+            each = read["events"] / read["operations"]
+            self.must(5 < each < 20, "aggregates have ten events, more or less", f"{each:.1f}")
+            for name, part in (("read", read), ("ping", read["ping"])):
+                figures |= {f"{name}_{clients}_{rank}_us": part["latency_us"][rank] for rank in ("p50", "p99")}
+        return figures
+
+    def measure_replay(self):
+        figures, replays = {}, {"evstored": functools.partial(self.load, "replay")}
+        for name, peer in (("uma", self.uma), ("jetstream", self.jetstream)):
+            if peer:
+                replays[name] = functools.partial(peer, "replay")
         for name, replay in replays.items():
             done = replay()
             self.must(done["events"] == self.events, f"{name} replays everything", f"{done['events']} of {self.events}")

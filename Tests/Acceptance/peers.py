@@ -16,7 +16,7 @@ import sys
 import peer_jetstream
 from growth import measuring_arguments
 from peer_rows import Appends, Reads, Varied
-from store import Claims, Folder
+from store import Folder
 from store_rows import Grown, Upkeep
 from targets import printed, summary, table
 
@@ -26,8 +26,8 @@ GROUPS = (Appends, Reads, Varied, Grown, Upkeep)
 class Stage:
     """What the groups of rows share."""
 
-    def __init__(self, folder, claims, options):
-        self.folder, self.claims, self.options = folder, claims, options
+    def __init__(self, folder, options):
+        self.folder, self.options = folder, options
         self.jetstream = peer_jetstream.client(folder) if options.jetstream else None
 
     def scaled(self, number):
@@ -38,21 +38,9 @@ class Stage:
         daemon.start()
         return daemon
 
-
-class Quiet(Claims):
-    """On standard error, where standard output is for the object."""
-
-    def check(self, holds, claim, detail=""):
-        print(f"{'ok  ' if holds else 'FAIL'}  {claim}: {detail}", file=sys.stderr, flush=True)
-        self.violated += not holds
-
-    @staticmethod
-    def note(text):
-        print(f"      {text}", file=sys.stderr, flush=True)
-
-    @staticmethod
-    def skip(text):
-        print(f"skip  {text}", file=sys.stderr, flush=True)
+    def note(self, text):
+        """On standard error where standard output is for the object."""
+        print(text, file=sys.stderr if self.options.output == "json" else sys.stdout, flush=True)
 
 
 def rounds_of(stage, group, names):
@@ -63,7 +51,7 @@ def rounds_of(stage, group, names):
         for number in range(1, stage.options.rounds + 1):
             for name in names:
                 rounds[name].append(scene.measure(name))
-                stage.claims.note(f"round {number}  {name}  {printed(rounds[name][-1])}")
+                stage.note(f"      round {number}  {name}  {printed(rounds[name][-1])}")
     finally:
         scene.close()
     return [summary(name, group.rows[name], rounds[name]) for name in names]
@@ -80,15 +68,14 @@ def main():
     parser.add_argument("--only", nargs="+", choices=every_row, default=every_row, metavar="ROW", help=", ".join(every_row))
     parser.add_argument("-o", "--output", choices=["short", "json"], default="short")
     options = parser.parse_args()
-    claims = Quiet() if options.output == "json" else Claims()
     options.evctl = os.path.abspath(options.evctl)
 
     rows = []
     with Folder() as folder:
-        stage = Stage(folder, claims, options)
+        stage = Stage(folder, options)
         for peer, program in (("UmaDB", options.uma), ("JetStream", stage.jetstream)):
             if not program:
-                claims.skip(f"{peer} takes no part")
+                stage.note(f"skip  {peer} takes no part")
         for group in GROUPS:
             if names := [name for name in group.rows if name in options.only]:
                 rows += rounds_of(stage, group, names)
@@ -100,7 +87,6 @@ def main():
         print(json.dumps({"scale": options.scale, "big": options.big, "rows": rows}, indent=1))
     else:
         print("\n".join(table(rows)))
-    claims.end()
 
 
 if __name__ == "__main__":

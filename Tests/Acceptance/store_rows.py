@@ -5,7 +5,7 @@ import threading
 
 from growth import ALONE, REDUCERS, Load, median_first_answer, resident_bytes, wait_until_idle
 from store import Lost, Refused, wait_until_sealed
-from targets import Row, at_most
+from targets import Row, at_most, must
 
 MIB = 1 << 20
 
@@ -32,8 +32,7 @@ class Grown:
             load.fill(tail, events // 10, seed=2)
             wait_until_idle(connection)
             count = connection.ask("EV.COUNT")
-            if count != events:
-                stage.claims.check(False, "evstored has what was appended", f"{count} of {events}")
+            must(count == events, "evstored has what was appended", f"{count} of {events}")
             self.stores[name] = (daemon, load, events)
         self.filled = self.resident()
 
@@ -113,8 +112,7 @@ class Upkeep:
         wait_until_idle(self.connection)
         quiet = self.append()
         count = self.connection.ask("EV.COUNT")
-        if count != self.expected:
-            self.stage.claims.check(False, "evstored has what was appended", f"{count} of {self.expected}")
+        must(count == self.expected, "evstored has what was appended", f"{count} of {self.expected}")
         return {**figures, "quiet_p50_us": quiet["p50"], "quiet_p99_us": quiet["p99"]}
 
     def backlog(self):

@@ -6,6 +6,10 @@ import statistics
 Row = collections.namedtuple("Row", "title targets")
 
 
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 class Target(collections.namedtuple("Target", "top bottom least most")):
     """A figure, or the quotient of two, that should be at least or at most so much."""
 
@@ -26,7 +30,7 @@ class Target(collections.namedtuple("Target", "top bottom least most")):
 
     @property
     def bound(self):
-        return f"at least {self.least:.3g}" if self.least is not None else f"at most {self.most:.3g}"
+        return f"at least {number(self.least)}" if self.least is not None else f"at most {number(self.most)}"
 
 
 def at_least(least, top, bottom=None):
@@ -35,6 +39,12 @@ def at_least(least, top, bottom=None):
 
 def at_most(most, top, bottom=None):
     return Target(top, bottom, None, most)
+
+
+def must(holds, claim, detail):
+    """Ends the script where something is wrong: no figure stands for it."""
+    if not holds:
+        raise SystemExit(f"FAIL  {claim}: {detail}")
 
 
 def summary(name, row, rounds):
@@ -48,10 +58,6 @@ def summary(name, row, rounds):
             targets.append({"of": target.name, "median": median, "rounds": values, "target": target.bound,
                             "met": target.is_met(median)})
     return {"row": name, "title": row.title, "figures": figures, "rounds": rounds, "targets": targets}
-
-
-def number(value):
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def printed(figures):

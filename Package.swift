@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CLuaLibrary", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
         .target(name: "CEpoll"),
+        .target(name: "CMalloc"),
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLua", dependencies: ["CLuaLibrary", "CSimdjson"]),
         .target(name: "Disk", swiftSettings: settings),
@@ -50,7 +51,7 @@ let package = Package(
         // 4: threads
         .target(
             name: "EventStore",
-            dependencies: ["EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson"],
+            dependencies: ["EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson", "CMalloc"],
             swiftSettings: settings
         ),
 
@@ -76,8 +77,8 @@ let package = Package(
         .executableTarget(
             name: "evstored",
             dependencies: [
-                "EventStoreServer", "EventStore", "EventModel", "EventWire", "Reducers", "SegmentLog", argumentParser,
-                logging, unixSignals, "Yams",
+                "EventStoreServer", "EventStore", "EventModel", "EventWire", "Reducers", "SegmentLog", "CMalloc",
+                argumentParser, logging, unixSignals, "Yams",
             ],
             swiftSettings: settings
         ),

@@ -2,6 +2,7 @@
 // lower priority than everything else, and stands still while appends come in fast: a burst is worth more than a backlog,
 // until the backlog is large.
 
+import CMalloc
 import EventModel
 import Glibc
 import SegmentLog
@@ -69,13 +70,15 @@ final class Maintenance: Sendable {
     }
 
     private func work() throws(LogError) {
-        var again = true
+        var (again, hasIndexed) = (true, false)
         while again, pace() {
             again = try log.replenishSpares(pace: pace)
-            if try log.sealOldest(pace: pace) { again = true }
+            if try log.sealOldest(pace: pace) { (again, hasIndexed) = (true, true) }
         }
-        _ = try log.compact(.background, pace: pace)
+        let merged = try log.compact(.background, pace: pace)
         _ = try log.replenishSpares(pace: pace)
+        // The memory that an index takes while it is made is not needed again soon.
+        if hasIndexed || merged.segmentsBefore != merged.segmentsAfter { cmalloc_trim() }
     }
 
     /// Between two pieces of work: stands still while there is a burst; false when the store is closing.

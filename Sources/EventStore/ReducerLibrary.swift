@@ -17,6 +17,8 @@ struct ReducerBox: @unchecked Sendable {
 final class ReducerLibrary: Sendable {
     private struct State {
         var sources: [String: ReducerSource] = [:]
+        /// Instances that nobody has used yet, by name.
+        var ready: [String: ReducerBox] = [:]
     }
 
     private let disk: any Disk
@@ -70,8 +72,20 @@ final class ReducerLibrary: Sendable {
         return source
     }
 
+    /// Has an instance of a reducer at hand for the next query: to make one takes longer than to fold a few events. Never one
+    /// that has been used, for what a reducer has hidden in its globals must not pass from one query to another.
+    func prepare(_ name: String) {
+        guard let source = try? source(name), state.withLock({ $0.ready[name] }) == nil,
+            let made = try? make(source)
+        else { return }
+        state.withLock { $0.ready[name] = made }
+    }
+
     /// A compiled instance at its initial state.
     func make(_ source: ReducerSource) throws(StoreError) -> ReducerBox {
+        if let ready = state.withLock({ $0.ready.removeValue(forKey: source.name) }), ready.reducer.source == source {
+            return ready
+        }
         do {
             return ReducerBox(reducer: try Reducer(source, limits: limits))
         } catch {

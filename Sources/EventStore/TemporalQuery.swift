@@ -34,6 +34,11 @@ extension EventStore {
         )
     }
 
+    /// Makes ready what the next query with this reducer will need.
+    package func prepareReducer(_ name: String) {
+        reducers.prepare(name)
+    }
+
     /// The fold of a reducer over every event that matches the filter and that the reducer selects. Over damage it throws
     /// `corrupt`, or, where the filter skips damage, says what is lacking.
     package func fold(_ choice: ReducerChoice, _ filter: Filter) throws(StoreError) -> FoldedState {

@@ -40,6 +40,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     var replies = ReplyEncoder()
     var handshake: Handshake
     var flight = Flight()
+    /// Queries that go to a reader thread whoever else is there, since one has taken long.
+    var querySuspicion = 0
     /// Whether a command other than an append is being executed, and what it may hold.
     private(set) var isExecuting = false
     private var executingBytes = 0
@@ -130,6 +132,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
+        loop.note(reading: self)
         proceed()
     }
 

@@ -13,6 +13,8 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     /// A batch is handed in before the end of the turn once it is so large: the writer need not wait for what is still to
     /// be decoded.
     private static let batchBytes = 256 << 10
+    /// Reads in a row after which a connection is taken to be alone.
+    private static let solitude = 16
 
     /// What there is once the store has been opened.
     struct Serving {
@@ -27,6 +29,8 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     /// Batches that the writer has and this loop has not got back. While there are any, none may be committed here: it
     /// would overtake them.
     private var handedIn = 0
+    /// The connection that was read from last, and how many times in a row.
+    private var reading: (connection: ObjectIdentifier, times: Int)?
     /// What the next batch will likely need.
     private var lastBatchBytes = 4096
 
@@ -42,6 +46,19 @@ final class LoopContext: AppendSink, @unchecked Sendable {
             taken = Serving(store: store, validator: EventValidator(limits: store.options.limits))
         }
         return taken
+    }
+
+    /// A connection has been read from.
+    func note(reading connection: ConnectionHandler) {
+        let connection = ObjectIdentifier(connection)
+        reading = reading?.connection == connection ? (connection, reading!.times + 1) : (connection, 1)
+    }
+
+    /// Whether nobody else has said anything on this loop for a while, so that nobody is kept waiting by what the loop does
+    /// for the connection.
+    func isAlone(_ connection: ConnectionHandler) -> Bool {
+        guard let reading else { return false }
+        return reading.connection == ObjectIdentifier(connection) && reading.times >= Self.solitude
     }
 
     /// Whether so much is staged that connections should wait before they hand in more.

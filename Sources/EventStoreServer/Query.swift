@@ -40,6 +40,16 @@ enum Query: Sendable {
         }
     }
 
+    /// Whether it is about one event, or a few aggregates: mostly a matter of microseconds.
+    var isShort: Bool {
+        switch self {
+        case .event, .state: true
+        case .read(let request):
+            !request.filter.alternatives.isEmpty && request.filter.alternatives.allSatisfy { !$0.aggregates.isEmpty }
+        default: false
+        }
+    }
+
     /// The whole reply.
     func answer(_ server: ServerCore, _ version: RESPVersion) -> [UInt8] {
         var replies = ReplyEncoder(version: version)

@@ -1,5 +1,6 @@
 // Owns: how much of the sealed segments is kept inflated in memory: one budget in bytes for blocks of records, key
-// pages, directories, tables and filters alike. Least recently used goes first.
+// pages, directories, tables and filters alike. The least recently used goes first, one at a time, so that nobody pays for
+// many.
 
 import Synchronization
 
@@ -10,13 +11,73 @@ package final class BlockCache: Sendable {
         let offset: UInt64
     }
 
-    private struct State {
-        var values: [Key: (value: any Sendable, bytes: Int, used: UInt64)] = [:]
-        var bytes = 0
-        var clock: UInt64 = 0
+    /// A value in its place in the order of use: a list that is linked by the places of its neighbours.
+    private struct Slot {
+        let key: Key
+        let value: any Sendable
+        let bytes: Int
+        /// Used after this one; nowhere behind the one used last.
+        var newer = Slots.nowhere
+        /// Used before this one.
+        var older = Slots.nowhere
     }
 
-    private let state = Mutex(State())
+    private struct Slots {
+        static let nowhere = -1
+
+        private var slots: [Slot?] = []
+        private var places: [Key: Int] = [:]
+        private var free: [Int] = []
+        private var newest = nowhere
+        private var oldest = nowhere
+        private(set) var bytes = 0
+
+        mutating func use(_ key: Key) -> (any Sendable)? {
+            guard let place = places[key] else { return nil }
+            if place != newest {
+                unlink(place)
+                link(place)
+            }
+            return slots[place]?.value
+        }
+
+        func holds(_ key: Key) -> Bool { places[key] != nil }
+
+        mutating func insert(_ slot: Slot) {
+            let place = free.popLast() ?? slots.count
+            if place == slots.count { slots.append(slot) } else { slots[place] = slot }
+            places[slot.key] = place
+            bytes += slot.bytes
+            link(place)
+        }
+
+        /// Returns what is let go of.
+        mutating func removeOldest() -> (any Sendable)? {
+            guard oldest != Self.nowhere, let slot = slots[oldest] else { return nil }
+            let place = oldest
+            unlink(place)
+            slots[place] = nil
+            free.append(place)
+            places[slot.key] = nil
+            bytes -= slot.bytes
+            return slot.value
+        }
+
+        private mutating func link(_ place: Int) {
+            slots[place]?.older = newest
+            slots[place]?.newer = Self.nowhere
+            if newest == Self.nowhere { oldest = place } else { slots[newest]?.newer = place }
+            newest = place
+        }
+
+        private mutating func unlink(_ place: Int) {
+            guard let slot = slots[place] else { return }
+            if slot.older == Self.nowhere { oldest = slot.newer } else { slots[slot.older]?.newer = slot.newer }
+            if slot.newer == Self.nowhere { newest = slot.older } else { slots[slot.newer]?.older = slot.older }
+        }
+    }
+
+    private let slots = Mutex(Slots())
     private let budgetBytes: Int
 
     package init(budgetBytes: Int) {
@@ -30,32 +91,17 @@ package final class BlockCache: Sendable {
         bytes: (Value) -> Int,
         load: () throws(LogError) -> Value?
     ) throws(LogError) -> Value? {
-        let found = state.withLock { state -> (any Sendable)? in
-            guard let place = state.values.index(forKey: key) else { return nil }
-            state.clock += 1
-            state.values.values[place].used = state.clock
-            return state.values.values[place].value
-        }
-        if let found, let value = found as? Value { return value }
+        if let found = slots.withLock({ $0.use(key) }), let value = found as? Value { return value }
         guard let value = try load() else { return nil }
         let size = bytes(value)
         guard size <= budgetBytes / 4 else { return value }
-        state.withLock { state in
-            guard state.values[key] == nil else { return }
-            state.clock += 1
-            state.values[key] = (value, size, state.clock)
-            state.bytes += size
-            if state.bytes > budgetBytes { evict(&state) }
+        // Freed when the lock is no longer held.
+        var removed: [any Sendable] = []
+        slots.withLock { slots in
+            guard !slots.holds(key) else { return }
+            slots.insert(Slot(key: key, value: value, bytes: size))
+            while slots.bytes > budgetBytes, let oldest = slots.removeOldest() { removed.append(oldest) }
         }
         return value
-    }
-
-    /// Drops the least recently used quarter, so that the sort is paid once for many insertions.
-    private func evict(_ state: inout State) {
-        for (key, entry) in state.values.sorted(by: { $0.value.used < $1.value.used }) {
-            guard state.bytes > budgetBytes * 3 / 4 else { return }
-            state.values[key] = nil
-            state.bytes -= entry.bytes
-        }
     }
 }

@@ -58,7 +58,10 @@ extension RecordBody {
             let length = Int(body[offset]) + 1
             let end = offset + 1 + length
             guard end <= body.count else { return false }
-            if length == key.count, KeyOrder.equal(UnsafeRawBufferPointer(rebasing: body[offset + 1..<end]), key) {
+            // Names of a kind differ at their ends, if anywhere.
+            if length == key.count, body[end - 1] == key[length - 1],
+                KeyOrder.equal(UnsafeRawBufferPointer(rebasing: body[offset + 1..<end]), key)
+            {
                 return true
             }
             offset = end

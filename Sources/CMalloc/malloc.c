@@ -1,0 +1,8 @@
+// Owns: the calls behind CMalloc.h; one file in C, because <malloc.h> would hide types of Glibc from Swift.
+#include "CMalloc.h"
+
+#include <malloc.h>
+
+void cmalloc_share_one_arena(void) { mallopt(M_ARENA_MAX, 1); }
+
+void cmalloc_trim(void) { malloc_trim(0); }

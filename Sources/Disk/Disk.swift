@@ -153,6 +153,24 @@ extension DiskFile {
         return bytes.count == count ? bytes : nil
     }
 
+    /// Reads exactly `count` bytes to the end of `bytes`; false, and nothing is there, where the file ends before.
+    package func append(_ count: Int, at offset: FileOffset, to bytes: inout [UInt8]) throws(DiskError) -> Bool {
+        let start = bytes.count
+        var (read, failure): (Int, DiskError?) = (0, nil)
+        bytes.append(contentsOf: repeatElement(0, count: count))
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(DiskError) {
+                read = try self.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...]), at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if failure == nil, read == count { return true }
+        bytes.removeLast(count)
+        if let failure { throw failure }
+        return false
+    }
+
     package func write(_ bytes: [UInt8], at offset: FileOffset) throws(DiskError) {
         var failure: DiskError?
         bytes.withUnsafeBytes { buffer in

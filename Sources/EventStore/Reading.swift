@@ -42,22 +42,20 @@ extension EventStore {
         return events
     }
 
-    /// The blocks of the log that reach past an event, each as `TransferBlock` reads it, about `byteLimit` bytes of them but
-    /// at least one; none where nothing comes after it. The first may begin before, the last may hold events that were
+    /// The blocks of the log that reach past an event, in a row as `TransferBlock` splits it, about `byteLimit` bytes of them
+    /// but at least one; none where nothing comes after it. The first may begin before, the last may hold events that were
     /// appended since. Throws `corrupt` where the next event lies in damaged ids.
-    package func blocks(after: EventID, byteLimit: Int) throws(StoreError) -> [[UInt8]] {
+    package func blocks(after: EventID, byteLimit: Int) throws(StoreError) -> [UInt8] {
         var scan = LogScan(log.view, LogQuery(after: RecordID(after)))
-        var (blocks, bytes): ([[UInt8]], Int) = ([], 0)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(byteLimit + (64 << 10))
         do {
-            while bytes < byteLimit, let block = try inLog({ () throws(LogError) in try scan.nextTransfer() }) {
-                blocks.append(block)
-                bytes += block.count
-            }
+            while bytes.count < byteLimit, try inLog({ () throws(LogError) in try scan.nextTransfer(to: &bytes) }) {}
         } catch {
             // As with any read: what lies before the damage is given out.
-            guard error.code == .corrupt, !blocks.isEmpty else { throw error }
+            guard error.code == .corrupt, !bytes.isEmpty else { throw error }
         }
-        return blocks
+        return bytes
     }
 
     /// How many events match.

@@ -13,7 +13,7 @@ public struct EventBlock: Sendable, RandomAccessCollection {
     private let first: Int
 
     /// The events of a block behind `after`. Throws where it is none, or has none.
-    init(_ bytes: [UInt8], after: EventID) throws(ClientError) {
+    init(_ bytes: UnsafeRawBufferPointer, after: EventID) throws(ClientError) {
         guard let block = TransferBlock.decode(bytes) else {
             throw .protocolViolation("a block of the log arrived damaged")
         }

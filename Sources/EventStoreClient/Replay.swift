@@ -33,13 +33,13 @@ public struct Replay: AsyncSequence, Sendable {
 
     /// One reading of the log. Holds at most a few MiB ahead of the caller.
     public struct Iterator: AsyncIteratorProtocol {
-        private typealias Reply = Task<Result<[[UInt8]], ClientError>, Never>
+        private typealias Reply = Task<Result<[UInt8], ClientError>, Never>
         private typealias Blocks = Task<Result<[EventBlock], ClientError>, Never>
 
         /// Of compressed blocks in one reply.
         private static let replyBytes = 512 << 10
         /// Blocks that are inflated in one go, and such goes ahead of the caller.
-        private static let portion = 8
+        private static let portion = 12
         private static let portionsAhead = 6
 
         private let client: EventStoreClient
@@ -81,18 +81,17 @@ public struct Replay: AsyncSequence, Sendable {
         private mutating func receive() async {
             switch await (arriving ?? request()).value {
             case .failure(let error): (hasEnded, failure) = (true, error)
-            case .success(let blocks):
-                guard let last = blocks.last else { return hasEnded = true }
+            case .success(let bytes):
+                guard !bytes.isEmpty else { return hasEnded = true }
                 let start = position
-                guard let lastID = TransferBlock.lastID(of: last).map({ EventID($0) }), lastID > start else {
-                    (hasEnded, failure) = (true, .protocolViolation("a block of the log leads nowhere"))
-                    return
-                }
+                guard let blocks = TransferBlock.split(bytes), let lastID = blocks.last.map({ EventID($0.lastID) }),
+                    lastID > start
+                else { return (hasEnded, failure) = (true, .protocolViolation("blocks of the log lead nowhere")) }
                 position = lastID
                 arriving = request()
                 for portion in stride(from: 0, to: blocks.count, by: Self.portion) {
-                    let some = blocks[portion..<Swift.min(portion + Self.portion, blocks.count)]
-                    inflating.append(Task.detached { Self.inflate(some, after: start) })
+                    let ranges = blocks[portion..<Swift.min(portion + Self.portion, blocks.count)].map(\.range)
+                    inflating.append(Task.detached { Self.inflate(bytes, ranges, after: start) })
                 }
             }
         }
@@ -109,15 +108,20 @@ public struct Replay: AsyncSequence, Sendable {
         }
 
         private static func inflate(
-            _ blocks: ArraySlice<[UInt8]>,
+            _ bytes: [UInt8],
+            _ ranges: [Range<Int>],
             after: EventID
         ) -> Result<[EventBlock], ClientError> {
-            var inflated: [EventBlock] = []
-            do throws(ClientError) {
-                for block in blocks { inflated.append(try EventBlock(block, after: after)) }
-                return .success(inflated)
-            } catch {
-                return .failure(error)
+            bytes.withUnsafeBytes { bytes in
+                do throws(ClientError) {
+                    var blocks: [EventBlock] = []
+                    for range in ranges {
+                        blocks.append(try EventBlock(UnsafeRawBufferPointer(rebasing: bytes[range]), after: after))
+                    }
+                    return .success(blocks)
+                } catch {
+                    return .failure(error)
+                }
             }
         }
     }
@@ -125,14 +129,9 @@ public struct Replay: AsyncSequence, Sendable {
 
 extension EventStoreClient {
     /// The blocks behind an event, as they are in the daemon's files, about so many bytes of them.
-    fileprivate func blocks(after: EventID, bytes: Int) async throws(ClientError) -> [[UInt8]] {
+    fileprivate func blocks(after: EventID, bytes: Int) async throws(ClientError) -> [UInt8] {
         let reply = try await request(["EV.BLOCKS", "AFTER", after.description, "BYTES", String(bytes)])
-        guard case .array(let values) = reply else { throw .unexpected("blocks", reply) }
-        var blocks: [[UInt8]] = []
-        for value in values {
-            guard let block = value.bytes else { throw .unexpected("a block", value) }
-            blocks.append(block)
-        }
+        guard let blocks = reply.bytes else { throw .unexpected("blocks", reply) }
         return blocks
     }
 }

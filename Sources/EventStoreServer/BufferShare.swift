@@ -14,8 +14,8 @@ final class BufferShare {
     private var granted = 0
     private(set) var isWaiting = false
     private var isClosed = false
-    /// Called when what was waited for has been granted.
-    private let resume: () -> Void
+    /// Called when what was waited for has been granted; nil once it is closed.
+    private var resume: (() -> Void)?
 
     init(_ budget: BufferBudget, owner: Int64, eventLoop: any EventLoop, resume: @escaping () -> Void) {
         self.budget = budget
@@ -65,6 +65,7 @@ final class BufferShare {
     func close() {
         guard !isClosed else { return }
         isClosed = true
+        resume = nil
         budget.leave(owner, giving: granted)
         granted = 0
     }
@@ -77,6 +78,6 @@ final class BufferShare {
     private func grant(_ bytes: Int) {
         isWaiting = false
         adopt(bytes)
-        if !isClosed { resume() }
+        resume?()
     }
 }

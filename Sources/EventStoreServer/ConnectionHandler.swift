@@ -58,6 +58,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     var written = 0
     var writing: Deadline?
 
+    private var allocator: ReadAllocator?
     private(set) var incoming: BufferShare!
     private(set) var outgoing: BufferShare!
     private(set) var gate: DeliveryGate!
@@ -90,16 +91,22 @@ final class ConnectionHandler: ChannelInboundHandler {
         incoming = share(server.incoming)
         outgoing = share(server.outgoing)
         gate = DeliveryGate(context.channel, server.outgoing, owner: number)
-        let allocator = ReadAllocator { [weak self] in self?.nextReadBytes ?? ReadSize.smallest }
+        // Whoever is referred to weakly has its references counted the slow way, each of them. So the channel and the shares
+        // hold the connection, until it is removed.
+        let allocator = ReadAllocator { self.nextReadBytes }
+        self.allocator = allocator
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: allocator)
     }
 
     private func share(_ budget: BufferBudget) -> BufferShare {
-        BufferShare(budget, owner: number, eventLoop: eventLoop) { [weak self] in self?.proceed() }
+        BufferShare(budget, owner: number, eventLoop: eventLoop) { self.proceed() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        allocator?.close()
+        incoming.close()
+        outgoing.close()
     }
 
     func channelActive(context: ChannelHandlerContext) {

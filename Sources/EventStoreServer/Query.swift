@@ -71,9 +71,7 @@ enum Query: Sendable {
         case .read(let request):
             replies.events(try server.read(request))
         case .blocks(let request):
-            let blocks = try store.blocks(after: request.after, byteLimit: server.byteLimit(request))
-            replies.array(blocks.count)
-            for block in blocks { replies.bulk(block) }
+            replies.bulk(try store.blocks(after: request.after, byteLimit: server.byteLimit(request)))
         case .count(let filter):
             replies.integer(Int64(try store.count(filter)))
         case .state(let request):

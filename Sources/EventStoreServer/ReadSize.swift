@@ -22,7 +22,7 @@ enum ReadSize {
 ///
 /// `@unchecked Sendable` because the channel uses it on its event loop alone.
 final class ReadAllocator: RecvByteBufferAllocator, @unchecked Sendable {
-    private let nextBytes: () -> Int
+    private var nextBytes: (() -> Int)?
     private var bytes = ReadSize.smallest
 
     init(nextBytes: @escaping () -> Int) {
@@ -31,9 +31,12 @@ final class ReadAllocator: RecvByteBufferAllocator, @unchecked Sendable {
 
     /// The channel asks for this first. Without a size it uses no buffer a second time.
     func nextBufferSize() -> Int? {
-        bytes = nextBytes()
+        bytes = nextBytes?() ?? ReadSize.smallest
         return bytes == ReadSize.smallest ? bytes : nil
     }
+
+    /// Asks no more, and lets go of the connection.
+    func close() { nextBytes = nil }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { allocator.buffer(capacity: bytes) }
 

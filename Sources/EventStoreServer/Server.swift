@@ -33,7 +33,7 @@ package final class Server: Sendable {
     package static func listen(_ options: ServerOptions) async throws -> Server {
         let ownedPath = options.listeningDescriptor == nil ? options.socketPath : nil
         if let ownedPath { try SocketFile.clear(ownedPath) }
-        let loops = options.eventLoops > 0 ? options.eventLoops : min(System.coreCount, 4)
+        let loops = options.eventLoops > 0 ? options.eventLoops : min(max(System.coreCount / 2, 1), 4)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let core = ServerCore(options, group: group)
         do {

@@ -23,7 +23,7 @@ package struct ServerOptions: Sendable {
     package var unlimitedUsers: Set<UInt32> = [0, geteuid()]
     /// Bytes of memory that all connections together may hold for their clients, beyond a small share of each.
     package var bufferBytes = 256 << 20
-    /// Threads that serve connections; 0 for one a core, at most four.
+    /// Threads that serve connections; 0 for one for every two cores, since the writer needs as much as they do, at most four.
     package var eventLoops = 0
     /// Threads that read: queries, counts, states.
     package var readers = 2

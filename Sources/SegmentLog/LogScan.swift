@@ -64,9 +64,9 @@ package struct LogScan: Sendable {
         return nil
     }
 
-    /// The next block that may have matches, in the form in which it leaves the store; nil at the end. It may have other
-    /// records too. Forwards only.
-    package mutating func nextTransfer() throws(LogError) -> [UInt8]? {
+    /// Appends the next block that may have matches, in the form in which it leaves the store; false at the end. It may have
+    /// other records too. Forwards only.
+    package mutating func nextTransfer(to bytes: inout [UInt8]) throws(LogError) -> Bool {
         precondition(!query.reversed, "blocks leave in the order of their ids")
         while isInSegment {
             guard let (index, summary) = try nextCandidate() else {
@@ -74,13 +74,13 @@ package struct LogScan: Sendable {
                 continue
             }
             try passDamage(upTo: summary.firstID)
-            let bytes = try view.segments[segment].transferBlock(index)
+            try view.segments[segment].transferBlock(index, to: &bytes)
             candidates?.removeFirst()
             position = max(position, min(summary.lastID, query.through))
-            return bytes
+            return true
         }
         try passDamage(upTo: query.through.next)
-        return nil
+        return false
     }
 
     /// How many records match from here on, in ascending order. Reads no block where a summary or the index can count:

@@ -97,8 +97,12 @@ package final class RawSegment: Segment {
         try records(table.withLock { $0.ordinals(of: index) })
     }
 
-    package func transferBlock(_ index: Int) throws(LogError) -> [UInt8] {
-        TransferBlock.encoded(try block(index))
+    package func passingBlock(_ index: Int) throws(LogError) -> Block {
+        try block(index)
+    }
+
+    package func transferBlock(_ index: Int, to bytes: inout [UInt8]) throws(LogError) {
+        TransferBlock.append(try block(index), to: &bytes)
     }
 
     package func recheck(_ index: Int) throws(LogError) -> Int {

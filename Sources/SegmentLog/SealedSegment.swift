@@ -98,34 +98,32 @@ package final class SealedSegment: Segment {
     package func block(_ index: Int) throws(LogError) -> Block {
         let entry = try table().entries[index]
         let block = try cache.value(cacheKey(entry.offset), bytes: \.memoryBytes) { () throws(LogError) -> Block? in
-            if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
-            return try load(entry)
+            try passingBlock(index)
         }
         guard let block else { preconditionFailure("what cannot be loaded throws") }
         return block
     }
 
-    package func transferBlock(_ index: Int) throws(LogError) -> [UInt8] {
+    package func passingBlock(_ index: Int) throws(LogError) -> Block {
         let entry = try table().entries[index]
         if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
-        return try checked(entry) { () throws(LogError) in
-            let bytes = try onDisk { () throws(DiskError) in
-                try file.bytes(at: entry.offset, count: SealedBlockHeader.bytes + Int(entry.streamBytes))
+        return try load(entry)
+    }
+
+    package func transferBlock(_ index: Int, to bytes: inout [UInt8]) throws(LogError) {
+        let entry = try table().entries[index]
+        if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
+        let (start, length) = (bytes.count, SealedBlockHeader.bytes + Int(entry.streamBytes))
+        try checked(entry) { () throws(LogError) -> Void? in
+            guard try onDisk({ () throws(DiskError) in try file.append(length, at: entry.offset, to: &bytes) })
+            else { return nil }
+            let isWhole = bytes.withUnsafeMutableBytes { bytes in
+                let block = UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
+                return TransferBlock.replace(block, at: entry.offset, seed: seed)
             }
-            return bytes?.withUnsafeBytes { buffer in
-                let stream = UnsafeRawBufferPointer(rebasing: buffer[SealedBlockHeader.bytes...])
-                guard let header = SealedBlockHeader(buffer, at: entry.offset, seed: seed), header.kind == .records,
-                    Int(header.streamBytes) == stream.count, Checksum.crc32(stream) == header.streamCRC
-                else { return nil }
-                return TransferBlock.encoded(
-                    ids: header.firstID...header.lastID,
-                    count: Int(header.count),
-                    rawBytes: Int(header.rawBytes),
-                    crc: header.streamCRC,
-                    method: .zlib,
-                    content: stream
-                )
-            }
+            if isWhole { return () }
+            bytes.removeLast(length)
+            return nil
         }
     }
 

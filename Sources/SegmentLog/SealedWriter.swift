@@ -8,7 +8,12 @@ internal import Disk
 struct SealedWriter {
     private let file: any DiskFile
     private let header: FileHeader
+    /// Bytes that are written before they are synced. An append's own sync waits for what the disk has been given before, so
+    /// that is never much.
+    private static let syncBytes = 4 << 20
+
     private let compressor: Compressor
+    private var synced = FileOffset(0)
     private let blockBytes: Int
     private let seed: UInt32
     private var position = FileOffset(FileHeader.bytes)
@@ -138,7 +143,13 @@ struct SealedWriter {
             kind: kind
         )
         let bytes = block.encoded(seed: seed) + stream
-        try onDisk { () throws(DiskError) in try file.write(bytes, at: position) }
+        try onDisk { () throws(DiskError) in
+            try file.write(bytes, at: position)
+            if block.end - synced >= Self.syncBytes {
+                try file.sync()
+                synced = block.end
+            }
+        }
         let reference = SealedFooter.Reference(
             offset: position,
             streamBytes: block.streamBytes,

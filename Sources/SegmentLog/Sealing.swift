@@ -66,7 +66,7 @@ extension SegmentLog {
         for source in sources {
             for index in 0..<(try source.blockCount()) {
                 guard pace() else { return nil }
-                let block = try source.block(index)
+                let block = try source.passingBlock(index)
                 for entry in block.entries.indices { try writer.add(Record(block, entry)) }
             }
         }
@@ -144,7 +144,7 @@ struct RecordSequence {
                 return Record(block, entry)
             }
             guard nextBlock < (try segment.blockCount()) else { return nil }
-            block = try segment.block(nextBlock)
+            block = try segment.passingBlock(nextBlock)
             nextBlock += 1
             entry = 0
         }

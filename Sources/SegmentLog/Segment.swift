@@ -30,8 +30,10 @@ package protocol Segment: AnyObject, Sendable {
     func blockCount() throws(LogError) -> Int
     func summary(of block: Int) throws(LogError) -> BlockSummary
     func block(_ index: Int) throws(LogError) -> Block
-    /// A block in the form in which it leaves the store, checked as it lies on the disk.
-    func transferBlock(_ index: Int) throws(LogError) -> [UInt8]
+    /// The same for who reads everything once and must not push what others read again and again out of the cache.
+    func passingBlock(_ index: Int) throws(LogError) -> Block
+    /// Appends a block in the form in which it leaves the store, checked as it lies on the disk.
+    func transferBlock(_ index: Int, to bytes: inout [UInt8]) throws(LogError)
     /// Reads a block from the disk, past every cache, and checks it; one that was known to be damaged and is whole again
     /// is so from now on. Returns the bytes read.
     func recheck(_ index: Int) throws(LogError) -> Int

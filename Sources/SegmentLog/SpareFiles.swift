@@ -133,6 +133,8 @@ final class SpareFiles: Sendable {
                 let zeros = [UInt8](repeating: 0, count: min(1 << 20, fileBytes))
                 for start in stride(from: 0, to: fileBytes, by: zeros.count) {
                     try file.write(Array(zeros[..<min(zeros.count, fileBytes - start)]), at: FileOffset(start))
+                    // An append's sync waits for what the disk has been given before: piece by piece, that is little.
+                    try file.sync()
                     _ = pace()
                 }
             }

@@ -31,15 +31,15 @@ import Testing
 
     private static func blocks(_ view: LogView, after: RecordID = .zero) throws -> [[UInt8]] {
         var scan = LogScan(view, LogQuery(after: after))
-        var blocks: [[UInt8]] = []
-        while let block = try scan.nextTransfer() { blocks.append(block) }
-        return blocks
+        var row: [UInt8] = []
+        while try scan.nextTransfer(to: &row) {}
+        return try #require(TransferBlock.split(row)).map { Array(row[$0.range]) }
     }
 
     private static func records(_ blocks: [[UInt8]]) throws -> [TestRecord] {
         try blocks.flatMap { bytes in
-            let block = try #require(TransferBlock.decode(bytes))
-            #expect(TransferBlock.lastID(of: bytes) == block.record(at: block.count - 1).id)
+            let block = try #require(bytes.withUnsafeBytes(TransferBlock.decode))
+            #expect(TransferBlock.split(bytes)?.map(\.lastID) == [block.record(at: block.count - 1).id])
             return (0..<block.count).map { TestRecord(block.record(at: $0)) }
         }
     }
@@ -49,7 +49,7 @@ import Testing
         let view = try openLog(disk).log.view
         let blocks = try Self.blocks(view)
         #expect(blocks.count > 4)
-        #expect(Set(blocks.map { $0[28] }) == [0, 1])
+        #expect(Set(blocks.map { $0[32] }) == [0, 1])
         #expect(try Self.records(blocks) == records)
     }
 
@@ -70,13 +70,17 @@ import Testing
         for block in [try #require(blocks.first), try #require(blocks.last)] {
             let whole = try Self.records([block])
             // All of the header, and some of what is behind it.
-            for bit in Array(0..<TransferBlock.headerBytes * 8) + stride(from: 256, to: block.count * 8, by: 97) {
+            for bit in Array(0..<TransferBlock.headerBytes * 8) + stride(from: 448, to: block.count * 8, by: 97) {
                 var changed = block
                 changed[bit / 8] ^= 1 << (bit % 8)
-                guard let found = TransferBlock.decode(changed) else { continue }
+                _ = TransferBlock.split(changed)
+                guard let found = changed.withUnsafeBytes(TransferBlock.decode) else { continue }
                 #expect((0..<found.count).map { TestRecord(found.record(at: $0)) } == whole)
             }
-            for count in 0..<min(block.count, 200) { #expect(TransferBlock.decode(Array(block[..<count])) == nil) }
+            for count in 1..<min(block.count, 200) {
+                let cut = Array(block[..<count])
+                #expect(cut.withUnsafeBytes(TransferBlock.decode) == nil && TransferBlock.split(cut) == nil)
+            }
         }
     }
 
@@ -89,12 +93,14 @@ import Testing
         let second = try BlockFinder.find(in: file, header: header).entries[1]
         disk.flip(bit: 3, at: Int(second.offset.rawValue) + SealedBlockHeader.bytes + 20, of: Self.path)
         var scan = LogScan(log.view, LogQuery())
-        #expect(try scan.nextTransfer() == whole[0])
+        var bytes: [UInt8] = []
+        #expect(try scan.nextTransfer(to: &bytes))
         let ids = second.summary.firstID...second.summary.lastID
         for _ in 0..<2 {
-            let error = #expect(throws: LogError.self) { try scan.nextTransfer() }
+            let error = #expect(throws: LogError.self) { try scan.nextTransfer(to: &bytes) }
             guard case .corrupt(ids, _)? = error else { throw error ?? .corrupt(ids, reason: "no error") }
         }
+        #expect(bytes == whole[0])
         #expect(log.damage == [ids])
         let rest = try Self.records(Self.blocks(log.view, after: ids.upperBound))
         #expect(rest == Array(records[Int(ids.upperBound.rawValue)...]))

@@ -140,7 +140,7 @@ let package = Package(
         .testTarget(name: "EventWireTests", dependencies: ["EventWire", "EventModel"], swiftSettings: settings),
         .testTarget(
             name: "EventStoreServerTests",
-            dependencies: ["EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog"],
+            dependencies: ["EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog", nioPosix],
             swiftSettings: settings
         ),
         .testTarget(

@@ -42,15 +42,24 @@ extension EventStore {
         return events
     }
 
+    /// Whether these aggregates have so few events that whoever asks for them can be answered at once, on a thread that others
+    /// wait for.
+    package func hasFewEvents(_ aggregates: some Collection<String>) -> Bool {
+        let (view, limit) = (log.view, 64)
+        return aggregates.count <= 4
+            && (try? view.hasFew(aggregates.map { KeyKind.aggregate.key($0) }, limit: limit)) == true
+    }
+
     /// The blocks of the log that reach past an event, in a row as `TransferBlock` splits it, about `byteLimit` bytes of them
     /// but at least one; none where nothing comes after it. The first may begin before, the last may hold events that were
     /// appended since. Throws `corrupt` where the next event lies in damaged ids.
     package func blocks(after: EventID, byteLimit: Int) throws(StoreError) -> [UInt8] {
         var scan = LogScan(log.view, LogQuery(after: RecordID(after)))
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(byteLimit + (64 << 10))
         do {
-            while bytes.count < byteLimit, try inLog({ () throws(LogError) in try scan.nextTransfer(to: &bytes) }) {}
+            while bytes.count < byteLimit, try inLog({ () throws(LogError) in try scan.nextTransfer(to: &bytes) }) {
+                if bytes.capacity < byteLimit { bytes.reserveCapacity(byteLimit + (64 << 10)) }
+            }
         } catch {
             // As with any read: what lies before the damage is given out.
             guard error.code == .corrupt, !bytes.isEmpty else { throw error }

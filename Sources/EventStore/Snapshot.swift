@@ -26,9 +26,8 @@ package struct Snapshot: Sendable, Equatable {
     package let state: FoldState
     package let stateJSON: [UInt8]
 
-    static let headerBytes = 84
     static let version: UInt16 = 1
-    private static let magic = Array("EVSNAPSH".utf8)
+    static let magic = Array("EVSNAPSH".utf8)
     package func encoded(store: UniqueID) -> [UInt8] {
         var bytes = Self.magic
         bytes.append(Self.version)
@@ -54,46 +53,65 @@ package struct Snapshot: Sendable, Equatable {
         self.stateJSON = stateJSON
     }
 
-    /// Reads the file of a snapshot; nil where there is none that can be read. Its header is looked at before the rest is read:
-    /// a stream is nowhere near twice as long as what it holds.
+    /// Reads the file of a snapshot; nil where there is none that can be read.
     package init?(_ disk: any Disk, path: String, store: UniqueID) throws(DiskError) {
-        let file = try disk.open(path, .read)
-        let size = try file.size()
-        guard let header = try file.bytes(at: FileOffset(0), count: Self.headerBytes), Self.isHeader(header),
-            size <= UInt64(Self.headerBytes) + 2 * UInt64(header.integer(at: 80, as: UInt32.self)) + 1024,
-            let bytes = try file.bytes(at: FileOffset(0), count: Int(size))
-        else { return nil }
+        guard let bytes = try SnapshotHead.bytes(disk, path: path) else { return nil }
         self.init(bytes, store: store)
-    }
-
-    private static func isHeader(_ bytes: [UInt8]) -> Bool {
-        Array(bytes[..<8]) == magic && bytes.integer(at: 8, as: UInt16.self) == version
-            && bytes.integer(at: 10, as: UInt16.self) == 0
     }
 
     /// Reads a snapshot; nil where it is damaged, of another store, or of a version this one does not know.
     package init?(_ bytes: [UInt8], store: UniqueID) {
-        guard bytes.count > Self.headerBytes, Self.isHeader(bytes),
-            bytes.integer(at: 12, as: UInt32.self) == Checksum.crc32(Array(bytes[16...])),
-            Array(bytes[16..<32]) == store.bytes
+        guard let head = SnapshotHead(bytes, store: store) else { return nil }
+        let json = bytes.withUnsafeBytes {
+            Compression.inflate(UnsafeRawBufferPointer(rebasing: $0[SnapshotHead.bytes...]), count: head.rawBytes)
+        }
+        guard let json else { return nil }
+        self.init(hash: head.hash, position: head.position, state: head.state, stateJSON: json)
+    }
+}
+
+/// What a snapshot says before its state: enough to know whether it is wanted.
+struct SnapshotHead {
+    static let bytes = 84
+
+    let hash: ContentHash
+    let position: EventID
+    let state: FoldState
+    /// Of the state's JSON.
+    let rawBytes: Int
+
+    /// The bytes of a file that may be a snapshot; nil where its header is none. That is looked at before the rest is read: a
+    /// stream is nowhere near twice as long as what it holds.
+    static func bytes(_ disk: any Disk, path: String) throws(DiskError) -> [UInt8]? {
+        let file = try disk.open(path, .read)
+        let size = try file.size()
+        guard let header = try file.bytes(at: FileOffset(0), count: bytes), isHeader(header),
+            size <= UInt64(bytes) + 2 * UInt64(header.integer(at: 80, as: UInt32.self)) + 1024
         else { return nil }
-        let rawBytes = Int(bytes.integer(at: 80, as: UInt32.self))
-        guard
-            let json = bytes.withUnsafeBytes({
-                Compression.inflate(UnsafeRawBufferPointer(rebasing: $0[Self.headerBytes...]), count: rawBytes)
-            })
+        return try file.bytes(at: FileOffset(0), count: Int(size))
+    }
+
+    /// Nil where the snapshot is damaged, of another store, or of a version this one does not know.
+    init?(_ bytes: [UInt8], store: UniqueID) {
+        guard bytes.count > Self.bytes, Self.isHeader(bytes),
+            bytes.integer(at: 12, as: UInt32.self)
+                == bytes.withUnsafeBytes({ Checksum.crc32(UnsafeRawBufferPointer(rebasing: $0[16...])) }),
+            bytes[16..<32].elementsEqual(store.bytes)
         else { return nil }
         let last = bytes.integer(at: 56, as: UInt64.self)
-        self.init(
-            hash: ContentHash(value: bytes.integer(at: 32, as: UInt128.self)),
-            position: EventID(bytes.integer(at: 48, as: UInt64.self)),
-            state: FoldState(
-                lastEvent: last == 0 ? nil : EventID(last),
-                maximumTimestamp: Timestamp(nanoseconds: bytes.integer(at: 72, as: Int64.self)),
-                eventsProcessed: bytes.integer(at: 64, as: UInt64.self)
-            ),
-            stateJSON: json
+        hash = ContentHash(value: bytes.integer(at: 32, as: UInt128.self))
+        position = EventID(bytes.integer(at: 48, as: UInt64.self))
+        state = FoldState(
+            lastEvent: last == 0 ? nil : EventID(last),
+            maximumTimestamp: Timestamp(nanoseconds: bytes.integer(at: 72, as: Int64.self)),
+            eventsProcessed: bytes.integer(at: 64, as: UInt64.self)
         )
+        rawBytes = Int(bytes.integer(at: 80, as: UInt32.self))
+    }
+
+    private static func isHeader(_ bytes: [UInt8]) -> Bool {
+        Array(bytes[..<8]) == Snapshot.magic && bytes.integer(at: 8, as: UInt16.self) == Snapshot.version
+            && bytes.integer(at: 10, as: UInt16.self) == 0
     }
 }
 

@@ -38,7 +38,10 @@ package final class SnapshotStore: Sendable {
         var found: [Rung] = []
         let folder = folder(of: source)
         for name in ((try? disk.names(in: folder)) ?? []).sorted() where name.hasSuffix(Self.suffix) {
-            guard let snapshot = try? Snapshot(disk, path: "\(folder)/\(name)", store: store) else {
+            // Its state is not inflated before somebody wants it.
+            guard let bytes = try? SnapshotHead.bytes(disk, path: "\(folder)/\(name)"),
+                let snapshot = SnapshotHead(bytes, store: store)
+            else {
                 notes.append("the snapshot \(source.name)/\(name) cannot be read; an older one is used, or the log")
                 continue
             }

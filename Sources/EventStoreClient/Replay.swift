@@ -38,14 +38,23 @@ public struct Replay: AsyncSequence, Sendable {
 
         /// Of compressed blocks in one reply.
         private static let replyBytes = 512 << 10
-        /// Blocks that are inflated in one go, and such goes ahead of the caller.
-        private static let portion = 12
+        /// Bytes that are inflated in one go, about, and such goes ahead of the caller.
+        private static let portionBytes = 256 << 10
         private static let portionsAhead = 6
+
+        /// Some blocks of one reply.
+        private struct Portion {
+            let reply: [UInt8]
+            let after: EventID
+            var ranges: [Range<Int>] = []
+            var rawBytes = 0
+        }
 
         private let client: EventStoreClient
         /// The last event of what has arrived.
         private var position: EventID
         private var arriving: Reply?
+        private var arrived: ArraySlice<Portion> = []
         private var inflating: [Blocks] = []
         private var ready: ArraySlice<EventBlock> = []
         private var hasEnded = false
@@ -59,10 +68,19 @@ public struct Replay: AsyncSequence, Sendable {
 
         /// Waits for the next block.
         ///
-        /// - Returns: Nil at the end of the log.
+        /// - Returns: Nil at the end of the log, and once the task is cancelled.
         public mutating func next() async throws(ClientError) -> EventBlock? {
             while ready.isEmpty {
-                while !hasEnded, inflating.count < Self.portionsAhead { await receive() }
+                guard !Task.isCancelled else { return nil }
+                while inflating.count < Self.portionsAhead {
+                    if let portion = arrived.popFirst() {
+                        inflating.append(Task.detached { Self.inflate(portion) })
+                    } else if !hasEnded {
+                        await receive()
+                    } else {
+                        break
+                    }
+                }
                 guard !inflating.isEmpty else {
                     if let failure { throw failure }
                     return nil
@@ -70,14 +88,14 @@ public struct Replay: AsyncSequence, Sendable {
                 switch await inflating.removeFirst().value {
                 case .success(let blocks): ready = blocks[...]
                 case .failure(let error):
-                    inflating = []
+                    (inflating, arrived) = ([], [])
                     (hasEnded, failure) = (true, error)
                 }
             }
             return ready.removeFirst()
         }
 
-        /// Takes the next reply, asks for the one after it, and has the blocks inflated.
+        /// Takes the next reply, and asks for the one after it.
         private mutating func receive() async {
             switch await (arriving ?? request()).value {
             case .failure(let error): (hasEnded, failure) = (true, error)
@@ -89,10 +107,15 @@ public struct Replay: AsyncSequence, Sendable {
                 else { return (hasEnded, failure) = (true, .protocolViolation("blocks of the log lead nowhere")) }
                 position = lastID
                 arriving = request()
-                for portion in stride(from: 0, to: blocks.count, by: Self.portion) {
-                    let ranges = blocks[portion..<Swift.min(portion + Self.portion, blocks.count)].map(\.range)
-                    inflating.append(Task.detached { Self.inflate(bytes, ranges, after: start) })
+                var portions = [Portion(reply: bytes, after: start)]
+                for block in blocks {
+                    if portions[portions.count - 1].rawBytes >= Self.portionBytes {
+                        portions.append(Portion(reply: bytes, after: start))
+                    }
+                    portions[portions.count - 1].ranges.append(block.range)
+                    portions[portions.count - 1].rawBytes += block.rawBytes
                 }
+                arrived = portions[...]
             }
         }
 
@@ -107,16 +130,14 @@ public struct Replay: AsyncSequence, Sendable {
             }
         }
 
-        private static func inflate(
-            _ bytes: [UInt8],
-            _ ranges: [Range<Int>],
-            after: EventID
-        ) -> Result<[EventBlock], ClientError> {
-            bytes.withUnsafeBytes { bytes in
+        private static func inflate(_ portion: Portion) -> Result<[EventBlock], ClientError> {
+            portion.reply.withUnsafeBytes { bytes in
                 do throws(ClientError) {
                     var blocks: [EventBlock] = []
-                    for range in ranges {
-                        blocks.append(try EventBlock(UnsafeRawBufferPointer(rebasing: bytes[range]), after: after))
+                    for range in portion.ranges {
+                        blocks.append(
+                            try EventBlock(UnsafeRawBufferPointer(rebasing: bytes[range]), after: portion.after)
+                        )
                     }
                     return .success(blocks)
                 } catch {

@@ -65,8 +65,8 @@ extension Command {
         case .get: arguments + server.eventBytes
         case .read(let request):
             arguments + min(request.count, server.replyEvents) * server.eventBytes
-        // The blocks, and the reply that they are copied to; the last block may pass the limit.
-        case .blocks(let request): 2 * (server.byteLimit(request) + server.eventBytes)
+        // The blocks, the reply that they are copied to, and what is written of it; the last block may pass the limit.
+        case .blocks(let request): 3 * (server.byteLimit(request) + server.eventBytes)
         case .state, .fold, .projection: arguments + server.options.replyBytes
         case .subscribe: arguments + Self.subscriptionBytes
         case .count: arguments

@@ -40,6 +40,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     var replies = ReplyEncoder()
     var handshake: Handshake
     var flight = Flight()
+    /// Bytes that have arrived behind the command that is being begun.
+    private(set) var bytesBehind = 0
     /// Queries that go to a reader thread whoever else is there, since one has taken long.
     var querySuspicion = 0
     /// Whether a command other than an append is being executed, and what it may hold.
@@ -104,6 +106,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        loop.forget(self)
         allocator?.close()
         incoming.close()
         outgoing.close()
@@ -245,6 +248,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                         consumed += count
                         refuse(error)
                     case .command(let arguments, let count):
+                        bytesBehind = bytes.count - consumed - count
                         guard begin(arguments, wireBytes: count, validator) else { return isBlocked = true }
                         consumed += count
                     }

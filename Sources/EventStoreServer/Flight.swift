@@ -48,15 +48,15 @@ extension ConnectionHandler {
     /// in. What stops it is for the ordinary way to judge.
     func stagePlainAppends(_ bytes: UnsafeRawBufferPointer, _ validator: EventValidator) -> Int {
         let limits = server.options.limits
-        guard let first = PlainAppend(front: bytes, limits: limits), hasRoom(forStaging: Self.runBytes) else {
-            return 0
-        }
+        guard let first = PlainAppend(front: bytes, limits: limits), validator.accepts(data: first.data),
+            hasRoom(forStaging: min(max(Self.runBytes, first.wireBytes), bytes.count))
+        else { return 0 }
         let batch = loop.batch()
         let (before, recordsBefore) = (batch.memoryBytes, batch.recordCount)
         var consumed = 0
         batch.appendPlain(by: self) { buffer in
             var next = first
-            while validator.accepts(data: next.data) {
+            while true {
                 buffer.append(
                     category: next.category,
                     aggregateID: next.aggregateID,
@@ -66,7 +66,7 @@ extension ConnectionHandler {
                 consumed += next.wireBytes
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
                 guard let following = PlainAppend(front: rest, limits: limits),
-                    consumed + following.wireBytes <= Self.runBytes
+                    consumed + following.wireBytes <= Self.runBytes, validator.accepts(data: following.data)
                 else { return }
                 next = following
             }

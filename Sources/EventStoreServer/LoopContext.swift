@@ -51,11 +51,20 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     /// A connection has been read from.
     func note(reading connection: ConnectionHandler) {
         let connection = ObjectIdentifier(connection)
-        reading = reading?.connection == connection ? (connection, reading!.times + 1) : (connection, 1)
+        if let reading, reading.connection == connection {
+            self.reading = (connection, reading.times + 1)
+        } else {
+            reading = (connection, 1)
+        }
     }
 
-    /// Whether nobody else has said anything on this loop for a while, so that nobody is kept waiting by what the loop does
-    /// for the connection.
+    /// A connection is no more; another may take its place in memory.
+    func forget(_ connection: ConnectionHandler) {
+        if reading?.connection == ObjectIdentifier(connection) { reading = nil }
+    }
+
+    /// Whether nobody else has said anything on this loop for a while, so that likely nobody is kept waiting by what the loop
+    /// does for the connection.
     func isAlone(_ connection: ConnectionHandler) -> Bool {
         guard let reading else { return false }
         return reading.connection == ObjectIdentifier(connection) && reading.times >= Self.solitude

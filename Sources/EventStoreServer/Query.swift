@@ -1,4 +1,5 @@
-// Owns: the commands that read: what each asks of the store, and its answer as bytes. Runs on a reader thread.
+// Owns: the commands that read: what each asks of the store, and its answer as bytes. Runs on a reader thread; short ones on
+// the event loop of a client that is alone.
 
 import EventModel
 import EventStore
@@ -40,13 +41,16 @@ enum Query: Sendable {
         }
     }
 
-    /// Whether it is about one event, or a few aggregates: mostly a matter of microseconds.
-    var isShort: Bool {
+    /// Whether it is about one event, or a few of an aggregate: a matter of microseconds.
+    func isShort(_ store: EventStore) -> Bool {
         switch self {
-        case .event, .state: true
+        case .event: return true
+        case .state(let request): return store.hasFewEvents(CollectionOfOne(request.aggregateID))
         case .read(let request):
-            !request.filter.alternatives.isEmpty && request.filter.alternatives.allSatisfy { !$0.aggregates.isEmpty }
-        default: false
+            let alternatives = request.filter.alternatives
+            guard !alternatives.isEmpty, alternatives.allSatisfy({ !$0.aggregates.isEmpty }) else { return false }
+            return store.hasFewEvents(Set(alternatives.flatMap(\.aggregates)))
+        default: return false
         }
     }
 
@@ -136,7 +140,7 @@ enum Query: Sendable {
 extension ServerCore {
     /// About how many bytes the answer to EV.BLOCKS may have.
     func byteLimit(_ request: BlocksRequest) -> Int {
-        min(request.bytes, options.replyBytes)
+        min(request.bytes, options.replyBytes / 4)
     }
 
     func read(_ request: ReadRequest) throws(StoreError) -> [StoredEvent] {

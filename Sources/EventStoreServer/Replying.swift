@@ -11,13 +11,13 @@ extension ConnectionHandler {
     private static let longQuery = TimeAmount.milliseconds(2)
     private static let suspicionAfterLongQuery = 256
 
-    /// Runs a query on a reader thread, and answers with what it made. A client that is alone on its loop need not pay the two
-    /// thread switches, as long as its questions are short.
+    /// Runs a query on a reader thread, and answers with what it made. A client that is alone on its loop, and waits for each
+    /// answer, need not pay the two thread switches, as long as its questions are short.
     func read(_ command: Command) {
         let (server, version) = (server, replies.version)
         let query = Query(command)
         defer { prepareNext(query) }
-        if query.isShort, loop.isAlone(self) {
+        if bytesBehind == 0, loop.isAlone(self), query.isShort(server.store) {
             if querySuspicion == 0 {
                 let begun = NIODeadline.now()
                 replies.bytes += query.answer(server, version)

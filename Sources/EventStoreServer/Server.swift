@@ -9,7 +9,7 @@ import NIOPosix
 
 /// A server on a Unix domain socket. May be used from any thread.
 package final class Server: Sendable {
-    private let core: ServerCore
+    let core: ServerCore
     private let group: MultiThreadedEventLoopGroup
     private let listener: any Channel
     /// The socket file that the server made, and must remove.

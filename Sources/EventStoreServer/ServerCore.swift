@@ -32,7 +32,7 @@ final class ServerCore: Sendable {
         )
         outgoing = BufferBudget(
             bytes: options.bufferBytes / 2,
-            reserve: options.replyBytes + 2 * limits.argumentBytes
+            reserve: options.replyBytes + 3 * limits.argumentBytes + (192 << 10)
                 + Command.filterFactor * min(limits.commandBytes, limits.arguments * 140)
         )
         contexts = Dictionary(

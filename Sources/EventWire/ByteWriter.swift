@@ -44,7 +44,7 @@ struct ByteWriter: ~Copyable {
         guard number > 0 else { return }
         var (start, value) = (count, first)
         write(":", value)
-        for _ in 1..<max(number, 1) {
+        for _ in 1..<number {
             value += 1
             let length = count - start
             let last = memory[count - 3]

@@ -50,6 +50,20 @@ package struct LogView: Sendable {
         return .zero
     }
 
+    /// Whether the indexes say, without much ado, that at most `limit` records have one of the keys.
+    package func hasFew(_ keys: [[UInt8]], limit: Int) throws(LogError) -> Bool {
+        var count = 0
+        for segment in segments {
+            guard segment.hasIndexAtHand else { return false }
+            for key in keys {
+                guard let holding = try segment.recordCount(holding: key) else { return false }
+                count += holding
+            }
+            guard count <= limit else { return false }
+        }
+        return true
+    }
+
     /// The record of an id; nil where there is none.
     package func record(_ id: RecordID) throws(LogError) -> Record? {
         guard id > .zero, id <= tail else { return nil }

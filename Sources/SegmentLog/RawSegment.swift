@@ -115,6 +115,15 @@ package final class RawSegment: Segment {
         return Int(end - start)
     }
 
+    /// Records that are indexed in less than a millisecond.
+    private static let soonIndexed = 512
+
+    package var hasIndexAtHand: Bool {
+        let count = recordCount
+        // Whoever has it is indexing.
+        return index.withLockIfAvailable { count - $0.ordinal <= Self.soonIndexed } ?? false
+    }
+
     package func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {
         try withIndex { .some(key.withUnsafeBytes($0.postings.blocks)) } ?? .unknown
     }

@@ -109,6 +109,7 @@ package struct RecordBodyWriter: ~Copyable {
 
     @inlinable
     mutating func append(_ piece: UnsafeRawBufferPointer) {
+        precondition(piece.count <= bytes.count - offset, "a body fills exactly the bytes it was given")
         UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]).copyMemory(from: piece)
         offset += piece.count
     }

@@ -6,6 +6,9 @@ internal import Disk
 
 /// A pass over the closed segments. A value: it is the place that the pass has come to.
 package struct Scrub: Sendable {
+    /// What a block that cannot be read counts as: a large one, so that damage slows the scrub down rather than not.
+    private static let damagedBytes = 64 << 10
+
     /// What one step has found.
     package struct Step: Sendable {
         package var bytes = 0
@@ -41,8 +44,7 @@ package struct Scrub: Sendable {
                     step.bytes = try segment.recheck(nextBlock)
                 } catch {
                     guard case .corrupt = error else { throw error }
-                    // It counts as a large one, so that damage slows the scrub down rather than not.
-                    step.bytes = 64 << 10
+                    step.bytes = Self.damagedBytes
                 }
                 return step
             }

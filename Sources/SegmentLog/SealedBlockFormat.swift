@@ -41,7 +41,7 @@ struct SealedBlockHeader: Equatable {
 
     static let bytes = 56
     static let magic: UInt32 = 0x4B43_4C42
-    /// A block of records is cut before their bodies pass 64 KiB by more than one, and a body has a byte at least.
+    /// A block of records is cut once their bodies reach 64 KiB, if not before, and a body has a byte at least.
     static let maximumRecords = 64 << 10
 
     let offset: FileOffset

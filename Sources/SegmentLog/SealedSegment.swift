@@ -1,5 +1,5 @@
 // Owns: reading a sealed segment. Opening reads header and footer. The block table is read when it is first needed and
-// stays: about a thousandth of the records' bytes. Directory, pages, filter and blocks are kept in the cache.
+// stays: about a three-hundredth of the records' bytes. Directory, pages, filter and blocks are kept in the cache.
 //
 // A damaged index never hides a record: where the filter, the directory or a page cannot be read, every block is
 // searched; where the table or the footer cannot, the blocks are found by their own headers.
@@ -87,6 +87,8 @@ package final class SealedSegment: Segment {
     package var base: RecordID { footer.firstCovered }
     package var lastID: RecordID? { footer.lastCovered }
 
+    package var hasIndexAtHand: Bool { true }
+
     package func blockCount() throws(LogError) -> Int {
         try table().entries.count
     }
@@ -119,7 +121,7 @@ package final class SealedSegment: Segment {
             else { return nil }
             let isWhole = bytes.withUnsafeMutableBytes { bytes in
                 let block = UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
-                return TransferBlock.replace(block, at: entry.offset, seed: seed)
+                return TransferBlock.replace(block, of: entry, seed: seed)
             }
             if isWhole { return () }
             bytes.removeLast(length)

@@ -39,6 +39,8 @@ package protocol Segment: AnyObject, Sendable {
     func recheck(_ index: Int) throws(LogError) -> Int
     /// The blocks that hold at least one record with the key, in ascending order.
     func blocks(holding key: [UInt8]) throws(LogError) -> BlockList
+    /// Whether the index covers the segment's records, or all but so few that they are soon indexed.
+    var hasIndexAtHand: Bool { get }
     /// How many records have the key; nil where only a scan can tell.
     func recordCount(holding key: [UInt8]) throws(LogError) -> Int?
 }

@@ -75,11 +75,13 @@ package enum TransferBlock {
         }
     }
 
-    /// Makes the whole sealed block in `bytes` one of these, in its place. False where it is not the block that it should be:
-    /// not at this place of this segment, or damaged.
-    static func replace(_ bytes: UnsafeMutableRawBufferPointer, at offset: FileOffset, seed: UInt32) -> Bool {
+    /// Makes the whole sealed block in `bytes` one of these, in its place. False where it is not the block that the table says:
+    /// not at this place of this segment, or of other records, or damaged. Of its times nothing is known before it is inflated.
+    static func replace(_ bytes: UnsafeMutableRawBufferPointer, of entry: BlockTable.Entry, seed: UInt32) -> Bool {
         let whole = UnsafeRawBufferPointer(bytes)
-        guard let sealed = SealedBlockHeader(whole, at: offset, seed: seed), sealed.kind == .records,
+        guard let sealed = SealedBlockHeader(whole, at: entry.offset, seed: seed), sealed.kind == .records,
+            sealed.firstID == entry.summary.firstID, sealed.lastID == entry.summary.lastID,
+            sealed.count == entry.summary.recordCount, sealed.rawBytes == entry.rawBytes,
             Int(sealed.streamBytes) == bytes.count - headerBytes,
             Checksum.crc32(UnsafeRawBufferPointer(rebasing: whole[headerBytes...])) == sealed.streamCRC
         else { return false }
@@ -114,19 +116,29 @@ package enum TransferBlock {
         bytes.withUnsafeMutableBytes { header.write(to: UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
     }
 
-    /// Where each block of a row of them lies, with its last id, told by the headers alone, so that what comes behind can be
-    /// asked for before they are read; nil where the bytes are no such row.
-    package static func split(_ bytes: [UInt8]) -> [(range: Range<Int>, lastID: RecordID)]? {
+    /// A block in a row of them, as far as its header tells.
+    package struct Place: Sendable {
+        package let range: Range<Int>
+        package let lastID: RecordID
+        /// What it inflates to, in bytes.
+        package let rawBytes: Int
+    }
+
+    /// Where each block of a row of them lies, told by the headers alone, so that what comes behind can be asked for before
+    /// they are read; nil where the bytes are no such row.
+    package static func split(_ bytes: [UInt8]) -> [Place]? {
         bytes.withUnsafeBytes { buffer in
-            var blocks: [(range: Range<Int>, lastID: RecordID)] = []
-            var start = 0
+            var places: [Place] = []
+            var (start, last) = (0, RecordID.zero)
             while start < buffer.count {
-                guard let header = Header(UnsafeRawBufferPointer(rebasing: buffer[start...])) else { return nil }
+                guard let header = Header(UnsafeRawBufferPointer(rebasing: buffer[start...])),
+                    header.ids.lowerBound > last
+                else { return nil }
                 let end = start + headerBytes + header.contentBytes
-                blocks.append((start..<end, header.ids.upperBound))
-                start = end
+                places.append(Place(range: start..<end, lastID: header.ids.upperBound, rawBytes: header.rawBytes))
+                (start, last) = (end, header.ids.upperBound)
             }
-            return blocks
+            return places
         }
     }
 

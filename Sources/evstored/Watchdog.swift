@@ -2,7 +2,8 @@
 //
 // Every event loop and the writer are asked a question, and the manager is told once all have taken it up; then, after a
 // rest, they are asked again. So a sync that takes seconds delays the news, and one that never ends stops it. Reader
-// threads are not asked: one that is busy for minutes is folding a long history, which is no reason to abort.
+// threads are not asked: one that is busy for minutes is folding a long history, which is no reason to abort. What a loop
+// answers by itself is about a few events.
 
 import EventStore
 import EventStoreServer

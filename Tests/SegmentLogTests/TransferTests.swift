@@ -59,8 +59,9 @@ import Testing
         for after in 0...records.count {
             let found = try Self.records(Self.blocks(view, after: RecordID(UInt64(after))))
             #expect(Array(found.suffix(records.count - after)) == Array(records[after...]))
-            // No more than what shares a block with it.
-            #expect(found.count < records.count - after + 10)
+            // Nothing of the blocks before the one that reaches past it.
+            guard let first = try Self.blocks(view, after: RecordID(UInt64(after))).first else { continue }
+            #expect(try #require(TransferBlock.split(first))[0].lastID.rawValue > UInt64(after))
         }
     }
 
@@ -82,6 +83,35 @@ import Testing
                 #expect(cut.withUnsafeBytes(TransferBlock.decode) == nil && TransferBlock.split(cut) == nil)
             }
         }
+    }
+
+    @Test func `A block that is not the one which the table names does not leave the store`() throws {
+        let (disk, _) = try Self.disk()
+        let (log, _, _) = try openLog(disk)
+        let file = try disk.open(Self.path, .read)
+        let header = try #require(try FileHeader.read(file, kind: .sealed, store: log.store.store))
+        let table = try BlockFinder.find(in: file, header: header)
+        let entry = try #require(table.entries.first)
+        let whole = try #require(
+            try file.bytes(at: entry.offset, count: SealedBlockHeader.bytes + Int(entry.streamBytes))
+        )
+        func leaves(offset: Int = 0, rawBytes: UInt32 = 0, _ change: (inout BlockSummary) -> Void = { _ in }) -> Bool {
+            var (summary, bytes) = (entry.summary, whole)
+            change(&summary)
+            let named = BlockTable.Entry(
+                offset: entry.offset + offset,
+                streamBytes: entry.streamBytes,
+                rawBytes: entry.rawBytes + rawBytes,
+                summary: summary
+            )
+            return bytes.withUnsafeMutableBytes { TransferBlock.replace($0, of: named, seed: header.identity.seed) }
+        }
+        #expect(leaves())
+        #expect(!leaves { $0.firstID = $0.firstID.next })
+        #expect(!leaves { $0.lastID = $0.lastID.next })
+        #expect(!leaves { $0.recordCount += 1 })
+        #expect(!leaves(rawBytes: 1))
+        #expect(!leaves(offset: 1))
     }
 
     @Test func `A damaged block does not leave the store; those before it do, and it is known from then on`() throws {

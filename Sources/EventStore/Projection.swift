@@ -43,6 +43,8 @@ final class Projection: Sendable {
         var position = EventID.zero
         var eventsProcessed: UInt64 = 0
         var health = ProjectionHealth.rebuilding
+        /// Whether it has looked for a snapshot to begin with.
+        var hasBegun: Bool
         var lacking: [ClosedRange<RecordID>] = []
         var snapshotPosition = EventID.zero
         var snapshotTime: Timestamp
@@ -55,38 +57,64 @@ final class Projection: Sendable {
     private let folding: Monitor<Folding>
     private let progress: Monitor<Progress>
 
-    /// Begins with a snapshot of this very reducer, or with nothing.
+    /// `begins` says that it begins at the first event, whatever snapshots there are; else `begin` comes first.
     init(
         _ source: ReducerSource,
         reducers: ReducerLibrary,
-        snapshot: Snapshot?,
+        begins: Bool = false,
         now: Timestamp
     ) throws(StoreError) {
         self.source = source
-        var folding = Folding(box: try reducers.make(source))
-        var progress = Progress(snapshotTime: now)
-        if let snapshot {
-            do {
-                try folding.box.reducer.restore(
-                    stateJSON: snapshot.stateJSON,
-                    eventsProcessed: snapshot.state.eventsProcessed
-                )
-            } catch {
-                throw StoreError(error, reducer: source.name, at: nil)
+        folding = Monitor(Folding(box: try reducers.make(source)))
+        progress = Monitor(Progress(hasBegun: begins, snapshotTime: now))
+    }
+
+    var hasBegun: Bool { progress.withLock(\.hasBegun) }
+
+    /// Goes to the newest snapshot of this very reducer, if there is one. Not done when it is made: the state of a projection
+    /// may be large, and a store that opens is not to wait for it.
+    func begin(_ snapshots: SnapshotStore, _ log: SegmentLog, report: (String) -> Void) {
+        let tail = EventID(log.view.tail)
+        for note in snapshots.load(source, tail: tail) { report(note) }
+        let snapshot = snapshots.latest(of: source, through: tail)
+        folding.withLock { folding in
+            var failure: StoreError?
+            if let snapshot {
+                do throws(ReducerError) {
+                    try folding.box.reducer.restore(
+                        stateJSON: snapshot.stateJSON,
+                        eventsProcessed: snapshot.state.eventsProcessed
+                    )
+                    folding.fold = snapshot.state
+                    folding.position = snapshot.position
+                } catch {
+                    failure = StoreError(error, reducer: source.name, at: nil)
+                }
             }
-            folding.fold = snapshot.state
-            folding.position = snapshot.position
-            progress.position = snapshot.position
-            progress.eventsProcessed = snapshot.state.eventsProcessed
-            progress.snapshotPosition = snapshot.position
+            progress.update { progress in
+                progress.hasBegun = true
+                progress.position = folding.position
+                progress.eventsProcessed = folding.fold.eventsProcessed
+                progress.snapshotPosition = folding.position
+                if let failure {
+                    progress.health = .faulted(failure)
+                } else if folding.position >= tail {
+                    progress.health = .live
+                }
+            }
         }
-        self.folding = Monitor(folding)
-        self.progress = Monitor(progress)
+    }
+
+    /// Returns once it has begun, so that its snapshots are known.
+    func waitUntilBegun(waitMilliseconds: Int) throws(StoreError) {
+        guard progress.wait(timeoutMilliseconds: waitMilliseconds, until: { $0.hasBegun ? true : nil }) != nil else {
+            throw StoreError(.lagging, ids: [.zero], "projection \(source.name) is being restored")
+        }
     }
 
     /// Whether there is something to fold.
     func isBehind(_ tail: EventID) -> Bool {
-        progress.withLock { !$0.health.isFaulted && $0.position < tail }
+        progress.withLock { !$0.hasBegun || !$0.health.isFaulted && $0.position < tail }
     }
 
     /// Folds some of what is new, for about `duration`, so that others get their turn.
@@ -142,7 +170,7 @@ final class Projection: Sendable {
     /// The state once it reflects everything up to `target`.
     func current(reaching target: EventID, waitMilliseconds: Int) throws(StoreError) -> FoldedState {
         let hasReached = progress.wait(timeoutMilliseconds: waitMilliseconds) { progress in
-            progress.health.isFaulted || progress.position >= target ? true : nil
+            progress.health.isFaulted || progress.hasBegun && progress.position >= target ? true : nil
         }
         guard hasReached != nil else {
             throw StoreError(

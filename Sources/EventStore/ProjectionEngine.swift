@@ -53,7 +53,7 @@ final class ProjectionEngine: Sendable {
             if let unchanged = current.first(where: { $0.source == source }) {
                 wanted.append(unchanged)
             } else {
-                wanted.append(try make(source))
+                wanted.append(try Projection(source, reducers: reducers, now: clock.now()))
             }
         }
         let projections = wanted
@@ -64,10 +64,12 @@ final class ProjectionEngine: Sendable {
     /// Folds a projection again from the first event.
     func rebuild(_ name: String) throws(StoreError) {
         let old = try projection(name)
+        // The snapshots that it is not to begin with are to be known.
+        try old.waitUntilBegun(waitMilliseconds: 5000)
         let fresh = try Projection(
             old.source,
             reducers: reducers,
-            snapshot: nil,
+            begins: true,
             now: clock.now()
         )
         list.withLock { list in
@@ -129,17 +131,6 @@ final class ProjectionEngine: Sendable {
         return taken
     }
 
-    private func make(_ source: ReducerSource) throws(StoreError) -> Projection {
-        let tail = EventID(log.view.tail)
-        for note in snapshots.load(source, tail: tail) { report(note) }
-        return try Projection(
-            source,
-            reducers: reducers,
-            snapshot: snapshots.latest(of: source, through: tail),
-            now: clock.now()
-        )
-    }
-
     private func run() {
         while true {
             let isClosed = signal.wait(timeoutMilliseconds: 1000) { signal -> Bool? in
@@ -154,7 +145,11 @@ final class ProjectionEngine: Sendable {
                 for projection in list.withLock({ $0 }) {
                     let tail = EventID(log.view.tail)
                     guard projection.isBehind(tail) else { continue }
-                    projection.advance(log, for: Self.turn)
+                    if projection.hasBegun {
+                        projection.advance(log, for: Self.turn)
+                    } else {
+                        projection.begin(snapshots, log, report: report)
+                    }
                     isBehind = true
                     if case .faulted(let error) = projection.status(tail: tail).health {
                         report("projection \(projection.source.name) has stopped: \(error)")

@@ -308,7 +308,8 @@ package final class SealedSegment: Segment {
         _ kind: SealedBlockHeader.Kind,
         _ decode: ([UInt8]) -> Value?
     ) throws(LogError) -> Value? {
-        let size = Int(reference.rawBytes) + 128
+        // A directory's keys are arrays of their own; everything else is held as it was inflated.
+        let size = Int(reference.rawBytes) * (kind == .directory ? 5 : 1) + 128
         return try cache.value(cacheKey(reference.offset), bytes: { _ in size }) { () throws(LogError) -> Value? in
             try Self.inflate(file, reference, seed: seed, kind: kind).flatMap { decode($0.raw) }
         }

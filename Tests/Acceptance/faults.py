@@ -142,7 +142,7 @@ def forgotten_pages(claims, folder, options):
     """No injection: a disk whose backing is full fails to write, and from then on the page cache shows what the disk does
     not hold. What a restart makes of it must survive the loss of the cache."""
     label = "row 8: a disk that fails, and a page cache that does not say so"
-    backing = folder.mount("backing", "-t", "tmpfs", "-o", f"size={24 * MIB}", "tmpfs")
+    backing = folder.mount("backing", "-t", "tmpfs", "-o", f"size={48 * MIB}", "tmpfs")
     image = os.path.join(folder.path, "backing", "image")
     if backing is None or not shutil.which("mkfs.ext4"):
         claims.skip(f"{label}: a file system cannot be mounted here")
@@ -161,9 +161,10 @@ def forgotten_pages(claims, folder, options):
         claims.skip(f"{label}: a loop device cannot be mounted here")
         return
     write_by_pages(disk)
+    # What it gives back is enough for what follows, sealing too.
     ballast = os.path.join(backing, "ballast")
     with open(ballast, "wb") as file:
-        file.write(os.urandom(4 * MIB))
+        file.write(os.urandom(28 * MIB))
     # Files without zeros written ahead: a commit is what takes the last bytes.
     settings = {"EVSTORED_SEGMENT_BYTES": str(16 * MIB), "EVSTORED_SEGMENT_SPARE_FILES": "0",
                 "EVSTORED_SEGMENT_RECYCLED_FILES": "0", "EVSTORED_DISK_RESERVE_FILES": "0",

@@ -1,8 +1,10 @@
 // Owns: the promises of live projections: they equal a fold from the first event, whatever happened in between, and a
 // reducer that fails stops alone.
 
+import Disk
 import DiskSimulation
 import EventModel
+import Reducers
 import Testing
 
 @testable import EventStore
@@ -170,5 +172,22 @@ import Testing
         let error = try #require(throws: StoreError.self) { try test.store.projection("count") }
         #expect(error.code == .notFound)
         #expect(error.message.contains("counts"))
+    }
+
+    @Test("A projection that has not been restored yet answers nobody, and says so")
+    func notRestored() throws {
+        let library = ReducerLibrary(PosixDisk(), directory: nil, limits: ReducerLimits())
+        let source = ReducerSource(name: "counts", text: Array(Self.counts.utf8))
+        let projection = try Projection(source, reducers: library, now: Timestamp(nanoseconds: 0))
+        // Though there is nothing behind it that it could lack.
+        #expect(projection.isBehind(.zero) && !projection.hasBegun)
+        for ask in [
+            { _ = try projection.current(reaching: .zero, waitMilliseconds: 1) },
+            { try projection.waitUntilBegun(waitMilliseconds: 1) },
+        ] {
+            #expect(try #require(throws: StoreError.self) { try ask() }.code == .lagging)
+        }
+        let begun = try Projection(source, reducers: library, begins: true, now: Timestamp(nanoseconds: 0))
+        #expect(try begun.current(reaching: .zero, waitMilliseconds: 1).stateJSON == Array("{}".utf8))
     }
 }

@@ -36,13 +36,16 @@ final class ReplyReader {
         }
     }
 
-    /// Writes all of it, and waits where it has to.
+    /// Writes all of it, and waits where it has to. What comes meanwhile is taken in: a daemon whose answers nobody takes would
+    /// take no more commands either.
     func send(_ bytes: ArraySlice<UInt8>) throws {
         var rest = bytes
         while !rest.isEmpty {
             switch rest.withUnsafeBytes({ UnixStream.send(descriptor, $0) }) {
             case .moved(let count): rest = rest.dropFirst(count)
-            case .blocked: wait(POLLOUT)
+            case .blocked:
+                wait(POLLIN | POLLOUT)
+                try receive()
             case .closed: throw ClientError.disconnected(reason: "the daemon closed the connection")
             }
         }

@@ -29,6 +29,10 @@ package struct ProjectionStatus: Sendable {
 
 /// A live projection. The engine's thread folds; any thread may ask.
 final class Projection: Sendable {
+    /// How long to wait for a projection to be restored: that takes as long as its state is large, and comes to an end, which
+    /// catching up with a log that grows need not.
+    static let restoreMilliseconds = 10_000
+
     let source: ReducerSource
 
     /// The reducer with its state. The engine's thread holds it for a turn at a time.

@@ -65,7 +65,7 @@ final class ProjectionEngine: Sendable {
     func rebuild(_ name: String) throws(StoreError) {
         let old = try projection(name)
         // The snapshots that it is not to begin with are to be known.
-        try old.waitUntilBegun(waitMilliseconds: 5000)
+        try old.waitUntilBegun(waitMilliseconds: Projection.restoreMilliseconds)
         let fresh = try Projection(
             old.source,
             reducers: reducers,

@@ -74,7 +74,7 @@ extension EventStore {
                 waitMilliseconds: options.projectionWaitMilliseconds
             )
         }
-        try projection.waitUntilBegun(waitMilliseconds: options.projectionWaitMilliseconds)
+        try projection.waitUntilBegun(waitMilliseconds: Projection.restoreMilliseconds)
         let bound = try asOf.map { asOf throws(StoreError) in try view.bound(asOf, skippingDamage: true) }
         let through = EventID(bound ?? view.tail)
         let box = try reducers.make(projection.source)

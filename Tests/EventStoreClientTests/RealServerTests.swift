@@ -107,6 +107,20 @@ import Testing
         }
     }
 
+    @Test("A replay ends when its task is cancelled")
+    func cancelledReplay() async throws {
+        try await withServer { _, client in
+            _ = try await client.appendPipelined((0..<10).map { event($0) })
+            let hasEnded = try await Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                var replay = client.replay().makeAsyncIterator()
+                if try await replay.next() != nil { return false }
+                return true
+            }.value
+            #expect(hasEnded)
+        }
+    }
+
     @Test("Single, atomic and pipelined appends, with refusals in their places")
     func appending() async throws {
         try await withServer { _, client in

@@ -71,10 +71,10 @@ minimise() {
 # The decoders, whose coverage is told.
 decoders="EventWire/RESPDecoder EventWire/InlineSplitter EventWire/ArgumentList EventWire/ArgumentCursor
   EventWire/CommandParser EventWire/AppendParser EventWire/FilterParser EventWire/QueryParser EventWire/ConnectionCommand
-  EventWire/RESPReplyDecoder SegmentLog/ByteOrder SegmentLog/FileHeader SegmentLog/FrameFormat SegmentLog/RecordFormat
-  SegmentLog/TailScanner SegmentLog/RawSegment SegmentLog/RawTable SegmentLog/SealedBlockFormat SegmentLog/SealedFooter
-  SegmentLog/BlockTable SegmentLog/KeyPages SegmentLog/KeyFilter SegmentLog/RecordColumns SegmentLog/Compression
-  SegmentLog/BlockFinder SegmentLog/SealedSegment SegmentLog/LogInventory EventStore/Snapshot EventNDJSON/EventLine
+  EventWire/RESPReplyDecoder SegmentLog/Format/ByteOrder SegmentLog/Format/FileHeader SegmentLog/Format/FrameFormat SegmentLog/Format/RecordFormat
+  SegmentLog/Recovery/TailScanner SegmentLog/Reading/RawSegment SegmentLog/Reading/RawTable SegmentLog/Format/SealedBlockFormat SegmentLog/Format/SealedFooter
+  SegmentLog/Format/BlockTable SegmentLog/Format/KeyPages SegmentLog/Format/KeyFilter SegmentLog/Format/RecordColumns SegmentLog/Format/Compression
+  SegmentLog/Reading/BlockFinder SegmentLog/Reading/SealedSegment SegmentLog/Recovery/LogInventory EventStore/Snapshot EventNDJSON/EventLine
   EventNDJSON/JSONScanner EventNDJSON/JSONObjectReader EventNDJSON/JSONValue EventNDJSON/ExactSeconds"
 
 coverage() {

@@ -60,24 +60,39 @@ package protocol Disk: Sendable {
     /// Replaces `destination` where it exists. Durable only after `syncDirectory`.
     func rename(_ source: String, to destination: String) throws(DiskError)
     func remove(_ path: String) throws(DiskError)
-    /// Makes the names in a directory durable: what was created, renamed or removed in it.
+    /// Makes the names in a directory durable: what was created, renamed or removed in it. A failure of this operation is
+    /// final, as one of `DiskFile.sync` is; one of `open` says that the directory could not be opened, and nothing else.
     func syncDirectory(_ path: String) throws(DiskError)
     /// Creates the file where it is missing and locks it for as long as the returned value lives; nil where another
     /// process holds the lock.
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)?
     /// The same for a file that must be there, without changing anything, a read-only file system's included.
     func lockExisting(_ path: String) throws(DiskError) -> (any DiskLock)?
+    /// The same for a directory that must be there, which is not changed either: its owner stays its owner, whatever
+    /// becomes of the names in it.
+    func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)?
     /// Bytes that can still be written to the file system that holds `path`.
     func freeBytes(at path: String) throws(DiskError) -> UInt64
 }
 
+/// How a file is opened. Only a regular file is: what a disk has stored is never anything else, and to open a pipe may
+/// never end. Neither is a link followed, save by `readLinked`.
 package enum OpenMode: Sendable {
     case read
+    /// As `read`, for a file that somebody else has put there, and may have put there by a link to it.
+    case readLinked
     case readWrite
     /// Fails with EEXIST where the file exists.
     case createNew
     /// Truncates where the file exists.
     case createOrTruncate
+
+    package var isReadOnly: Bool {
+        switch self {
+        case .read, .readLinked: true
+        case .readWrite, .createNew, .createOrTruncate: false
+        }
+    }
 }
 
 /// An open file, closed when its last reference goes. Reads may run concurrently with each other and with a write to
@@ -85,6 +100,9 @@ package enum OpenMode: Sendable {
 package protocol DiskFile: AnyObject, Sendable {
     var path: String { get }
     func size() throws(DiskError) -> UInt64
+    /// Whether a directory still leads to the file. What is written to one that was removed, or replaced, is gone when the
+    /// file is closed.
+    func isNamed() throws(DiskError) -> Bool
     /// One read of the system: puts bytes from `offset` on at the beginning of `buffer` and returns how many. They may be
     /// fewer than asked; none only where nothing was asked or the file ends at or before `offset`.
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int
@@ -199,8 +217,12 @@ extension Disk {
     }
 
     /// All bytes of a file; nil where they are more than `limit`, and then none is read.
-    package func contents(of path: String, limit: Int) throws(DiskError) -> [UInt8]? {
-        let file = try open(path, .read)
+    package func contents(
+        of path: String,
+        limit: Int,
+        _ mode: OpenMode = .read
+    ) throws(DiskError) -> [UInt8]? {
+        let file = try open(path, mode)
         let size = try file.size()
         guard size <= UInt64(limit) else { return nil }
         guard let bytes = try file.bytes(at: FileOffset(0), count: Int(size)) else {

@@ -5,6 +5,8 @@ package struct DiskError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Operation: String, Sendable {
         case createDirectory = "create directory"
         case list, open, read, write, reserve, sync, rename, remove, lock
+        /// What was opened is a folder, a link, or something else that is no file with bytes in it.
+        case regularFile = "use as a regular file"
         case syncDirectory = "sync directory"
         case status = "inspect"
     }

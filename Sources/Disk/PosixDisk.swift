@@ -14,6 +14,8 @@ extension DiskError {
     package var isNoSpace: Bool { errno == ENOSPC || errno == EDQUOT }
     package var isMissing: Bool { errno == ENOENT }
     package var isNotDirectory: Bool { errno == ENOTDIR }
+    /// Whether there is something of the name, but a folder, a link, a pipe, a socket or a device.
+    package var isNotRegularFile: Bool { operation == .regularFile }
     /// Whether a read failed because the medium, or the file system's own checksums, would not give the bytes back.
     package var isUnreadableMedium: Bool {
         operation == .read && [EIO, ENODATA, EBADMSG, EUCLEAN].contains(errno)
@@ -53,14 +55,51 @@ package struct PosixDisk: Disk {
     package func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
         let flags =
             switch mode {
-            case .read: O_RDONLY
-            case .readWrite: O_RDWR
+            case .read: O_RDONLY | O_NOFOLLOW
+            case .readLinked: O_RDONLY
+            case .readWrite: O_RDWR | O_NOFOLLOW
             case .createNew: O_RDWR | O_CREAT | O_EXCL
-            case .createOrTruncate: O_RDWR | O_CREAT | O_TRUNC
+            case .createOrTruncate: O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW
             }
-        let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw DiskError(.open, path) }
-        return PosixFile(descriptor: descriptor, path: path)
+        return PosixFile(descriptor: try descriptor(path, flags, .open), path: path)
+    }
+
+    /// Opens a regular file. Whatever else has the name is refused, and not waited for: without O_NONBLOCK, to open a pipe
+    /// takes until somebody opens its other end.
+    private func descriptor(
+        _ path: String,
+        _ flags: Int32,
+        _ operation: DiskError.Operation
+    ) throws(DiskError) -> Int32 {
+        let descriptor = Glibc.open(path, flags | O_NONBLOCK | O_CLOEXEC, 0o600)
+        var status = stat()
+        guard descriptor >= 0 else {
+            let error = DiskError(operation, path)
+            // These say that it is no regular file, but not that alone, and not always in the same words.
+            guard [EISDIR, ELOOP, ENXIO].contains(error.errno),
+                fstatat(AT_FDCWD, path, &status, flags & O_NOFOLLOW == 0 ? 0 : AT_SYMLINK_NOFOLLOW) == 0,
+                let kind = Self.irregular(status)
+            else { throw error }
+            throw DiskError(.regularFile, path: path, errno: kind)
+        }
+        do throws(DiskError) {
+            guard fstat(descriptor, &status) == 0 else { throw DiskError(.status, path) }
+            if let kind = Self.irregular(status) { throw DiskError(.regularFile, path: path, errno: kind) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    /// The error that says best what stands in the place of a regular file; nil where it is one.
+    private static func irregular(_ status: stat) -> Int32? {
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: nil
+        case S_IFDIR: EISDIR
+        case S_IFLNK: ELOOP
+        default: ENOTSUP
+        }
     }
 
     package func rename(_ source: String, to destination: String) throws(DiskError) {
@@ -73,22 +112,27 @@ package struct PosixDisk: Disk {
 
     package func syncDirectory(_ path: String) throws(DiskError) {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw DiskError(.syncDirectory, path) }
+        guard descriptor >= 0 else { throw DiskError(.open, path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw DiskError(.syncDirectory, path) }
     }
 
     package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
-        try lock(path, O_RDWR | O_CREAT)
+        try lock(try descriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW, .lock), path)
     }
 
     package func lockExisting(_ path: String) throws(DiskError) -> (any DiskLock)? {
-        try lock(path, O_RDONLY)
+        try lock(try descriptor(path, O_RDONLY | O_NOFOLLOW, .lock), path)
     }
 
-    private func lock(_ path: String, _ flags: Int32) throws(DiskError) -> (any DiskLock)? {
-        let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
+    package func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? {
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw DiskError(.lock, path) }
+        return try lock(descriptor, path)
+    }
+
+    /// Takes the descriptor over.
+    private func lock(_ descriptor: Int32, _ path: String) throws(DiskError) -> (any DiskLock)? {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let held = errno == EWOULDBLOCK
             let error = DiskError(.lock, path)
@@ -137,6 +181,12 @@ private final class PosixFile: DiskFile {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw DiskError(.status, path) }
         return UInt64(status.st_size)
+    }
+
+    func isNamed() throws(DiskError) -> Bool {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw DiskError(.status, path) }
+        return status.st_nlink > 0
     }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {

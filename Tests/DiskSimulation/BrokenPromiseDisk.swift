@@ -27,6 +27,7 @@ package struct BrokenPromiseDisk: Disk {
     }
     package func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
     package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lock(path) }
+    package func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockDirectory(path) }
     package func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
 
     package func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
@@ -48,6 +49,7 @@ private final class ForgetfulFile: DiskFile {
 
     var path: String { file.path }
     func size() throws(DiskError) -> UInt64 { try file.size() }
+    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         try file.readSome(into: buffer, at: offset)
     }

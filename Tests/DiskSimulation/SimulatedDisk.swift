@@ -27,7 +27,8 @@ package final class SimulatedDisk: Disk {
         var misdirections = 0
         /// Decides how much of a transfer is done, in one call or before it fails.
         var random: SeededRandom
-        var locks: Set<String> = []
+        /// What is locked, whatever its name has become since.
+        var locks: Set<SimulatedLock.Holding> = []
         /// Grows at each crash: what was opened before belongs to a machine that is no more.
         var life = 0
         var isDown = false
@@ -170,18 +171,18 @@ package final class SimulatedDisk: Disk {
         let opened = try perform(.open, path) { state throws(DiskError) in
             let file: Int
             switch (state.names.current[path], mode) {
-            case (.directory, _): throw DiskError(.open, path: path, errno: EISDIR)
+            case (.directory, _): throw DiskError(.regularFile, path: path, errno: EISDIR)
             case (.file, .createNew): throw DiskError(.open, path: path, errno: EEXIST)
             case (.file(let found), _):
                 file = found
                 if mode == .createOrTruncate { state.files[file]?.truncate() }
-            case (nil, .read), (nil, .readWrite): throw DiskError(.open, path: path, errno: ENOENT)
+            case (nil, .read), (nil, .readLinked), (nil, .readWrite): throw DiskError(.open, path: path, errno: ENOENT)
             case (nil, .createNew), (nil, .createOrTruncate): file = try state.createFile(path, .open)
             }
             state.handles[file, default: 0] += 1
             return (file: file, life: state.life)
         }
-        return SimulatedFile(self, file: opened.file, path: path, life: opened.life, isWritable: mode != .read)
+        return SimulatedFile(self, file: opened.file, path: path, life: opened.life, isWritable: !mode.isReadOnly)
     }
 
     package func rename(_ source: String, to destination: String) throws(DiskError) {
@@ -207,7 +208,7 @@ package final class SimulatedDisk: Disk {
     package func syncDirectory(_ path: String) throws(DiskError) {
         try perform(.syncDirectory, path, onCrash: { _ in }) { state throws(DiskError) in
             guard state.names.current[path] == .directory else {
-                throw DiskError(.syncDirectory, path: path, errno: ENOENT)
+                throw DiskError(.open, path: path, errno: ENOENT)
             }
             state.names.sync(path)
         }
@@ -215,11 +216,25 @@ package final class SimulatedDisk: Disk {
 
     package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
         // The lock, too, is made outside.
-        let life = try perform(.lock, path) { state throws(DiskError) -> Int? in
-            if state.names.current[path] == nil { _ = try state.createFile(path, .lock) }
-            return state.locks.insert(path).inserted ? state.life : nil
+        let taken = try perform(.lock, path) { state throws(DiskError) in
+            switch state.names.current[path] {
+            case .file(let file): state.lock(.file(file))
+            case .directory: throw DiskError(.regularFile, path: path, errno: EISDIR)
+            case nil: state.lock(.file(try state.createFile(path, .lock)))
+            }
         }
-        return life.map { SimulatedLock(self, path: path, life: $0) }
+        return taken.map { SimulatedLock(self, $0.holding, life: $0.life) }
+    }
+
+    package func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? {
+        let taken = try perform(.lock, path) { state throws(DiskError) in
+            switch state.names.current[path] {
+            case .file: throw DiskError(.lock, path: path, errno: ENOTDIR)
+            case .directory: state.lock(.directory(path))
+            case nil: throw DiskError(.lock, path: path, errno: ENOENT)
+            }
+        }
+        return taken.map { SimulatedLock(self, $0.holding, life: $0.life) }
     }
 
     package func freeBytes(at path: String) throws(DiskError) -> UInt64 {
@@ -230,6 +245,11 @@ package final class SimulatedDisk: Disk {
 }
 
 extension SimulatedDisk.State {
+    /// Nil where somebody else has it.
+    mutating func lock(_ holding: SimulatedLock.Holding) -> (holding: SimulatedLock.Holding, life: Int)? {
+        locks.insert(holding).inserted ? (holding, life) : nil
+    }
+
     mutating func createFile(_ path: String, _ operation: DiskError.Operation) throws(DiskError) -> Int {
         try requireParent(of: path, operation)
         try requireSpace(path, operation)

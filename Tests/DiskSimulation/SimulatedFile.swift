@@ -31,6 +31,10 @@ final class SimulatedFile: DiskFile {
         try disk.perform(.status, path, life: life) { UInt64($0.files[file]?.current.count ?? 0) }
     }
 
+    func isNamed() throws(DiskError) -> Bool {
+        try disk.perform(.status, path, life: life) { $0.names.current.values.contains(.file(file)) }
+    }
+
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         try disk.perform(.read, path, life: life) { state throws(DiskError) in
             let start = Int(clamping: offset.rawValue)
@@ -106,19 +110,25 @@ final class SimulatedFile: DiskFile {
 }
 
 final class SimulatedLock: DiskLock {
+    /// A file, by what it is and not by its name; a directory, which no test renames or removes, by its name.
+    enum Holding: Hashable, Sendable {
+        case file(Int)
+        case directory(String)
+    }
+
     private let disk: SimulatedDisk
-    private let path: String
+    private let holding: Holding
     private let life: Int
 
-    init(_ disk: SimulatedDisk, path: String, life: Int) {
+    init(_ disk: SimulatedDisk, _ holding: Holding, life: Int) {
         self.disk = disk
-        self.path = path
+        self.holding = holding
         self.life = life
     }
 
     deinit {
         disk.state.withLock { state in
-            if state.life == life { state.locks.remove(path) }
+            if state.life == life { state.locks.remove(holding) }
         }
     }
 }

@@ -18,6 +18,7 @@ private final class HaltingFile: DiskFile {
 
     var path: String { file.path }
     func size() throws(DiskError) -> UInt64 { try file.size() }
+    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
     func reserve(_ bytes: UInt64) throws(DiskError) { try file.reserve(bytes) }
     func sync() throws(DiskError) { try file.sync() }
 

@@ -112,6 +112,7 @@ private final class LyingDisk: Disk {
     func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
     func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lock(path) }
+    func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockDirectory(path) }
     func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
 
     func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
@@ -135,6 +136,7 @@ private final class LyingFile: DiskFile {
     }
 
     func size() throws(DiskError) -> UInt64 { try file.size() }
+    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         let count = try file.readSome(into: buffer, at: offset)

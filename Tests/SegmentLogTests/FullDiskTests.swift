@@ -134,6 +134,7 @@ private struct RoomByRemoval: Disk {
     func rename(_ source: String, to destination: String) throws(DiskError) { try disk.rename(source, to: destination) }
     func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lock(path) }
+    func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockDirectory(path) }
     func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
 
     func remove(_ path: String) throws(DiskError) {

@@ -254,6 +254,7 @@ private struct BadFileDisk: Disk {
     func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
     func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lock(path) }
+    func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockDirectory(path) }
     func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
 
     func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
@@ -271,6 +272,7 @@ private final class BadFile: DiskFile {
     }
 
     func size() throws(DiskError) -> UInt64 { try file.size() }
+    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         throw DiskError(.read, path: path, errno: EIO)
     }

@@ -165,9 +165,10 @@ struct ReadOnlyDisk: Disk {
 
     func names(in directory: String) throws(DiskError) -> [String] { try disk.names(in: directory) }
     func lockExisting(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockExisting(path) }
+    func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockDirectory(path) }
     func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
     func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
-        guard mode == .read else { throw refuse(.open, path) }
+        guard mode.isReadOnly else { throw refuse(.open, path) }
         return try disk.open(path, mode)
     }
     func createDirectory(_ path: String) throws(DiskError) { throw refuse(.createDirectory, path) }

@@ -25,7 +25,7 @@ final class FaultyDisk: Disk {
     }
 
     func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
-        if case .read = mode { return try disk.open(path, mode) }
+        if mode.isReadOnly { return try disk.open(path, mode) }
         if case .readWrite = mode { return FaultyFile(try disk.open(path, mode), self) }
         if isFull.load(ordering: .sequentiallyConsistent) { throw DiskError(.open, path: path, errno: ENOSPC) }
         return FaultyFile(try disk.open(path, mode), self)
@@ -37,6 +37,7 @@ final class FaultyDisk: Disk {
     func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
     func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lock(path) }
+    func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockDirectory(path) }
     func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
 }
 
@@ -51,6 +52,7 @@ private final class FaultyFile: DiskFile {
 
     var path: String { file.path }
     func size() throws(DiskError) -> UInt64 { try file.size() }
+    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         try file.readSome(into: buffer, at: offset)
     }

@@ -6,7 +6,7 @@ import Glibc
 
 /// `@unchecked Sendable` because a target runs in one thread and makes a disk of its own for each input.
 final class HostileDisk: Disk, @unchecked Sendable {
-    private var files: [String: DiskContent] = [:]
+    fileprivate var files: [String: DiskContent] = [:]
     private var directories: Set<String> = ["/"]
     private var locks: Set<String> = []
 
@@ -39,8 +39,8 @@ final class HostileDisk: Disk, @unchecked Sendable {
     func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
         switch (files[path], mode) {
         case (_?, .createNew): throw DiskError(.open, path: path, errno: EEXIST)
-        case (let file?, .read), (let file?, .readWrite): return file
-        case (nil, .read), (nil, .readWrite): throw DiskError(.open, path: path, errno: ENOENT)
+        case (let file?, .read), (let file?, .readLinked), (let file?, .readWrite): return file
+        case (nil, .read), (nil, .readLinked), (nil, .readWrite): throw DiskError(.open, path: path, errno: ENOENT)
         case (_, .createNew), (_, .createOrTruncate):
             changes += 1
             let file = DiskContent(self, path, [])
@@ -66,6 +66,8 @@ final class HostileDisk: Disk, @unchecked Sendable {
 
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { HostileLock() }
 
+    func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { HostileLock() }
+
     func freeBytes(at path: String) throws(DiskError) -> UInt64 { 1 << 40 }
 }
 
@@ -82,6 +84,8 @@ private final class DiskContent: DiskFile, @unchecked Sendable {
     }
 
     func size() -> UInt64 { UInt64(content.count) }
+
+    func isNamed() -> Bool { disk.files.values.contains { $0 === self } }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) -> Int {
         let start = min(Int(clamping: offset.rawValue), content.count)

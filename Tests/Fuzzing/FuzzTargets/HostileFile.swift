@@ -15,6 +15,8 @@ final class HostileFile: DiskFile {
 
     func size() -> UInt64 { UInt64(start + content.count) }
 
+    func isNamed() -> Bool { true }
+
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) -> Int {
         require(offset.rawValue >= UInt64(start), "a read before the content")
         let first = min(Int(clamping: offset.rawValue) - start, content.count)

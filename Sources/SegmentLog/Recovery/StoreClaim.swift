@@ -1,10 +1,10 @@
-// Owns: taking a directory for this process: the lock, and `store.json`, which is read or, for a new store, written.
+// Owns: taking a directory for this process: the locks, and `store.json`, which is read or, for a new store, written.
 
 internal import Disk
 
 /// A directory that is ours, and the store in it.
 struct StoreClaim {
-    /// Nil where there is no file to lock, and so no daemon, and none may be made.
+    /// Held for as long as the store is open.
     let lock: (any DiskLock)?
     let store: StoreFile
     /// Whether the store was made just now.
@@ -22,14 +22,11 @@ struct StoreClaim {
             // Before the lock, which is a file, and would be the first in a directory that is not ours.
             throw .missing(path: directory.data)
         }
-        let held: (any DiskLock)?
-        do {
-            held = try disk.lock(directory.lock)
-        } catch {
-            throw error.isMissing ? .missing(path: directory.data) : .disk(error)
+        lock = try OwnerLock(directory) { () throws(DiskError) in
+            // The directory comes first: where it is refused, no file is made in it.
+            guard let owned = try disk.lockDirectory(directory.data) else { return nil }
+            return try disk.lock(directory.lock).map { [owned, $0] }
         }
-        guard let held else { throw .inUse(path: directory.data) }
-        lock = held
         if let store = try StoreFile.read(disk, directory) {
             self.store = store
             isNew = false
@@ -42,15 +39,16 @@ struct StoreClaim {
 
     /// Claims a directory for reading: changes nothing in it, and is refused while a daemon has it.
     init(readOnly disk: any Disk, _ directory: LogDirectory) throws(LogError) {
-        var isHeldElsewhere = false
-        do throws(DiskError) {
-            lock = try disk.lockExisting(directory.lock)
-            isHeldElsewhere = lock == nil
-        } catch {
-            guard error.isMissing else { throw .disk(error) }
-            lock = nil
+        lock = try OwnerLock(directory) { () throws(DiskError) in
+            guard let owned = try disk.lockDirectory(directory.data) else { return nil }
+            do throws(DiskError) {
+                return try disk.lockExisting(directory.lock).map { [owned, $0] }
+            } catch {
+                // A file that is not there is not made.
+                guard error.isMissing else { throw error }
+                return [owned]
+            }
         }
-        if isHeldElsewhere { throw .inUse(path: directory.data) }
         guard let store = try StoreFile.read(disk, directory) else { throw .missing(path: directory.data) }
         self.store = store
         isNew = false
@@ -99,5 +97,23 @@ struct StoreClaim {
             try disk.replaceFile(StoreFile.name, in: directory.data, with: store.encoded())
         }
         return store
+    }
+}
+
+/// What makes this process the owner of a directory: the directory itself, which no rename and no removal in it can take
+/// away, and the file `LOCK`, which is what other programs, and versions before, ask for.
+private final class OwnerLock: DiskLock {
+    private let held: [any DiskLock]
+
+    /// `take` returns nil where somebody else has one of them.
+    init(_ directory: LogDirectory, _ take: () throws(DiskError) -> [any DiskLock]?) throws(LogError) {
+        let taken: [any DiskLock]?
+        do {
+            taken = try take()
+        } catch {
+            throw error.isMissing ? .missing(path: directory.data) : .disk(error)
+        }
+        guard let taken else { throw .inUse(path: directory.data) }
+        held = taken
     }
 }

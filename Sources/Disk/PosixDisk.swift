@@ -16,6 +16,8 @@ extension DiskError {
     package var isNotDirectory: Bool { errno == ENOTDIR }
     /// Whether there is something of the name, but a folder, a link, a pipe, a socket or a device.
     package var isNotRegularFile: Bool { operation == .regularFile }
+    /// Whether the process, or the system, has no more to open a file with. It says nothing about the file.
+    package var isWantOfResources: Bool { [EMFILE, ENFILE, ENOMEM].contains(errno) }
     /// Whether a read failed because the medium, or the file system's own checksums, would not give the bytes back.
     package var isUnreadableMedium: Bool {
         operation == .read && [EIO, ENODATA, EBADMSG, EUCLEAN].contains(errno)

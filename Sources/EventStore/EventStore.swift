@@ -93,7 +93,12 @@ package final class EventStore: Sendable {
         self.options = options
         self.recovery = recovery
         self.log = log
-        reducers = ReducerLibrary(disk, directory: options.reducersDirectory, limits: options.reducerLimits)
+        reducers = ReducerLibrary(
+            disk,
+            directory: options.reducersDirectory,
+            limits: options.reducerLimits,
+            report: events.report
+        )
         try reducers.reload()
         let projections = ProjectionEngine(
             log: log,

@@ -15,8 +15,18 @@ struct ReducerBox: @unchecked Sendable {
 
 /// The reducers of a folder, by name: `inventory.lua` is `inventory`. May be used from any thread.
 final class ReducerLibrary: Sendable {
+    /// Longer than any program that somebody has written.
+    private static let maximumBytes = 16 << 20
+
+    /// What a look through the folder has found.
+    struct Catalog: Sendable {
+        fileprivate var sources: [String: ReducerSource] = [:]
+        /// Why a file that is called as a reducer's cannot be one, by the reducer's name.
+        fileprivate var passedOver: [String: String] = [:]
+    }
+
     private struct State {
-        var sources: [String: ReducerSource] = [:]
+        var catalog = Catalog()
         /// Instances that nobody has used yet, by name.
         var ready: [String: ReducerBox] = [:]
     }
@@ -24,48 +34,84 @@ final class ReducerLibrary: Sendable {
     private let disk: any Disk
     private let directory: String?
     private let limits: ReducerLimits
+    private let report: @Sendable (String) -> Void
     private let state = Mutex(State())
 
-    init(_ disk: any Disk, directory: String?, limits: ReducerLimits) {
+    init(
+        _ disk: any Disk,
+        directory: String?,
+        limits: ReducerLimits,
+        report: @escaping @Sendable (String) -> Void
+    ) {
         self.disk = disk
         self.directory = directory
         self.limits = limits
+        self.report = report
     }
 
-    /// Reads the folder anew, and returns what was on hand before. Throws where it cannot be read; a file with a mistake
-    /// in it is found when it is used.
+    /// Reads the folder anew, and returns what was on hand before. Throws where the folder cannot be read; a file in it that
+    /// cannot is passed over and reported, for it is nothing to the other reducers; one with a mistake in it is found when it
+    /// is used.
     @discardableResult
-    func reload() throws(StoreError) -> [String: ReducerSource] {
-        guard let directory else { return [:] }
-        var sources: [String: ReducerSource] = [:]
+    func reload() throws(StoreError) -> Catalog {
+        guard let directory else { return Catalog() }
+        var catalog = Catalog()
         do throws(DiskError) {
-            for name in try disk.names(in: directory) where name.hasSuffix(".lua") {
+            for name in try disk.names(in: directory).sorted() where name.hasSuffix(".lua") {
                 let reducer = String(name.dropLast(4))
                 guard Self.isName(reducer) else { continue }
-                sources[reducer] = ReducerSource(name: reducer, text: try disk.contents(of: "\(directory)/\(name)"))
+                switch try text(of: "\(directory)/\(name)") {
+                case .read(let text): catalog.sources[reducer] = ReducerSource(name: reducer, text: text)
+                case .passedOver(let reason):
+                    catalog.passedOver[reducer] = reason
+                    report("the reducer file \(name) is passed over: \(reason)")
+                }
             }
         } catch {
             throw StoreError(.other, "the reducers' folder cannot be read: \(error)")
         }
-        let read = sources
+        let read = catalog
         return state.withLock { state in
-            defer { state.sources = read }
-            return state.sources
+            defer { state.catalog = read }
+            return state.catalog
+        }
+    }
+
+    private enum Text {
+        case read([UInt8])
+        case passedOver(reason: String)
+    }
+
+    /// Throws only what would be wrong with any other file, too.
+    private func text(of path: String) throws(DiskError) -> Text {
+        do throws(DiskError) {
+            guard let text = try disk.contents(of: path, limit: Self.maximumBytes, .readLinked) else {
+                return .passedOver(reason: "it has more than \(Self.maximumBytes) bytes")
+            }
+            return .read(text)
+        } catch {
+            guard !error.isWantOfResources else { throw error }
+            // Its name was in the folder a moment ago.
+            return .passedOver(reason: error.isMissing ? "\(error): it is a link that leads nowhere" : "\(error)")
         }
     }
 
     /// Goes back to what `reload` returned.
-    func restore(_ sources: [String: ReducerSource]) {
-        state.withLock { $0.sources = sources }
+    func restore(_ catalog: Catalog) {
+        state.withLock { $0.catalog = catalog }
     }
 
     /// The names on hand, sorted.
     var names: [String] {
-        state.withLock { $0.sources.keys.sorted() }
+        state.withLock { $0.catalog.sources.keys.sorted() }
     }
 
     func source(_ name: String) throws(StoreError) -> ReducerSource {
-        guard let source = state.withLock({ $0.sources[name] }) else {
+        let catalog = state.withLock(\.catalog)
+        if let reason = catalog.passedOver[name] {
+            throw StoreError(.notFound, "no reducer '\(name)': the file \(name).lua is passed over: \(reason)")
+        }
+        guard let source = catalog.sources[name] else {
             let known = names.joined(separator: ", ")
             throw StoreError(.notFound, "no reducer '\(name)'; there are: \(known.isEmpty ? "none" : known)")
         }

@@ -176,7 +176,7 @@ import Testing
 
     @Test("A projection that has not been restored yet answers nobody, and says so")
     func notRestored() throws {
-        let library = ReducerLibrary(PosixDisk(), directory: nil, limits: ReducerLimits())
+        let library = ReducerLibrary(PosixDisk(), directory: nil, limits: ReducerLimits(), report: { _ in })
         let source = ReducerSource(name: "counts", text: Array(Self.counts.utf8))
         let projection = try Projection(source, reducers: library, now: Timestamp(nanoseconds: 0))
         // Though there is nothing behind it that it could lack.

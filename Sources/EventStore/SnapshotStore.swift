@@ -17,6 +17,8 @@ package final class SnapshotStore: Sendable {
     private let keep: Int
     /// The rungs on hand that have been looked at, so that a query reads only the file it wants.
     private let rungs = Mutex<[String: [Rung]]>([:])
+    /// Held while a snapshot is put in place: two of one position have one temporary name. Who reads does not wait for it.
+    private let saving = Mutex(())
 
     private struct Rung {
         let position: EventID
@@ -87,6 +89,11 @@ package final class SnapshotStore: Sendable {
     /// Puts a snapshot in place, then thins the ladder out. Returns the bytes written.
     package func save(_ snapshot: Snapshot, of source: ReducerSource) throws(StoreError) -> Int {
         let bytes = snapshot.encoded(store: store)
+        try saving.withLock { _ throws(StoreError) in try put(bytes, of: snapshot, source) }
+        return bytes.count
+    }
+
+    private func put(_ bytes: [UInt8], of snapshot: Snapshot, _ source: ReducerSource) throws(StoreError) {
         do throws(DiskError) {
             try disk.createDirectory(folder(of: source))
             try disk.syncDirectory(directory)
@@ -110,7 +117,6 @@ package final class SnapshotStore: Sendable {
         }
         // A rung that could not be removed costs space, nothing else.
         for position in superfluous { try? disk.remove(path(of: source, position)) }
-        return bytes.count
     }
 
     /// Removes rungs of other versions of the reducer, then, one by one, the rung whose absence leaves the smallest gap:

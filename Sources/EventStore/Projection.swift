@@ -212,8 +212,9 @@ final class Projection: Sendable {
         progress.withLock { progress in
             guard !progress.health.isFaulted else { return false }
             let events = progress.position.rawValue - progress.snapshotPosition.rawValue
-            let age = now.nanoseconds - progress.snapshotTime.nanoseconds
-            return events >= policy.everyEvents || events > 0 && age >= Int64(policy.everyMinutes) * 60_000_000_000
+            // In either direction: a clock that was years ahead at the last snapshot is not to hold up the next for years.
+            let minutes = now.nanoseconds(since: progress.snapshotTime).magnitude / 60_000_000_000
+            return events >= policy.everyEvents || events > 0 && minutes >= UInt64(max(policy.everyMinutes, 0))
         }
     }
 

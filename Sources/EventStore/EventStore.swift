@@ -25,6 +25,7 @@ package final class EventStore: Sendable {
     private let writer: WriterThread
     private let hub: SubscriptionHub
     private let maintenance: Maintenance
+    private let rolls: Monitor<RollBudget>
     let scrubber: Scrubber
     private let failure: Failure
     private let isStopping = Atomic(false)
@@ -121,6 +122,7 @@ package final class EventStore: Sendable {
         self.projections = projections
         self.hub = hub
         self.maintenance = maintenance
+        rolls = Monitor(RollBudget(options.rolls))
         self.scrubber = scrubber
         self.failure = failure
         writer = WriterThread(
@@ -193,9 +195,15 @@ package final class EventStore: Sendable {
     /// Whether so much is staged that connections should wait before they hand in more.
     package var isCongested: Bool { writer.isCongested }
 
-    /// Closes the active segment. Returns the ids in it; nil where it was empty.
+    /// Closes the active segment. Returns the ids in it; nil where it was empty. Throws where that was asked for too often:
+    /// see `RollLimit`.
     package func roll(_ completion: @escaping @Sendable (Result<ClosedRange<EventID>?, StoreError>) -> Void) {
-        writer.roll { result in
+        let (rolls, log) = (rolls, log)
+        // Asked on the writer's thread, one roll after the other, so that each sees what those before it have left.
+        let objection = { @Sendable () -> StoreError? in
+            rolls.update { $0.objection(rawSegments: log.statistics.rawSegments, now: .now) }
+        }
+        writer.roll(unless: objection) { result in
             completion(result.map { $0.map { EventID($0.lowerBound)...EventID($0.upperBound) } })
         }
     }

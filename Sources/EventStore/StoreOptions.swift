@@ -9,6 +9,8 @@ package struct StoreOptions: Sendable {
     package var log = LogOptions()
     /// A raw segment is closed once its first event is this old, in seconds; 0 for never.
     package var rollAfterSeconds = 3600
+    /// How often somebody may ask for that.
+    package var rolls = RollLimit()
     package var limits = EventLimits()
     /// Absolute path of the folder with the reducers' Lua files; nil for none.
     package var reducersDirectory: String?

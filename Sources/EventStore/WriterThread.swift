@@ -106,11 +106,16 @@ final class WriterThread: Sendable {
         inbox.withLock { $0.bytes > inboxLimit }
     }
 
-    /// Closes the active segment, after everything submitted before.
-    func roll(_ completion: @escaping @Sendable (Result<ClosedRange<RecordID>?, StoreError>) -> Void) {
+    /// Closes the active segment, after everything submitted before, unless there is an objection by then.
+    func roll(
+        unless objection: @escaping @Sendable () -> StoreError?,
+        _ completion: @escaping @Sendable (Result<ClosedRange<RecordID>?, StoreError>) -> Void
+    ) {
         let callbacks = callbacks
         let accepted = request { committer in
             do throws(StoreError) {
+                // A store that takes no more appends says that, and nothing about how often it was asked.
+                if committer.failure == nil, let objection = objection() { throw objection }
                 completion(.success(try committer.roll()))
                 callbacks.rolled()
             } catch {

@@ -225,9 +225,21 @@ def info(connection):
     return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
+def roll(connection, seconds=600):
+    """Closes the active segment, as soon as the store lets it: not while too many closed ones wait to be sealed."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return connection.ask("EV.ROLL")
+        except Refused as error:
+            if "come again" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
 def wait_until_sealed(connection, seconds=600):
     """Closes the active segment and waits until everything is compressed."""
-    connection.ask("EV.ROLL")
+    roll(connection, seconds)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         figures = info(connection)

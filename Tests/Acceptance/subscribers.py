@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 
-from store import Claims, Events, Folder, Lost, append_command, arguments, event_map, info, wait_until_sealed
+from store import Claims, Events, Folder, Lost, append_command, arguments, event_map, info, roll, wait_until_sealed
 
 BATCH = 256
 
@@ -95,7 +95,7 @@ def main():
                 waiting.pop(0).begin()
             if compactions and len(sent) > compactions[0]:
                 compactions.pop(0)
-                admin.ask("EV.ROLL")
+                roll(admin)
                 claims.note(f"at event {len(sent) - 1}: {admin.ask('EV.COMPACT').decode()}")
         for subscriber in waiting:
             subscriber.begin()

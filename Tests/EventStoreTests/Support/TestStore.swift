@@ -55,6 +55,7 @@ final class TestStore {
         options.log.segmentBytes = 1 << 20
         options.log.spareFiles = 1
         options.markAfterMilliseconds = 20
+        options.rolls = .unlimited
         configure(&options)
         try open()
     }

@@ -12,36 +12,91 @@ import Testing
 @testable import EventStore
 
 @Suite(.timeLimit(.minutes(5))) struct SnapshotRaceTests {
+    private static let store = UniqueID.random()
+
+    /// Of another length for each thread, and not to be compressed away.
+    private static func snapshot(of source: ReducerSource, at position: UInt64, thread: Int) -> Snapshot {
+        var random = SeededRandom(seed: UInt64(thread) << 32 | position)
+        let digits = (0..<50 * (thread + 1)).map { _ in String(UInt64.random(in: 0 ... .max, using: &random)) }
+        return Snapshot(
+            hash: source.contentHash,
+            position: EventID(position),
+            state: FoldState(lastEvent: EventID(position), eventsProcessed: 1),
+            stateJSON: Array("[\(digits.joined(separator: ","))]".utf8)
+        )
+    }
+
     @Test func `Snapshots of one position that are saved at once succeed, and the file is one of them, whole`() throws {
-        let disk = SimulatedDisk(directory: "/snapshots")
-        let (store, source) = (UniqueID.random(), ReducerSource(name: "r", text: Array("return {}".utf8)))
-        let snapshots = SnapshotStore(disk, directory: "/snapshots", store: store, keep: 4)
+        let disk = DawdlingDisk(SimulatedDisk(directory: "/snapshots"))
+        let source = ReducerSource(name: "r", text: Array("return {}".utf8))
+        let snapshots = SnapshotStore(disk, directory: "/snapshots", store: Self.store, keep: 4)
         let failures = Mutex<[String]>([])
-        DispatchQueue.concurrentPerform(iterations: 8) { thread in
-            for round in 1...60 {
-                // Of another length each, and not to be compressed away.
-                var random = SeededRandom(seed: UInt64(thread * 1000 + round))
-                let digits = (0..<200 * (thread + 1)).map { _ in String(UInt64.random(in: 0 ... .max, using: &random)) }
-                let position = EventID(UInt64((round - 1) / 15 + 1))
-                let snapshot = Snapshot(
-                    hash: source.contentHash,
-                    position: position,
-                    state: FoldState(lastEvent: position, eventsProcessed: 1),
-                    stateJSON: Array("[\(digits.joined(separator: ","))]".utf8)
-                )
+        DispatchQueue.concurrentPerform(iterations: 4) { thread in
+            for round in 0..<20 as Range<UInt64> {
                 do {
-                    _ = try snapshots.save(snapshot, of: source)
+                    _ = try snapshots.save(Self.snapshot(of: source, at: round / 5 + 1, thread: thread), of: source)
+                    if snapshots.latest(of: source, through: EventID(.max)) == nil {
+                        failures.withLock { $0.append("no snapshot can be read") }
+                    }
                 } catch {
                     failures.withLock { $0.append("\(error)") }
-                }
-                if snapshots.latest(of: source, through: EventID(.max)) == nil {
-                    failures.withLock { $0.append("no snapshot can be read") }
                 }
             }
         }
         #expect(failures.withLock { $0 } == [])
         let names = try disk.names(in: "/snapshots/r").sorted()
         #expect(names.allSatisfy { $0.hasSuffix(SnapshotStore.suffix) } && names.count == 4)
-        for name in names { #expect(try Snapshot(disk, path: "/snapshots/r/\(name)", store: store) != nil) }
+        for name in names {
+            #expect(try Snapshot(disk, path: "/snapshots/r/\(name)", store: Self.store) != nil)
+        }
     }
+
+    @Test func `Who reads a snapshot does not wait for one that is being saved`() throws {
+        let disk = DawdlingDisk(SimulatedDisk(directory: "/snapshots"))
+        let source = ReducerSource(name: "r", text: Array("return {}".utf8))
+        let snapshots = SnapshotStore(disk, directory: "/snapshots", store: Self.store, keep: 4)
+        _ = try snapshots.save(Self.snapshot(of: source, at: 1, thread: 0), of: source)
+        disk.stop()
+        let saver = Thread { _ = try? snapshots.save(Self.snapshot(of: source, at: 2, thread: 0), of: source) }
+        saver.start()
+        #expect(eventually { disk.hasStopped })
+        #expect(snapshots.latest(of: source, through: EventID(2))?.position == EventID(1))
+        disk.goOn()
+        #expect(eventually { snapshots.latest(of: source, through: EventID(2))?.position == EventID(2) })
+    }
+}
+
+/// A disk that takes its time between the making of a temporary file and the first write to it, or all the time there is.
+private final class DawdlingDisk: Disk {
+    private let disk: SimulatedDisk
+    private let state = Monitor((mustStop: false, hasStopped: false))
+
+    init(_ disk: SimulatedDisk) {
+        self.disk = disk
+    }
+
+    func stop() { state.update { $0.mustStop = true } }
+    func goOn() { state.update { $0.mustStop = false } }
+    var hasStopped: Bool { state.withLock { $0.hasStopped } }
+
+    func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
+        let file = try disk.open(path, mode)
+        if mode == .createOrTruncate {
+            usleep(1000)
+            _ = state.wait { state in
+                state.hasStopped = state.mustStop
+                return state.mustStop ? nil : true
+            }
+        }
+        return file
+    }
+
+    func createDirectory(_ path: String) throws(DiskError) { try disk.createDirectory(path) }
+    func names(in directory: String) throws(DiskError) -> [String] { try disk.names(in: directory) }
+    func rename(_ source: String, to destination: String) throws(DiskError) { try disk.rename(source, to: destination) }
+    func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
+    func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
+    func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lock(path) }
+    func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockDirectory(path) }
+    func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
 }

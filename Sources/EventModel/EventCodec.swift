@@ -32,6 +32,7 @@ package enum KeyKind: UInt8, Sendable, CaseIterable {
 
     /// What the first byte of a key makes of the event that has it.
     @inlinable
+    @inline(__always)
     package static func legibility(ofKind byte: UInt8) -> Legibility {
         switch byte {
         case 0x63, 0x61, 0x74, 0x69, 0x67, 0x41...0x5A: .known

@@ -7,13 +7,20 @@ extension EventParts {
     /// What is to be made of a record's body: as much as reading it safely takes. `EventCheck` asks for the rest.
     package static func legibility(of body: UnsafeRawBufferPointer) -> Legibility {
         var keys = Legibility.known
-        let payload = RecordBody.forEachKey(of: body) { key in
-            keys = max(keys, KeyKind.legibility(ofKind: key[0]))
+        let range = RecordBody.forEachKey(of: body) { key in
+            // Each event that is read comes here, so what is known costs a look at a byte and no more.
+            if case .known = KeyKind.legibility(ofKind: key[0]) { return true }
+            keys = both(keys, KeyKind.legibility(ofKind: key[0]))
             return true
         }
-        guard let payload else { return .foreign }
-        return max(keys, EventPayload.legibility(of: UnsafeRawBufferPointer(rebasing: body[payload])))
+        guard let range else { return .foreign }
+        let payload = EventPayload.legibility(of: UnsafeRawBufferPointer(rebasing: body[range]))
+        if case .known = keys { return payload }
+        return both(keys, payload)
     }
+
+    @inline(never)
+    private static func both(_ one: Legibility, _ other: Legibility) -> Legibility { max(one, other) }
 
     /// The parts of a body that is `known`.
     package init(_ body: UnsafeRawBufferPointer, id: EventID, timestamp: Timestamp, recordedAt: Timestamp) {

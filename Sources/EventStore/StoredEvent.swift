@@ -12,7 +12,7 @@ package struct StoredEvent: Sendable {
     /// `later` where a later version did.
     package init(_ record: Record) throws(StoreError) {
         let legibility = record.withBody(EventParts.legibility)
-        guard legibility == .known else { throw StoreError(unreadable: EventID(record.id), legibility) }
+        guard case .known = legibility else { throw StoreError(unreadable: EventID(record.id), legibility) }
         self.record = record
     }
 

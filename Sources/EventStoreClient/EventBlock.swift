@@ -28,7 +28,7 @@ public struct EventBlock: Sendable, RandomAccessCollection {
         var legibility = Legibility.known
         while end < block.count {
             legibility = block.record(at: end).withBody(EventParts.legibility)
-            guard legibility == .known else { break }
+            guard case .known = legibility else { break }
             end += 1
         }
         refusal = end == block.count ? nil : StoreError(unreadable: EventID(block.record(at: end).id), legibility)

@@ -22,7 +22,7 @@ extension EventStoreClient {
     ///
     /// Where events on the way are damaged on disk, or of a later version of evstore, those before them come first; a call
     /// that comes to them throws, and `StoreError.unreadable` names them: go on after the last of them. A filter that
-    /// `skipsDamage` goes on by itself, and ``damage()`` tells what it may have left out.
+    /// `skipsDamage` goes on by itself, and ``damage()`` tells what it may have left out of the damaged ones.
     ///
     /// - Parameters:
     ///   - count: The most events to return; the daemon's default where nil. Fewer come where the reply would be too

@@ -112,8 +112,11 @@ import Testing
         }
     }
 
-    @Test("A replay gives what lies before an event of a later version, names it, and goes on behind it")
-    func replayToALaterEvent() async throws {
+    @Test(
+        "A replay gives what lies before an event of a later version, names it, and goes on behind it",
+        arguments: [false, true]
+    )
+    func replayToALaterEvent(isSealed: Bool) async throws {
         let directory = "/tmp/evstore-client-\(UInt64.random(in: 0 ... .max))"
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try FileManager.default.createDirectory(atPath: directory + "/reducers", withIntermediateDirectories: true)
@@ -125,6 +128,11 @@ import Testing
         try CraftedRecords.append(CraftedRecords.later, to: options.directory, options: options.log)
         try await withServer(in: directory) { _, client in
             _ = try await client.appendPipelined((0..<3).map { event($0) })
+            if isSealed {
+                // Then it lies in one block with those around it.
+                _ = try await client.roll()
+                _ = try await client.compact()
+            }
             var replayed: [UInt64] = []
             var met: [EventID] = []
             while met.count < 5 {

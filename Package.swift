@@ -127,12 +127,24 @@ let package = Package(
             dependencies: ["FaultSimulation", "DiskSimulation"],
             swiftSettings: settings
         ),
+        .target(
+            name: "CraftedRecords",
+            dependencies: ["SegmentLog", "Disk"],
+            path: "Tests/CraftedRecords",
+            swiftSettings: settings
+        ),
         .testTarget(name: "ReducersTests", dependencies: ["Reducers", "CSimdjson"], swiftSettings: settings),
         .testTarget(name: "EventModelTests", dependencies: ["EventModel"], swiftSettings: settings),
+        .testTarget(
+            name: "EventRecordsTests",
+            dependencies: ["EventRecords", "SegmentLog", "EventModel"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "EventStoreTests",
             dependencies: [
                 "EventStore", "EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "DiskSimulation",
+                "CraftedRecords",
             ],
             swiftSettings: settings
         ),
@@ -140,14 +152,16 @@ let package = Package(
         .testTarget(name: "EventWireTests", dependencies: ["EventWire", "EventModel"], swiftSettings: settings),
         .testTarget(
             name: "EventStoreServerTests",
-            dependencies: ["EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog", nioPosix],
+            dependencies: [
+                "EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog", "CraftedRecords", nioPosix,
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "EventStoreClientTests",
             dependencies: [
-                "EventStoreClient", "EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog", nioCore,
-                nioPosix,
+                "EventStoreClient", "EventStoreServer", "EventStore", "EventWire", "EventModel", "SegmentLog",
+                "CraftedRecords", nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -163,7 +177,7 @@ let package = Package(
             name: "evctlTests",
             dependencies: [
                 "evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventWire", "EventNDJSON", "EventModel",
-                "SegmentLog",
+                "SegmentLog", "CraftedRecords",
             ],
             swiftSettings: settings
         ),

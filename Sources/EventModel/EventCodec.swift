@@ -8,6 +8,19 @@
 //     version 4 bytes   little-endian, only where it is not 1
 //     length  4 bytes   little-endian, of the metadata, only where there are any
 //     metadata, then data: the JSON texts, byte for byte
+//
+// What a later version adds says of itself whether it may be passed over: a capital letter as the kind of a key, and bit 7
+// of the flags, may be; a small letter, and bits 2 to 6, must be known to read the event.
+
+/// What a version makes of a stored event. The greater one of two is what both together come to.
+package enum Legibility: Comparable, Sendable {
+    /// This version reads it.
+    case known
+    /// A later version wrote it, with something in it that must be known.
+    case later
+    /// No version wrote it.
+    case foreign
+}
 
 /// The kind of an index key: the first byte of its bytes.
 package enum KeyKind: UInt8, Sendable, CaseIterable {
@@ -16,6 +29,17 @@ package enum KeyKind: UInt8, Sendable, CaseIterable {
     case type = 0x74  // t
     case uuid = 0x69  // i
     case tag = 0x67  // g
+
+    /// What the first byte of a key makes of the event that has it.
+    @inlinable
+    @inline(__always)
+    package static func legibility(ofKind byte: UInt8) -> Legibility {
+        switch byte {
+        case 0x63, 0x61, 0x74, 0x69, 0x67, 0x41...0x5A: .known
+        case 0x61...0x7A: .later
+        default: .foreign
+        }
+    }
 
     /// The whole key of a name.
     package func key(_ name: String) -> [UInt8] {
@@ -33,6 +57,8 @@ extension EventUUID {
 package enum EventPayload {
     private static let hasVersion: UInt8 = 1
     private static let hasMetadata: UInt8 = 2
+    /// The bits that a later version may set where whoever does not know them is not to read the event.
+    package static let laterFlags: UInt8 = 0b0111_1100
     /// The most bytes a head can take: flags, version, length.
     package static let maximumHeadBytes = 9
 
@@ -59,9 +85,17 @@ package enum EventPayload {
         package let data: Range<Int>
     }
 
-    /// Reads the head; nil where the payload is not one of ours.
+    /// Whether the head can be read. Where it has flags of a later version nobody can tell here how it goes on.
+    package static func legibility(of payload: UnsafeRawBufferPointer) -> Legibility {
+        guard let flags = payload.first else { return .foreign }
+        if flags == plainHead { return .known }
+        if flags & laterFlags != 0 { return .later }
+        return layout(of: payload) == nil ? .foreign : .known
+    }
+
+    /// Reads the head; nil where the payload is not `known`.
     package static func layout(of payload: UnsafeRawBufferPointer) -> Layout? {
-        guard let flags = payload.first, flags & ~(hasVersion | hasMetadata) == 0 else { return nil }
+        guard let flags = payload.first, flags & laterFlags == 0 else { return nil }
         var offset = 1
         var version: UInt32 = 1
         var metadata: Range<Int>?

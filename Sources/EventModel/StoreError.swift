@@ -19,6 +19,8 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case loading = "LOADING"
         /// Events `ids.first` to `ids.last` are damaged on disk.
         case corrupt = "CORRUPT"
+        /// Events `ids.first` to `ids.last` were written by a later version of evstore, and this one cannot read them.
+        case later = "LATER"
         /// The store takes no more appends until it is restarted; an append in flight has an unknown outcome.
         case failed = "FAILED"
         /// A reducer ran past its limit of instructions or memory.
@@ -45,7 +47,13 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// The events that are damaged, where that is the error. Whoever goes on behind the last of them misses no other.
     public var damage: ClosedRange<EventID>? {
-        guard code == .corrupt, ids.count == 2, ids[0] <= ids[1] else { return nil }
+        code == .corrupt ? unreadable : nil
+    }
+
+    /// The events that cannot be read, where that is the error: they are damaged, or a later version of evstore wrote them.
+    /// Whoever goes on behind the last of them misses no other.
+    public var unreadable: ClosedRange<EventID>? {
+        guard code == .corrupt || code == .later, ids.count == 2, ids[0] <= ids[1] else { return nil }
         return ids[0]...ids[1]
     }
 
@@ -66,7 +74,7 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         let expectedIDs =
             switch code {
             case .conflict, .lagging: 1
-            case .corrupt: 2
+            case .corrupt, .later: 2
             default: 0
             }
         var ids: [EventID] = []

@@ -1,16 +1,28 @@
-// Owns: the way from a record's body back to an event: its keys by their kinds, and its payload.
+// Owns: the way from a record's body back to an event: whether it is one, its keys by their kinds, and its payload.
 
 package import EventModel
 import SegmentLog
 
 extension EventParts {
-    /// Whether a record's body is that of an event.
-    package static func isEvent(_ body: UnsafeRawBufferPointer) -> Bool {
-        guard let payload = RecordBody.forEachKey(of: body, { _ in true }) else { return false }
-        return EventPayload.layout(of: UnsafeRawBufferPointer(rebasing: body[payload])) != nil
+    /// What is to be made of a record's body: as much as reading it safely takes. `EventCheck` asks for the rest.
+    package static func legibility(of body: UnsafeRawBufferPointer) -> Legibility {
+        var keys = Legibility.known
+        let range = RecordBody.forEachKey(of: body) { key in
+            // Each event that is read comes here, so what is known costs a look at a byte and no more.
+            if case .known = KeyKind.legibility(ofKind: key[0]) { return true }
+            keys = both(keys, KeyKind.legibility(ofKind: key[0]))
+            return true
+        }
+        guard let range else { return .foreign }
+        let payload = EventPayload.legibility(of: UnsafeRawBufferPointer(rebasing: body[range]))
+        if case .known = keys { return payload }
+        return both(keys, payload)
     }
 
-    /// The parts of a body that `isEvent`.
+    @inline(never)
+    private static func both(_ one: Legibility, _ other: Legibility) -> Legibility { max(one, other) }
+
+    /// The parts of a body that is `known`.
     package init(_ body: UnsafeRawBufferPointer, id: EventID, timestamp: Timestamp, recordedAt: Timestamp) {
         var category = UnsafeRawBufferPointer(start: nil, count: 0)
         var aggregateID = category
@@ -47,6 +59,17 @@ extension EventParts {
             tags: tags,
             metadata: layout.metadata.map { UnsafeRawBufferPointer(rebasing: payload[$0]) }
         )
+    }
+}
+
+extension StoreError {
+    /// Why an event that is not `known` cannot be given out.
+    package init(unreadable id: EventID, _ legibility: Legibility) {
+        if legibility == .later {
+            self.init(.later, ids: [id, id], "event \(id) was written by a later version of evstore")
+        } else {
+            self.init(.corrupt, ids: [id, id], "the record is not an event")
+        }
     }
 }
 

@@ -1,22 +1,14 @@
 // Owns: what makes an event acceptable, asked once, before it is staged.
 
-import CSimdjson
 package import EventModel
-import Synchronization
 
 /// Checks events. One for each thread that stages: it owns a JSON parser and its buffers.
 package final class EventValidator {
-    private let parser: OpaquePointer
+    private let parser = ObjectParser()
     private let limits: EventLimits
 
     package init(limits: EventLimits) {
-        guard let parser = csj_parser_new() else { fatalError("no memory for a JSON parser") }
-        self.parser = parser
         self.limits = limits
-    }
-
-    deinit {
-        csj_parser_free(parser)
     }
 
     /// Throws `invalid` or `tooBig`, with what was wrong and what was expected. The names have been checked by whoever
@@ -41,18 +33,10 @@ package final class EventValidator {
 
     /// Whether `check` lets such data pass.
     package func accepts(data: UnsafeRawBufferPointer) -> Bool {
-        data.count <= limits.eventBytes
-            && csj_parse(parser, data.baseAddress?.assumingMemoryBound(to: UInt8.self), data.count) == CSJ_OK
-            && csj_root_is_object(parser)
+        data.count <= limits.eventBytes && parser.isObject(data)
     }
 
-    private func checkObject(_ text: UnsafeRawBufferPointer, _ what: String) throws(StoreError) {
-        let status = csj_parse(parser, text.baseAddress?.assumingMemoryBound(to: UInt8.self), text.count)
-        guard status == CSJ_OK else {
-            throw StoreError(.invalid, "\(what) is \(String(cString: csj_message(status))); expected a JSON object")
-        }
-        guard csj_root_is_object(parser) else {
-            throw StoreError(.invalid, "\(what) is JSON, but not an object; expected a JSON object")
-        }
+    private func checkObject(_ text: UnsafeRawBufferPointer, _ what: StaticString) throws(StoreError) {
+        if let flaw = parser.flaw(in: text, what) { throw StoreError(.invalid, flaw) }
     }
 }

@@ -12,7 +12,8 @@ extension EventStore {
     }
 
     /// The first events that match, at most `count` and about `byteLimit` bytes, but at least one; the last ones, newest
-    /// first, where `reversed`. Throws `corrupt` where the next event to give lies in or behind damaged ids.
+    /// first, where `reversed`. Throws `corrupt` where the next event to give lies in or behind damaged ids, `later` where a later
+    /// version wrote it.
     package func read(
         _ filter: Filter,
         count: Int,
@@ -36,8 +37,8 @@ extension EventStore {
                 }
             }
         } catch {
-            // What lies before the damage is given out; whoever reads on from there meets the error.
-            guard error.code == .corrupt, !events.isEmpty else { throw error }
+            // What lies before it is given out; whoever reads on from there meets the error.
+            guard error.unreadable != nil, !events.isEmpty else { throw error }
         }
         return events
     }

@@ -8,16 +8,15 @@ package import SegmentLog
 package struct StoredEvent: Sendable {
     private let record: Record
 
-    /// Throws `corrupt` where the record is none of ours, although its checksum is right: somebody else wrote it.
+    /// Throws `corrupt` where the record is none of ours, although its checksum is right: somebody else wrote it. Throws
+    /// `later` where a later version did.
     package init(_ record: Record) throws(StoreError) {
-        guard record.withBody(EventParts.isEvent) else {
-            let id = EventID(record.id)
-            throw StoreError(.corrupt, ids: [id, id], "the record is not an event")
-        }
+        let legibility = record.withBody(EventParts.legibility)
+        guard case .known = legibility else { throw StoreError(unreadable: EventID(record.id), legibility) }
         self.record = record
     }
 
-    /// The same; nil where the record is none of ours and such are passed over, as other damage is.
+    /// The same; nil where the record cannot be read and such are passed over, as other damage is.
     static func reading(_ record: Record, skippingDamage: Bool) throws(StoreError) -> StoredEvent? {
         do throws(StoreError) {
             return try StoredEvent(record)

@@ -10,25 +10,32 @@ import SegmentLog
 /// Cheap to hand about and safe to use from any task. An ``EventView`` of it holds the whole block in memory.
 public struct EventBlock: Sendable, RandomAccessCollection {
     private let block: Block
-    private let first: Int
+    /// The first event asked for may not be the first that lies there.
+    public let startIndex: Int
+    /// Behind the last event that can be read.
+    public let endIndex: Int
+    /// Why the block ends before its last event, where it does.
+    let refusal: StoreError?
 
-    /// The events of a block behind `after`. Throws where it is none, or has none.
+    /// The events of a block behind `after`, up to the first that cannot be read. Throws where it is none, or has none.
     init(_ bytes: UnsafeRawBufferPointer, after: EventID) throws(ClientError) {
         guard let block = TransferBlock.decode(bytes) else {
             throw .protocolViolation("a block of the log arrived damaged")
         }
-        for index in 0..<block.count where !block.record(at: index).withBody(EventParts.isEvent) {
-            throw .protocolViolation("record \(block.record(at: index).id) is not an event")
-        }
-        self.block = block
-        first = block.firstIndex(from: RecordID(after).next)
+        let first = block.firstIndex(from: RecordID(after).next)
         guard first < block.count else { throw .protocolViolation("a block of the log has nothing after \(after)") }
+        var end = first
+        var legibility = Legibility.known
+        while end < block.count {
+            legibility = block.record(at: end).withBody(EventParts.legibility)
+            guard case .known = legibility else { break }
+            end += 1
+        }
+        refusal = end == block.count ? nil : StoreError(unreadable: EventID(block.record(at: end).id), legibility)
+        if end == first, let refusal { throw .store(refusal) }
+        self.block = block
+        (startIndex, endIndex) = (first, end)
     }
-
-    /// The first event asked for may not be the first that lies there.
-    public var startIndex: Int { first }
-    /// Behind the last event.
-    public var endIndex: Int { block.count }
 
     /// The event at an index; nothing is copied.
     public subscript(index: Int) -> EventView {

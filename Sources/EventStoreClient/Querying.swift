@@ -20,9 +20,9 @@ extension EventStoreClient {
 
     /// Returns the events that match, in the order of their ids.
     ///
-    /// Where events on the way are damaged on disk, those before them come first; a call that comes to the damage itself
-    /// throws, and `StoreError.damage` names them: go on after the last of them. A filter that `skipsDamage`
-    /// goes on by itself, and ``damage()`` tells what it may have left out.
+    /// Where events on the way are damaged on disk, or of a later version of evstore, those before them come first; a call
+    /// that comes to them throws, and `StoreError.unreadable` names them: go on after the last of them. A filter that
+    /// `skipsDamage` goes on by itself, and ``damage()`` tells what it may have left out of the damaged ones.
     ///
     /// - Parameters:
     ///   - count: The most events to return; the daemon's default where nil. Fewer come where the reply would be too

@@ -9,8 +9,8 @@ import SegmentLog
 extension EventStoreClient {
     /// Everything in the log after an event, in the order of the ids, up to its end as it is when the replay comes there.
     ///
-    /// For whoever wants most of the log: a filter is the caller's. Where events are damaged on disk, those before them come
-    /// first; then it throws, and `StoreError.damage` names them: begin again after the last of them.
+    /// For whoever wants most of the log: a filter is the caller's. Where events cannot be read, those before them come first;
+    /// then it throws, and `StoreError.unreadable` names them: begin again after the last of them.
     public func replay(after: EventID = EventID(0)) -> Replay {
         Replay(client: self, after: after)
     }
@@ -34,7 +34,7 @@ public struct Replay: AsyncSequence, Sendable {
     /// One reading of the log. Holds at most a few MiB ahead of the caller.
     public struct Iterator: AsyncIteratorProtocol {
         private typealias Reply = Task<Result<[UInt8], ClientError>, Never>
-        private typealias Blocks = Task<Result<[EventBlock], ClientError>, Never>
+        private typealias Blocks = Task<Inflated, Never>
 
         /// Of compressed blocks in one reply.
         private static let replyBytes = 512 << 10
@@ -50,6 +50,12 @@ public struct Replay: AsyncSequence, Sendable {
             var rawBytes = 0
         }
 
+        /// The blocks of a portion, up to the first that could not be had, and why not.
+        private struct Inflated {
+            var blocks: [EventBlock] = []
+            var failure: ClientError?
+        }
+
         private let client: EventStoreClient
         /// The last event of what has arrived.
         private var position: EventID
@@ -58,7 +64,7 @@ public struct Replay: AsyncSequence, Sendable {
         private var inflating: [Blocks] = []
         private var ready: ArraySlice<EventBlock> = []
         private var hasEnded = false
-        /// What the last reply was instead; thrown once all that came before has been given out.
+        /// Why nothing more will come; thrown once all that came before has been given out.
         private var failure: ClientError?
 
         fileprivate init(client: EventStoreClient, position: EventID) {
@@ -85,9 +91,9 @@ public struct Replay: AsyncSequence, Sendable {
                     if let failure { throw failure }
                     return nil
                 }
-                switch await inflating.removeFirst().value {
-                case .success(let blocks): ready = blocks[...]
-                case .failure(let error):
+                let inflated = await inflating.removeFirst().value
+                ready = inflated.blocks[...]
+                if let error = inflated.failure {
                     (inflating, arrived) = ([], [])
                     (hasEnded, failure) = (true, error)
                 }
@@ -130,19 +136,22 @@ public struct Replay: AsyncSequence, Sendable {
             }
         }
 
-        private static func inflate(_ portion: Portion) -> Result<[EventBlock], ClientError> {
+        private static func inflate(_ portion: Portion) -> Inflated {
             portion.reply.withUnsafeBytes { bytes in
+                var inflated = Inflated()
                 do throws(ClientError) {
-                    var blocks: [EventBlock] = []
                     for range in portion.ranges {
-                        blocks.append(
-                            try EventBlock(UnsafeRawBufferPointer(rebasing: bytes[range]), after: portion.after)
+                        let block = try EventBlock(
+                            UnsafeRawBufferPointer(rebasing: bytes[range]),
+                            after: portion.after
                         )
+                        inflated.blocks.append(block)
+                        if let refusal = block.refusal { throw .store(refusal) }
                     }
-                    return .success(blocks)
                 } catch {
-                    return .failure(error)
+                    inflated.failure = error
                 }
+                return inflated
             }
         }
     }

@@ -37,6 +37,59 @@ import Testing
         #expect(payload.withUnsafeBytes { EventPayload.layout(of: $0) } == nil)
     }
 
+    private func legibility(_ payload: [UInt8]) -> Legibility {
+        payload.withUnsafeBytes { EventPayload.legibility(of: $0) }
+    }
+
+    @Test("a flag that must be known and is not makes the payload one of a later version, whatever follows it")
+    func laterFlags() {
+        for bit in 2...6 as ClosedRange<UInt8> {
+            for other in [0, 1, 2, 3, 0x80] as [UInt8] {
+                #expect(legibility([1 << bit | other]) == .later)
+                #expect(legibility([1 << bit | other] + data) == .later)
+            }
+        }
+    }
+
+    @Test("the flag that may be ignored moves nothing")
+    func ignoredFlag() throws {
+        for head in [[0], [1, 2, 0, 0, 0], [2, 11, 0, 0, 0], [3, 9, 0, 0, 0, 11, 0, 0, 0]] as [[UInt8]] {
+            let payload = head + (head[0] & 2 == 0 ? [] : metadata) + data
+            let flagged = [payload[0] | 0x80] + payload.dropFirst()
+            let (plain, ignored) = (
+                payload.withUnsafeBytes { EventPayload.layout(of: $0) },
+                flagged.withUnsafeBytes { EventPayload.layout(of: $0) }
+            )
+            #expect(legibility(payload) == .known && legibility(flagged) == .known)
+            #expect(Array(payload[try #require(plain).data]) == data && ignored?.data == plain?.data)
+            #expect(ignored?.metadata == plain?.metadata && ignored?.version == plain?.version)
+        }
+    }
+
+    @Test(
+        "a payload that is cut off is none of any version",
+        arguments: [[], [1, 0, 0], [0x82, 1, 0, 0, 0]] as [[UInt8]]
+    )
+    func foreignPayload(payload: [UInt8]) {
+        #expect(legibility(payload) == .foreign)
+    }
+
+    @Test(
+        "a small letter that is not known is the kind of a later version, a capital may be ignored, and no other is a kind"
+    )
+    func kinds() {
+        let known = Set(KeyKind.allCases.map(\.rawValue))
+        for byte in UInt8.min ... .max {
+            let expected: Legibility =
+                switch byte {
+                case _ where known.contains(byte), UInt8(ascii: "A")...UInt8(ascii: "Z"): .known
+                case UInt8(ascii: "a")...UInt8(ascii: "z"): .later
+                default: .foreign
+                }
+            #expect(KeyKind.legibility(ofKind: byte) == expected, "\(byte)")
+        }
+    }
+
     @Test("a key is its kind and its name")
     func keys() {
         #expect(KeyKind.category.key("x") == Array("cx".utf8))

@@ -9,7 +9,7 @@ import Testing
         let ids: [EventID] =
             switch code {
             case .conflict, .lagging: [EventID(42)]
-            case .corrupt: [EventID(5), EventID(9)]
+            case .corrupt, .later: [EventID(5), EventID(9)]
             default: []
             }
         let error = StoreError(code, ids: ids, "7 of what was wrong; expected something else")
@@ -29,6 +29,17 @@ import Testing
         #expect(StoreError(wireText: "CORRUPT 9 5 a block").damage == nil)
         #expect(StoreError(wireText: "CORRUPT 5").damage == nil)
         #expect(StoreError(wireText: "CONFLICT 5 in the way").damage == nil)
+    }
+
+    @Test("an event of a later version cannot be read, and is not damaged")
+    func later() {
+        let error = StoreError(wireText: "LATER 5 9 written by a later version")
+        #expect(error.code == .later && error.message == "written by a later version")
+        #expect(error.unreadable == EventID(5)...EventID(9) && error.damage == nil)
+        #expect(StoreError(wireText: "CORRUPT 5 9 a block").unreadable == EventID(5)...EventID(9))
+        #expect(StoreError(wireText: "LATER 9 5 x").unreadable == nil)
+        #expect(StoreError(wireText: "LATER 5").unreadable == nil)
+        #expect(StoreError(wireText: "CONFLICT 5 in the way").unreadable == nil)
     }
 
     @Test("an error is one line, whatever its message")

@@ -1,5 +1,6 @@
 // Owns: the promises of the client against the real server: what one writes the other reads.
 
+import CraftedRecords
 import EventModel
 import EventStore
 import EventStoreClient
@@ -10,6 +11,15 @@ import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct RealServerTests {
     private static let counts = "return { reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }"
+
+    private static func options(_ directory: String) -> StoreOptions {
+        var options = StoreOptions(directory: directory + "/data")
+        options.log.segmentBytes = 1 << 20
+        options.log.spareFiles = 0
+        options.reducersDirectory = directory + "/reducers"
+        options.projections = ["counts"]
+        return options
+    }
 
     private func withServer(_ body: (Server, EventStoreClient) async throws -> Void) async throws {
         let directory = "/tmp/evstore-client-\(UInt64.random(in: 0 ... .max))"
@@ -23,12 +33,7 @@ import Testing
         in directory: String,
         _ body: (Server, EventStoreClient) async throws -> Void
     ) async throws {
-        var options = StoreOptions(directory: directory + "/data")
-        options.log.segmentBytes = 1 << 20
-        options.log.spareFiles = 0
-        options.reducersDirectory = directory + "/reducers"
-        options.projections = ["counts"]
-        let store = try EventStore.open(options)
+        let store = try EventStore.open(Self.options(directory))
         var serverOptions = ServerOptions(socketPath: directory + "/socket")
         serverOptions.eventLoops = 1
         let server = try await Server.start(store: store, options: serverOptions)
@@ -104,6 +109,48 @@ import Testing
             let view = try #require(kept)
             #expect(try await client.get(view.id) == view.event)
             #expect(view.withData { Array($0) } == view.event.data)
+        }
+    }
+
+    @Test(
+        "A replay gives what lies before an event of a later version, names it, and goes on behind it",
+        arguments: [false, true]
+    )
+    func replayToALaterEvent(isSealed: Bool) async throws {
+        let directory = "/tmp/evstore-client-\(UInt64.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.createDirectory(atPath: directory + "/reducers", withIntermediateDirectories: true)
+        try Self.counts.write(toFile: directory + "/reducers/counts.lua", atomically: true, encoding: .utf8)
+        try await withServer(in: directory) { _, client in
+            _ = try await client.appendPipelined((0..<3000).map { event($0) })
+        }
+        let options = Self.options(directory)
+        try CraftedRecords.append(CraftedRecords.later, to: options.directory, options: options.log)
+        try await withServer(in: directory) { _, client in
+            _ = try await client.appendPipelined((0..<3).map { event($0) })
+            if isSealed {
+                // Then it lies in one block with those around it.
+                _ = try await client.roll()
+                _ = try await client.compact()
+            }
+            var replayed: [UInt64] = []
+            var met: [EventID] = []
+            while met.count < 5 {
+                do {
+                    let after = met.last ?? .zero
+                    for try await block in client.replay(after: after) { replayed += block.map(\.id.rawValue) }
+                    break
+                } catch ClientError.store(let error) where error.code == .later {
+                    met.append(try #require(error.unreadable?.upperBound))
+                }
+            }
+            #expect(met == [EventID(3001), EventID(3002)])
+            #expect(replayed == Array(1...3000) + Array(3003...3005))
+            let error = try await #require(throws: ClientError.self) {
+                try await client.read(Filter(after: EventID(3001)))
+            }
+            guard case .store(let refusal) = error else { throw error }
+            #expect(refusal.code == .later && refusal.unreadable == EventID(3002)...EventID(3002))
         }
     }
 

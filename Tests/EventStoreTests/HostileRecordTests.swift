@@ -1,10 +1,7 @@
 // Owns: the promise about a record that is whole, and no event: somebody else's program wrote it. It is named like any
 // other damage, and what lies around it is served.
 
-import Disk
 import EventModel
-import Foundation
-import SegmentLog
 import Testing
 
 @testable import EventStore
@@ -17,38 +14,12 @@ import Testing
     static let bodies: [[UInt8]] = [
         // More keys than there are bytes; a key that runs past the end.
         [3], [1, 200, 0x63],
-        // No payload; flags that nobody knows; a version that is cut off; metadata longer than the payload.
-        [0], [0, 0xFF, 0x7B, 0x7D], [0, 1, 2, 0], [0, 2, 0xFF, 0xFF, 0xFF, 0xFF, 0x7B, 0x7D],
+        // No payload; a kind of key that is no letter; a version that is cut off; metadata longer than the payload.
+        [0], [1, 1, 0x31, 0x78, 0, 0x7B, 0x7D], [0, 1, 2, 0], [0, 2, 0xFF, 0xFF, 0xFF, 0xFF, 0x7B, 0x7D],
     ]
 
-    /// Three events, a record with the body, and three more events.
     private func store(_ body: [UInt8], segmentIsSealed: Bool) throws -> TestStore {
-        let test = try TestStore(reducers: ["count": Self.count])
-        test.append((1...3).map { .numbered($0) })
-        test.close()
-        do {
-            let opened = try SegmentLog.open(
-                PosixDisk(),
-                directory: LogDirectory(test.options.directory),
-                options: test.options.log,
-                now: RecordTime(1)
-            )
-            let buffer = RecordBuffer()
-            buffer.append(time: RecordTime(1), keyCount: Int(body[0]), bodyBytes: body.count) { writer in
-                body[1...].withUnsafeBytes { writer.payload($0) }
-            }
-            var frame = CommitFrame(firstID: opened.writer.nextID, recordedAt: opened.log.lastRecordedAt)
-            frame.add(buffer, 0..<buffer.byteCount, records: 1)
-            try opened.writer.commit(frame)
-        }
-        try test.restart()
-        test.append((5...7).map { .numbered($0) })
-        if segmentIsSealed {
-            try test.roll()
-            _ = try test.store.compact()
-            #expect(test.store.info.log.sealedSegments == 1)
-        }
-        return test
+        try TestStore(reducers: ["count": Self.count], around: body, segmentIsSealed: segmentIsSealed)
     }
 
     @Test(

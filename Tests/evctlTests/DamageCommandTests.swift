@@ -1,3 +1,4 @@
+import CraftedRecords
 import EventModel
 import EventStore
 import EventStoreClient
@@ -67,6 +68,32 @@ struct DamageCommandTests {
         try FileManager.default.removeItem(atPath: directory.path + "/data/" + lost)
         try await serve(directory) { _, _ in
             try await body({ try await Program.run($0, socket: directory.path + "/socket") }, directory)
+        }
+    }
+
+    @Test("over an event of a later version, read prints what lies before it, says so, and exits with 1")
+    func later() async throws {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        try await fill(directory)
+        let options = options(directory)
+        try CraftedRecords.append([CraftedRecords.later[0]], to: options.directory, options: options.log)
+        try await serve(directory) { _, client in
+            _ = try await client.append(NewEvent(category: "c", aggregateID: "a-2", eventType: "t"))
+            func evctl(_ arguments: String...) async throws -> ProgramResult {
+                try await Program.run(arguments, socket: directory.path + "/socket")
+            }
+            let sentence = "evctl: LATER 31 31 event 31 was written by a later version of evstore"
+            let all = try await evctl("read", "-o", "json")
+            #expect(all.status == 1 && all.ids == Array(1...30) && all.errors.contains(sentence))
+            let behind = try await evctl("read", "-o", "json", "--after", "31")
+            #expect(behind.status == 0 && behind.ids == [32] && behind.errors.isEmpty)
+            let last = try await evctl("read", "-o", "json", "-n", "5")
+            #expect(last.status == 1 && last.ids == [32] && last.errors.contains(sentence))
+            let one = try await evctl("get", "31")
+            #expect(one.status == 1 && one.errors.contains(sentence))
+            let rest = try await evctl("read", "-o", "json", "--skip-damage")
+            #expect(rest.status == 0 && rest.ids == Array(1...30) + [32])
         }
     }
 

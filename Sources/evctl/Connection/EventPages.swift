@@ -35,16 +35,16 @@ struct EventPages {
         }
     }
 
-    /// Narrows a filter to its last `count` events, so that they can be read forwards without holding them. Where damage
-    /// lies between them, to those behind it, which can be read, and with the error for the others.
+    /// Narrows a filter to its last `count` events, so that they can be read forwards without holding them. Where
+    /// some between them cannot be read, to those behind these, and with the error for the others.
     func narrow(_ filter: Filter, toLast count: Int) async throws -> (filter: Filter, missing: ClientError?) {
         var first: EventID?
         var narrowed = filter
         do {
             try await forEachPage(filter, reversed: true, limit: count) { first = $0.last?.id ?? first }
         } catch let error as ClientError {
-            guard case .store(let reason) = error, let damage = reason.damage else { throw error }
-            narrowed.after = damage.upperBound
+            guard case .store(let reason) = error, let unreadable = reason.unreadable else { throw error }
+            narrowed.after = unreadable.upperBound
             return (narrowed, error)
         }
         // The first is one of them, and `after` is exclusive.

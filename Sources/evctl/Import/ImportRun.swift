@@ -165,7 +165,7 @@ extension StoreError.Code {
     fileprivate var isAboutTheEvent: Bool {
         switch self {
         case .invalid, .tooBig, .conflict, .noPermission: true
-        case .notFound, .noSpace, .loading, .corrupt, .failed, .budget, .lagging, .other: false
+        case .notFound, .noSpace, .loading, .corrupt, .later, .failed, .budget, .lagging, .other: false
         }
     }
 }

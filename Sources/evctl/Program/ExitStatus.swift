@@ -103,7 +103,7 @@ extension ExitStatus {
             case .noSpace, .failed: .readOnlyOrFull
             // Nothing was asked of the store: it is not there yet.
             case .loading: .cannotConnect
-            case .invalid, .tooBig, .noPermission, .budget, .lagging, .other: .error
+            case .invalid, .tooBig, .noPermission, .budget, .lagging, .later, .other: .error
             }
     }
 }

@@ -159,6 +159,12 @@ extension DiskFile {
 
     /// Reads exactly `count` bytes; nil where the file ends before.
     package func bytes(at offset: FileOffset, count: Int) throws(DiskError) -> [UInt8]? {
+        let bytes = try prefix(at: offset, count: count)
+        return bytes.count == count ? bytes : nil
+    }
+
+    /// Reads `count` bytes, or as many as the file has from there on.
+    package func prefix(at offset: FileOffset, count: Int) throws(DiskError) -> [UInt8] {
         var failure: DiskError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             do throws(DiskError) {
@@ -168,7 +174,7 @@ extension DiskFile {
             }
         }
         if let failure { throw failure }
-        return bytes.count == count ? bytes : nil
+        return bytes
     }
 
     /// Reads exactly `count` bytes to the end of `bytes`; false, and nothing is there, where the file ends before.

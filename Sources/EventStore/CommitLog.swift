@@ -12,14 +12,16 @@ package protocol CommitLog {
     var maximumFrameBytes: Int { get }
     /// The commit time of the oldest event that is not yet in a closed segment.
     var activeSince: RecordTime? { get }
-    /// On return the frame is durable and visible. A throw of `noSpace` means that nothing happened and a later try may
-    /// succeed; any other is final, and the outcome of the frame is unknown until the store is opened again.
+    /// On return the frame is durable and visible. A throw of `failed` is final, and the outcome of the frame is unknown until
+    /// the store is opened again; after any other nothing has happened, and a later try may succeed.
     ///
     /// Returns whether a segment was closed to make room.
     func commit(_ frame: CommitFrame) throws(StoreError) -> Bool
     /// Has no more to commit for now; may record that the last frame is durable.
     func idle() throws(StoreError)
-    /// Closes the segment that is being written. Returns the ids it holds; nil where it is empty.
+    /// Ends: what has been committed is all there is, for now.
+    func rest() throws(StoreError)
+    /// Closes the segment that is being written. Returns the ids it holds; nil where it is empty. A throw is as in `commit`.
     func roll() throws(StoreError) -> ClosedRange<RecordID>?
 }
 
@@ -35,8 +37,7 @@ struct LocalCommitLog: CommitLog {
     var activeSince: RecordTime? { writer.activeSince }
 
     func commit(_ frame: CommitFrame) throws(StoreError) -> Bool {
-        let mustRoll = !writer.fits(byteCount: frame.byteCount)
-        if mustRoll { _ = try roll() }
+        let hasRolled = try refusing { () throws(LogError) in try writer.reserve(byteCount: frame.byteCount) }
         let begun = ContinuousClock.now
         do {
             try writer.commit(frame)
@@ -44,21 +45,32 @@ struct LocalCommitLog: CommitLog {
             if taken >= slowCommit {
                 report("the disk is slow: a commit of \(frame.byteCount) bytes took \(taken / .milliseconds(1)) ms")
             }
-            return mustRoll
+            return hasRolled
         } catch {
             throw StoreError(.failed, "the disk failed during a commit, and its outcome is unknown: \(error)")
         }
     }
 
     func idle() throws(StoreError) {
-        do {
-            try writer.mark()
-        } catch {
-            throw StoreError(.failed, "\(error)")
-        }
+        try refusing { () throws(LogError) in try writer.mark() }
+    }
+
+    func rest() throws(StoreError) {
+        try refusing { () throws(LogError) in try writer.rest() }
     }
 
     func roll() throws(StoreError) -> ClosedRange<RecordID>? {
-        try inLog { () throws(LogError) in try writer.roll() }
+        try refusing { () throws(LogError) in try writer.roll() }
+    }
+
+    /// Runs an operation after which, where it throws, nothing has happened, unless the writer says that it has failed.
+    private func refusing<Value>(_ operation: () throws(LogError) -> Value) throws(StoreError) -> Value {
+        do {
+            return try operation()
+        } catch {
+            if error.isNoSpace { throw StoreError(error) }
+            guard writer.failed == nil else { throw StoreError(.failed, "the disk failed: \(error)") }
+            throw StoreError(.other, "nothing was appended: \(error)")
+        }
     }
 }

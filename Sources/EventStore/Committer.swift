@@ -75,8 +75,22 @@ struct Committer {
         do {
             try commitLog.idle()
         } catch {
-            failure = error
+            note(error)
         }
+    }
+
+    /// Says that nothing more comes. Where that cannot be said, the next start finds the log as after a crash.
+    mutating func rest() {
+        guard failure == nil else { return }
+        do {
+            try commitLog.rest()
+        } catch {
+            report("the store was not closed in good order: \(error)")
+        }
+    }
+
+    private mutating func note(_ error: StoreError) {
+        if error.code == .failed { failure = error }
     }
 
     mutating func roll() throws(StoreError) -> ClosedRange<RecordID>? {
@@ -84,7 +98,7 @@ struct Committer {
         do {
             return try commitLog.roll()
         } catch {
-            if error.code != .noSpace { failure = error }
+            note(error)
             throw error
         }
     }
@@ -92,7 +106,7 @@ struct Committer {
     /// Whether the segment being written has been open for so long.
     func isDue(afterSeconds seconds: Int) -> Bool {
         guard failure == nil, seconds > 0, let since = commitLog.activeSince else { return false }
-        return clock.now().nanoseconds - since.rawValue >= Int64(seconds) * 1_000_000_000
+        return clock.now().nanoseconds(since: Timestamp(since)) / 1_000_000_000 >= Int64(seconds)
     }
 
     private mutating func newFrame() -> PendingFrame {
@@ -100,13 +114,13 @@ struct Committer {
         let last = log.lastRecordedAt
         // Said once for each time that the clock has been set back.
         if now < last, !isClockBehind {
-            let seconds = (last.rawValue - now.rawValue) / 1_000_000_000
+            let seconds = Timestamp(last).nanoseconds(since: Timestamp(now)) / 1_000_000_000
             report(
-                "the clock runs \(seconds) s behind the last commit; until it catches up, events keep that one's time"
+                "the clock runs \(seconds) s behind the last commit; until it catches up, events are recorded at that one's time"
             )
         }
         isClockBehind = now < last
-        return PendingFrame(firstID: commitLog.nextID, recordedAt: max(now, last))
+        return PendingFrame(firstID: commitLog.nextID, recordedAt: max(now, last), clock: now)
     }
 
     private mutating func flush(_ pending: PendingFrame) {
@@ -114,7 +128,7 @@ struct Committer {
         do {
             if try commitLog.commit(pending.frame) { hasClosedSegment = true }
         } catch {
-            if error.code != .noSpace { failure = error }
+            note(error)
             for (batch, unit) in pending.settled { batch.settle(unit, .refused(error)) }
         }
     }

@@ -12,6 +12,8 @@ extension StoreError {
         case _ where error.isNoSpace: self.init(.noSpace, "\(error)")
         case .corrupt(let ids, let reason):
             self.init(.corrupt, ids: [EventID(ids.lowerBound), EventID(ids.upperBound)], reason)
+        case .later(let ids, let reason):
+            self.init(.later, ids: [EventID(ids.lowerBound), EventID(ids.upperBound)], "of a later version: \(reason)")
         default: self.init(.failed, "\(error)")
         }
     }

@@ -104,12 +104,7 @@ package final class EventStore: Sendable {
         let projections = ProjectionEngine(
             log: log,
             reducers: reducers,
-            snapshots: SnapshotStore(
-                disk,
-                directory: log.directory.snapshots,
-                store: log.store.store,
-                keep: options.snapshots.keep
-            ),
+            snapshots: SnapshotStore(log, keep: options.snapshots.keep, report: events.report),
             policy: options.snapshots,
             clock: clock,
             report: events.report

@@ -14,8 +14,8 @@ struct PendingFrame {
     private var indexedPieces = 0
     private var indexedBytes = 0
 
-    init(firstID: RecordID, recordedAt: RecordTime) {
-        frame = CommitFrame(firstID: firstID, recordedAt: recordedAt)
+    init(firstID: RecordID, recordedAt: RecordTime, clock: RecordTime) {
+        frame = CommitFrame(firstID: firstID, recordedAt: recordedAt, clock: clock)
     }
 
     mutating func add(_ batch: AppendBatch, unit: Int) {

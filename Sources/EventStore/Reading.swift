@@ -63,7 +63,7 @@ extension EventStore {
             }
         } catch {
             // As with any read: what lies before the damage is given out.
-            guard error.code == .corrupt, !bytes.isEmpty else { throw error }
+            guard error.unreadable != nil, !bytes.isEmpty else { throw error }
         }
         return bytes
     }

@@ -1,6 +1,6 @@
 // Owns: the snapshots on disk: one folder a projection, one file a position, which together form a ladder over time.
 
-package import Disk
+internal import Disk
 package import EventModel
 package import Reducers
 package import SegmentLog
@@ -10,10 +10,14 @@ import Synchronization
 package final class SnapshotStore: Sendable {
     static let suffix = ".snapshot"
     private static let asideSuffix = ".ahead"
+    private static let strangerSuffix = ".stranger"
 
     private let disk: any Disk
     private let directory: String
     private let store: UniqueID
+    /// The log that snapshots must agree with.
+    private let view: @Sendable () -> LogView
+    private let report: @Sendable (String) -> Void
     private let keep: Int
     /// The rungs on hand that have been looked at, so that a query reads only the file it wants.
     private let rungs = Mutex<[String: [Rung]]>([:])
@@ -26,11 +30,37 @@ package final class SnapshotStore: Sendable {
         let maximumTimestamp: Timestamp
     }
 
-    package init(_ disk: any Disk, directory: String, store: UniqueID, keep: Int) {
+    /// The snapshots in a directory, of a store whose log `view` shows as it is now.
+    init(
+        _ disk: any Disk,
+        directory: String,
+        store: UniqueID,
+        keep: Int,
+        report: @escaping @Sendable (String) -> Void = { _ in },
+        view: @escaping @Sendable () -> LogView
+    ) {
         self.disk = disk
         self.directory = directory
         self.store = store
         self.keep = max(keep, 2)
+        self.view = view
+        self.report = report
+    }
+
+    /// The snapshots in the log's own directory. `report` is told of one that does not belong to this log.
+    package convenience init(
+        _ log: SegmentLog,
+        keep: Int,
+        report: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.init(
+            log.disk,
+            directory: log.directory.snapshots,
+            store: log.store.store,
+            keep: keep,
+            report: report,
+            view: { log.view }
+        )
     }
 
     /// Looks through the folder of a reducer. Returns what was found wrong, in words: a snapshot that cannot be read is
@@ -77,18 +107,33 @@ package final class SnapshotStore: Sendable {
             }
         }
         for rung in candidates.sorted(by: { $0.position > $1.position }) {
-            if let snapshot = try? Snapshot(disk, path: path(of: source, rung.position), store: store),
+            let path = path(of: source, rung.position)
+            guard let snapshot = try? Snapshot(disk, path: path, store: store),
                 snapshot.hash == hash, snapshot.position == rung.position
-            {
-                return snapshot
-            }
+            else { continue }
+            if isOfThisLog(snapshot) { return snapshot }
+            // Out of the ladder for good: it is the state of a log that ended otherwise.
+            try? disk.rename(path, to: path + Self.strangerSuffix)
+            report(
+                "the snapshot of \(source.name) at \(rung.position) is that of another event than the log has there, and is "
+                    + "set aside: the log has lost acknowledged events"
+            )
+            rungs.withLock { $0[source.name]?.removeAll { $0.position == rung.position } }
         }
         return nil
     }
 
+    /// Whether the log has, at its position, the record that it was made from. Where that cannot be read nothing speaks
+    /// against it.
+    private func isOfThisLog(_ snapshot: Snapshot) -> Bool {
+        guard let anchor = snapshot.anchor, let found = SnapshotAnchor(of: snapshot.position, in: view())
+        else { return true }
+        return anchor == found
+    }
+
     /// Puts a snapshot in place, then thins the ladder out. Returns the bytes written.
     package func save(_ snapshot: Snapshot, of source: ReducerSource) throws(StoreError) -> Int {
-        let bytes = snapshot.encoded(store: store)
+        let bytes = snapshot.anchored(in: view()).encoded(store: store)
         try saving.withLock { _ throws(StoreError) in try put(bytes, of: snapshot, source) }
         return bytes.count
     }

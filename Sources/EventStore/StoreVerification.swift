@@ -23,7 +23,8 @@ extension EventStore {
         verification.set(0)
         defer { verification.set(nil) }
         return try inLog { () throws(LogError) in
-            var report = try log.verify { fraction in
+            let audit = EventAudit()
+            var report = try log.verify(check: audit.flaw) { fraction in
                 verification.set(fraction)
                 return !isEnding
             }
@@ -41,7 +42,8 @@ extension EventStore {
     ) throws(OpenError) -> VerificationReport {
         do {
             let (log, opening) = try SegmentLog.openReadOnly(disk, directory: LogDirectory(directory))
-            var report = try log.verify { fraction in
+            let audit = EventAudit()
+            var report = try log.verify(check: audit.flaw) { fraction in
                 progress(fraction)
                 return true
             }

@@ -161,7 +161,7 @@ final class WriterThread: Sendable {
             }
             role.withLock { role in
                 work?.requests.forEach { $0(&role.committer) }
-                if work == nil || work?.isClosed == true { role.committer.idle() }
+                if work?.isClosed == true { role.committer.rest() } else if work == nil { role.committer.idle() }
                 if role.committer.isDue(afterSeconds: options.rollAfterSeconds) {
                     _ = try? role.committer.roll()
                     role.callbacks.rolled()

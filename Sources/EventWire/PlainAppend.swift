@@ -4,7 +4,7 @@
 // Whatever is not just so is no plain append, and left to `RESPDecoder` and `AppendRequest`: they alone say what is wrong
 // with a command, so what is found here must be what they would have found.
 
-package import EventModel
+import EventModel
 
 /// The arguments of an EV.APPEND without options; they lie in the bytes it was found in.
 package struct PlainAppend {

@@ -26,7 +26,7 @@ enum ExitStatus: Int32 {
         case .log(let error):
             switch error {
             case .disk, .noSpace: self = .ioError
-            case .corrupt, .unreadable, .unknownFormat: self = .dataError
+            case .corrupt, .later, .unreadable, .unknownFormat: self = .dataError
             case .inUse: self = .unavailable
             case .missing: self = .configuration
             }

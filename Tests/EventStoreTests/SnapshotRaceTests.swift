@@ -14,6 +14,13 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct SnapshotRaceTests {
     private static let store = UniqueID.random()
 
+    /// Of a log without any event.
+    private static func snapshots(on disk: any Disk) -> SnapshotStore {
+        SnapshotStore(disk, directory: "/snapshots", store: store, keep: 4) {
+            LogView(segments: [], damage: [], tail: .zero)
+        }
+    }
+
     /// Of another length for each thread, and not to be compressed away.
     private static func snapshot(of source: ReducerSource, at position: UInt64, thread: Int) -> Snapshot {
         var random = SeededRandom(seed: UInt64(thread) << 32 | position)
@@ -29,7 +36,7 @@ import Testing
     @Test func `Snapshots of one position that are saved at once succeed, and the file is one of them, whole`() throws {
         let disk = DawdlingDisk(SimulatedDisk(directory: "/snapshots"))
         let source = ReducerSource(name: "r", text: Array("return {}".utf8))
-        let snapshots = SnapshotStore(disk, directory: "/snapshots", store: Self.store, keep: 4)
+        let snapshots = Self.snapshots(on: disk)
         let failures = Mutex<[String]>([])
         DispatchQueue.concurrentPerform(iterations: 4) { thread in
             for round in 0..<20 as Range<UInt64> {
@@ -54,7 +61,7 @@ import Testing
     @Test func `Who reads a snapshot does not wait for one that is being saved`() throws {
         let disk = DawdlingDisk(SimulatedDisk(directory: "/snapshots"))
         let source = ReducerSource(name: "r", text: Array("return {}".utf8))
-        let snapshots = SnapshotStore(disk, directory: "/snapshots", store: Self.store, keep: 4)
+        let snapshots = Self.snapshots(on: disk)
         _ = try snapshots.save(Self.snapshot(of: source, at: 1, thread: 0), of: source)
         disk.stop()
         let saver = Thread { _ = try? snapshots.save(Self.snapshot(of: source, at: 2, thread: 0), of: source) }

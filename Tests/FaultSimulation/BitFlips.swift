@@ -44,11 +44,10 @@ package struct BitFlips: Sendable {
         let bit: Int
     }
 
-    /// Two sealed segments, an active one that a marker proves durable, and three snapshots.
+    /// Two sealed segments, a closed one and an active one that a marker proves durable, and three snapshots.
     private static let script: [Life.Action] = [
         .append, .append, .append, .snapshot, .roll, .append, .append, .snapshot, .roll, .seal, .seal, .replenish,
-        .append,
-        .append, .snapshot, .append, .mark,
+        .append, .say, .append, .snapshot, .roll, .append, .say, .append, .mark,
     ]
 
     private let store: Life
@@ -56,7 +55,7 @@ package struct BitFlips: Sendable {
 
     /// Every `step`-th bit, from the one at `first` on.
     package init(step: Int = 1, first: Int = 0) {
-        var life = Life(segmentBytes: 12 << 10, spareFiles: 0)
+        var life = Life(segmentBytes: 16 << 10, spareFiles: 0)
         life.live(.calm, Self.script, isLast: false)
         life.disk.restart(seed: 0)
         store = life
@@ -101,18 +100,16 @@ package struct BitFlips: Sendable {
         }
     }
 
-    /// Whether a bit lies in the zeros of a raw file, of which the format says that they mean nothing: around its headers,
-    /// between its frames and behind the last.
+    /// Whether a bit lies in the bytes of a raw file, of which the format says that they mean nothing: between the zeros that
+    /// the writer leaves behind the last frame and the last page.
     private func isMeaningless(_ place: Place) -> Bool {
         guard place.path.hasSuffix(".active"), let bytes = store.disk.image[place.path] ?? nil else { return false }
-        var meaning = [0..<64, 4_096..<4_160]
         var offset = 8_192
         while bytes[offset..<offset + 4].elementsEqual("FRAM".utf8) {
             let body = (0..<4).reduce(0) { $0 | Int(bytes[offset + 44 + $1]) << (8 * $1) }
-            meaning.append(offset..<offset + 56 + body)
             offset += (56 + body + 7) / 8 * 8
         }
-        return !meaning.contains { $0.contains(place.offset) }
+        return (offset + 56..<bytes.count - 4_096).contains(place.offset)
     }
 }
 
@@ -125,7 +122,7 @@ extension Life {
     /// Reads everything in every way there is, checks it, and goes on.
     mutating func lookAtEverything() -> Look {
         do throws(LogError) {
-            var generation = Generation(try open(.calm), disk: surface)
+            var generation = Generation(try open(.calm))
             try judge(&generation)
             for keys in KnownKeys.every {
                 for reversed in [false, true] {

@@ -23,8 +23,10 @@ package struct CrashExploration: Sendable {
 
     /// Rolls, seals, snapshots, compacts and recycles; the disk becomes full in the middle of it, and space returns.
     private static let script: [Life.Action] = [
-        .append, .append, .mark, .append, .roll, .replenish, .append, .snapshot, .append, .mark, .roll, .seal, .append,
-        .replenish, .roll, .append, .seal, .snapshot, .fill, .append, .roll, .roll, .seal, .compact, .append, .mark,
+        .append, .say, .append, .mark, .append, .say, .roll, .replenish, .append, .snapshot, .append, .mark, .roll,
+        .seal, .append,
+        .replenish, .roll, .say, .append, .seal, .snapshot, .fill, .append, .roll, .roll, .seal, .compact, .append,
+        .mark,
         .makeSpace, .replenish, .append, .roll, .seal, .compact, .append, .snapshot, .replenish, .mark, .append, .seal,
         .append,
     ]

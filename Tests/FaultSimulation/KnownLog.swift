@@ -28,9 +28,16 @@ struct KnownRecord {
     }
 }
 
+/// What the store has said of itself.
+struct KnownControl: Hashable {
+    let subject: [UInt8]
+    let payload: [UInt8]
+}
+
 /// The records of one commit.
 struct KnownFrame {
     var records: [KnownRecord]
+    var controls: [KnownControl] = []
 
     var bytes: Int { records.reduce(0) { $0 + $1.body.count } }
 }
@@ -39,19 +46,28 @@ struct KnownLog {
     private(set) var frames: [KnownFrame] = []
     /// All records, in the order of their ids.
     private(set) var records: [KnownRecord] = []
+    /// The last word on each subject.
+    private(set) var controls: [[UInt8]: [UInt8]] = [:]
+    /// Everything that was ever said, whether it was acknowledged or not.
+    private(set) var said: Set<KnownControl> = []
 
     var lastID: RecordID { records.last?.id ?? .zero }
     var lastRecordedAt: RecordTime { records.last?.recordedAt ?? .minimum }
 
     mutating func append(_ frame: KnownFrame) {
-        frames.append(frame)
+        if !frame.records.isEmpty { frames.append(frame) }
         records += frame.records
+        for control in frame.controls { controls[control.subject] = control.payload }
     }
 
-    /// Takes back the frames from the given one on.
-    mutating func removeFrames(from index: Int) {
-        records.removeLast(frames[index...].reduce(0) { $0 + $1.records.count })
-        frames.removeLast(frames.count - index)
+    /// Notes what a commit is about to say.
+    mutating func say(_ frame: KnownFrame) {
+        said.formUnion(frame.controls)
+    }
+
+    /// Whether a state of control records is what this log has promised.
+    func agrees(with state: ControlState) -> Bool {
+        state.current.count == controls.count && state.current.allSatisfy { controls[$0.subject] == $0.payload }
     }
 
     subscript(id: RecordID) -> KnownRecord? {

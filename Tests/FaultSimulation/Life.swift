@@ -57,6 +57,7 @@ package struct Life: Sendable {
     var underWay: KnownFrame?
     var clock: Int64 = 1_000
     var nextNumber = 0
+    var nextWord = 0
     var options = LogOptions()
     /// The files that have been damaged, and how.
     var damaged: [Damage] = []
@@ -70,7 +71,8 @@ package struct Life: Sendable {
         isScripted = false
         wrap = { $0 }
         random = SeededRandom(seed: seed)
-        options.segmentBytes = Int.random(in: 0..<4, using: &random) == 0 ? 64 << 10 : 16 << 10
+        options.segmentBytes = Int.random(in: 0..<4, using: &random) == 0 ? 64 << 10 : 20 << 10
+        options.manifestNanoseconds = Int64.random(in: 1...40, using: &random)
         isCramped = Int.random(in: 0..<8, using: &random) == 0
         let segments = UInt64.random(in: 6...14, using: &random)
         disk = SimulatedDisk(capacity: isCramped ? segments * UInt64(options.segmentBytes) : nil, seed: seed)
@@ -155,12 +157,12 @@ package struct Life: Sendable {
         prepare(plan)
         clock += 1
         if !isScripted, Int.random(in: 0..<24, using: &random) == 0 {
-            options.segmentBytes = options.segmentBytes == 16 << 10 ? 64 << 10 : 16 << 10
+            options.segmentBytes = options.segmentBytes == 20 << 10 ? 64 << 10 : 20 << 10
         }
         do throws(LogError) {
             let isTwice = isScripted ? isLast : Int.random(in: 0..<4, using: &random) == 0
             let first = isTwice ? try tailOfFirstRecovery(plan) : nil
-            var generation = Generation(try open(plan), disk: surface)
+            var generation = Generation(try open(plan))
             try judge(&generation)
             if let first, violations.isEmpty { compare(generation, withTailOfFirst: first, plan) }
             guard violations.isEmpty else { return .down }
@@ -193,7 +195,7 @@ package struct Life: Sendable {
 
     /// Opens the log, judges it, and lets go of it.
     private mutating func tailOfFirstRecovery(_ plan: Plan) throws(LogError) -> RecordID {
-        var generation = Generation(try open(plan), disk: surface)
+        var generation = Generation(try open(plan))
         try judge(&generation)
         return generation.log.view.tail
     }
@@ -202,7 +204,8 @@ package struct Life: Sendable {
     private mutating func compare(_ second: Generation, withTailOfFirst tail: RecordID, _ plan: Plan) {
         // What cut the torn bytes off may itself have gone astray.
         if second.report.tornBytes > 0, !plan.isMisdirected { violations.append("a second recovery finds torn bytes") }
-        if second.log.view.tail != tail {
+        // What has gone astray in the first, such as the header of a new segment, may cost ids in the second.
+        if plan.isMisdirected ? second.log.view.tail < tail : second.log.view.tail != tail {
             violations.append("a second recovery ends at \(second.log.view.tail), the first ended at \(tail)")
         }
     }
@@ -297,9 +300,9 @@ struct Generation {
     /// Whether a commit or a marker has failed, and with it the writer.
     var hasFailed = false
 
-    init(_ opened: OpenedLog, disk: any Disk) {
+    init(_ opened: OpenedLog) {
         (log, writer, report) = opened
-        let snapshots = SnapshotLadder.open(disk, opened.log)
+        let snapshots = SnapshotLadder.open(opened.log)
         ladder = snapshots.ladder
         notes = opened.report.notes + snapshots.notes
         holes = opened.report.damage

@@ -7,7 +7,7 @@ import SegmentLog
 extension Life {
     /// What can be done with a log.
     enum Action {
-        case append, mark, roll, seal, compact, replenish, snapshot
+        case append, say, mark, roll, seal, compact, replenish, snapshot
         case look, read, count, lastRecorded, scrub
         /// The disk becomes full; space returns.
         case fill, makeSpace
@@ -16,7 +16,7 @@ extension Life {
 
         /// Most of all, appends.
         static func random(_ random: inout SeededRandom) -> Action {
-            switch Int.random(in: 0..<34, using: &random) {
+            switch Int.random(in: 0..<36, using: &random) {
             case 0, 1: .mark
             case 2...4: .roll
             case 5, 6: .seal
@@ -28,6 +28,7 @@ extension Life {
             case 13: .count
             case 14: .lastRecorded
             case 15: .scrub
+            case 16, 17: .say
             default: .append
             }
         }
@@ -50,6 +51,7 @@ extension Life {
     private mutating func act(_ action: Action, _ generation: inout Generation) throws(LogError) {
         switch action {
         case .append: try append(&generation)
+        case .say: try say(&generation)
         case .mark: try write(&generation) { writer throws(LogError) in try writer.mark() }
         case .roll: try generation.writer.roll()
         case .seal: _ = try generation.log.sealOldest()
@@ -94,28 +96,51 @@ extension Life {
     mutating func append(_ generation: inout Generation, isSmall: Bool = false) throws(LogError) {
         clock += Int64.random(in: 0...3, using: &random)
         let writer = generation.writer
-        let draft = draft(maximumBytes: isSmall ? 600 : writer.maximumCommitBytes)
-        let bytes = draft.buffer.byteCount
-        if !writer.fits(byteCount: bytes) {
-            try writer.roll()
-            guard writer.fits(byteCount: bytes) else {
-                // An empty segment that has turned out damaged is closed by opening the log again.
-                if !mayHaveHoles { violations.append("\(bytes) bytes do not fit a new segment") }
-                return
-            }
-        }
+        let draft = draft(maximumBytes: isSmall ? 600 : writer.maximumCommitBytes - 1_200)
         let first = writer.nextID
         guard first > known.lastID, mayHaveHoles || first == known.lastID.next else {
             violations.append("the next id is \(first) after \(known.lastID)")
             return
         }
         var frame = CommitFrame(firstID: first, recordedAt: max(RecordTime(clock), known.lastRecordedAt))
-        frame.add(draft.buffer, 0..<bytes, records: draft.times.count)
-        let submitted = draft.committed(from: first, at: frame.recordedAt)
+        frame.add(draft.buffer, 0..<draft.buffer.byteCount, records: draft.times.count)
+        var submitted = draft.committed(from: first, at: frame.recordedAt)
+        if !isSmall, nextNumber.isMultiple(of: 3) { submitted.controls = [anyControl()] }
+        try commit(&frame, submitted, &generation)
+    }
+
+    /// Commits what the store says of itself, without an event.
+    private mutating func say(_ generation: inout Generation) throws(LogError) {
+        clock += 1
+        let recordedAt = max(RecordTime(clock), known.lastRecordedAt)
+        var frame = CommitFrame(firstID: generation.writer.nextID, recordedAt: recordedAt)
+        nextNumber += 1
+        try commit(&frame, KnownFrame(records: [], controls: [anyControl(), anyControl()]), &generation)
+    }
+
+    private mutating func anyControl() -> KnownControl {
+        let subject = "subject-\(Int.random(in: 0..<4, using: &random))"
+        nextWord += 1
+        let size = Int.random(in: 0..<16, using: &random) == 0 ? 900 : 8
+        return KnownControl(
+            subject: Array(subject.utf8),
+            payload: noise(size, seed: nextWord) + [UInt8(nextWord & 0xFF)]
+        )
+    }
+
+    private mutating func commit(
+        _ frame: inout CommitFrame,
+        _ submitted: KnownFrame,
+        _ generation: inout Generation
+    ) throws(LogError) {
+        for control in submitted.controls { frame.addControl(subject: control.subject, payload: control.payload) }
+        known.say(submitted)
+        _ = try generation.writer.reserve(byteCount: frame.byteCount)
         let hadFailed = generation.hasFailed
         // A writer that has failed writes nothing more: what may be found is still the commit at which it did.
         if !hadFailed { underWay = submitted }
-        try write(&generation) { writer throws(LogError) in try writer.commit(frame) }
+        let whole = frame
+        try write(&generation) { writer throws(LogError) in try writer.commit(whole) }
         if hadFailed { violations.append("a commit succeeds after one has failed") }
         known.append(submitted)
         underWay = nil

@@ -13,13 +13,19 @@ extension Life {
         if let underWay { expected.append(underWay) }
         let found = try scan(LogQuery(), expected.records, &generation)
         guard violations.isEmpty else { return }
-        if found == expected.records.count {
-            known = expected
-        } else if found > known.records.count {
+        if found > known.records.count, found < expected.records.count {
             violations.append("half a commit was recovered: up to \(expected.records[found - 1].id)")
         } else if found < known.records.count {
-            lose(from: found, generation)
+            violations.append(
+                "recovered \(found) records up to \(generation.log.view.tail), acknowledged \(known.records.count)"
+            )
         }
+        judgeControls(generation, expected)
+        // Of a commit that has no event only what it says of the store can tell whether it is there.
+        let isThere =
+            found > known.records.count
+            || found == expected.records.count && expected.agrees(with: generation.log.controls)
+        if isThere { known = expected }
         underWay = nil
         let tail = generation.log.view.tail
         if violations.isEmpty, !mayHaveHoles, tail != known.lastID {
@@ -28,23 +34,17 @@ extension Life {
         if let violation = generation.ladder.violation(known, tail: tail) { violations.append(violation) }
     }
 
-    /// Acknowledged records are not there and no range names them. There is one excuse: a sector went bad that held the
-    /// last commits and the marker behind them, so that nothing on the disk can tell them from a torn write.
-    private mutating func lose(from index: Int, _ generation: Generation) {
-        var start = 0
-        let first = known.frames.firstIndex { frame in
-            start += frame.records.count
-            return start > index
-        }
-        let hasExcuse = damaged.contains { $0.isNewest && $0.kind != .flip }
-        if let first, hasExcuse,
-            known.frames[(first + 1)...].reduce(0, { $0 + $1.bytes }) < SimulatedDisk.sectorBytes
-        {
-            known.removeFrames(from: first)
-        } else {
-            violations.append(
-                "recovered \(index) records up to \(generation.log.view.tail), acknowledged \(known.records.count)"
-            )
+    /// The last word on each subject is what was acknowledged last, or what the commit under way was saying. Damage may cost
+    /// it; then an older word counts, or none, but never one that was not said.
+    private mutating func judgeControls(_ generation: Generation, _ expected: KnownLog) {
+        let state = generation.log.controls
+        if mayHaveHoles {
+            for control in state.current {
+                let said = KnownControl(subject: control.subject, payload: control.payload)
+                if !known.said.contains(said) { violations.append("nobody said \(control)") }
+            }
+        } else if !known.agrees(with: state), !expected.agrees(with: state) {
+            violations.append("the store says of itself \(state.current), promised is \(known.controls)")
         }
     }
 

@@ -1,6 +1,5 @@
 // Owns: snapshots of a projection that counts and sums, kept as the daemon keeps them, and what they must say.
 
-import Disk
 import EventModel
 import EventStore
 import Reducers
@@ -14,8 +13,8 @@ struct SnapshotLadder {
     private let store: SnapshotStore
 
     /// Looks through what is on the disk, as a start does; also returns what it finds wrong.
-    static func open(_ disk: any Disk, _ log: SegmentLog) -> (ladder: SnapshotLadder, notes: [String]) {
-        let store = SnapshotStore(disk, directory: log.directory.snapshots, store: log.store.store, keep: 3)
+    static func open(_ log: SegmentLog) -> (ladder: SnapshotLadder, notes: [String]) {
+        let store = SnapshotStore(log, keep: 3)
         let notes = store.load(source, tail: EventID(log.view.tail.rawValue))
         return (SnapshotLadder(store: store), notes)
     }
@@ -50,6 +49,10 @@ struct SnapshotLadder {
     func violation(_ known: KnownLog, tail: RecordID) -> String? {
         guard let snapshot = store.latest(of: Self.source, through: EventID(tail.rawValue)) else { return nil }
         let id = RecordID(snapshot.position.rawValue)
-        return snapshot == Self.state(of: known, at: id) ? nil : "the snapshot at \(id) is not the state at \(id)"
+        let expected = Self.state(of: known, at: id)
+        let isRight =
+            snapshot.hash == expected.hash && snapshot.position == expected.position
+            && snapshot.state == expected.state && snapshot.stateJSON == expected.stateJSON
+        return isRight ? nil : "the snapshot at \(id) is not the state at \(id)"
     }
 }

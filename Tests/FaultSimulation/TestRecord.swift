@@ -72,7 +72,7 @@ extension LogWriter {
     @discardableResult
     package func commit(_ records: [TestRecord], at now: Int64) throws(LogError) -> [TestRecord] {
         let buffer = RecordBuffer(records)
-        if !fits(byteCount: buffer.byteCount) { try roll() }
+        _ = try reserve(byteCount: buffer.byteCount)
         var frame = CommitFrame(firstID: nextID, recordedAt: RecordTime(now))
         frame.add(buffer, 0..<buffer.byteCount, records: records.count)
         let first = nextID

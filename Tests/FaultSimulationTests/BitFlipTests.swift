@@ -7,7 +7,7 @@ import Testing
     @Test func `A flipped bit is told, costs what it hit, and nothing vanishes in silence`() async {
         let flips = BitFlips(step: 211)
         let names = flips.files.map { $0.path.split(separator: ".").last ?? "" }
-        #expect(names.count { $0 == "segment" } == 2 && names.count { $0 == "active" } == 1)
+        #expect(names.count { $0 == "segment" } == 2 && names.count { $0 == "active" } == 2)
         #expect(names.count { $0 == "snapshot" } == 3 && names.contains("json"))
         let report = await flips.run(jobs: 2)
         #expect(report.violations == [])

@@ -28,19 +28,20 @@ private func forbidMemory() {
             let stream = Compressor(level: 1).deflate([1, 2, 3])
             let found = stream.withUnsafeBytes { Compression.inflate($0, count: 1 << 30) }
             precondition(found == nil)
-            for kind in [SealedBlockHeader.Kind.records, .keys, .directory, .table, .filter] {
+            for kind in SealedBlockHeader.Kind.allCases {
                 let header = SealedBlockHeader(
                     offset: FileOffset(64),
                     firstID: RecordID(1),
                     lastID: RecordID(1),
                     count: 1,
                     rawBytes: 1 << 30,
-                    streamBytes: UInt32(stream.count),
-                    streamCRC: Checksum.crc32(stream),
-                    kind: kind
+                    contentBytes: UInt32(stream.count),
+                    contentCRC: Checksum.crc32(stream),
+                    kind: kind.rawValue
                 )
                 let block = header.encoded(seed: 7) + stream
-                precondition(SealedBlockHeader.inflate(block, at: FileOffset(64), seed: 7, kind: kind) == nil)
+                let content = SealedBlockHeader.unpack(block, at: FileOffset(64), seed: 7, kind: kind)
+                precondition(content.whole == nil)
             }
         }
     }
@@ -65,11 +66,11 @@ private func forbidMemory() {
             lastID: .zero,
             count: 1,
             rawBytes: 4 << 20,
-            streamBytes: UInt32(bomb.count),
-            streamCRC: Checksum.crc32(bomb),
-            kind: .keys
+            contentBytes: UInt32(bomb.count),
+            contentCRC: Checksum.crc32(bomb),
+            kind: SealedBlockHeader.Kind.keys.rawValue
         )
         let block = header.encoded(seed: 7) + bomb
-        #expect(SealedBlockHeader.inflate(block, at: FileOffset(64), seed: 7, kind: .keys) == nil)
+        #expect(SealedBlockHeader.unpack(block, at: FileOffset(64), seed: 7, kind: .keys).whole == nil)
     }
 }

@@ -20,25 +20,28 @@ struct CraftedSegment {
     /// Takes the first segment on a disk apart, which is intact.
     init(on disk: SimulatedDisk) throws {
         let bytes = disk.bytes(Self.path)
-        let footer = try #require(SealedFooter(Array(bytes.suffix(SealedFooter.bytes))))
-        let seed = footer.identity.seed
+        let store = UniqueID(bytes: Array(bytes[16..<32]))
+        let length = try #require(SealedFooter.length(bytes))
+        let footer = try #require(try SealedFooter.decode(Array(bytes.suffix(length)), store: store, path: Self.path))
+        let seed = footer.header.identity.seed
         self.footer = footer
         self.seed = seed
-        body = Array(bytes.dropLast(SealedFooter.bytes))
-        func raw(_ reference: SealedFooter.Reference, _ kind: SealedBlockHeader.Kind) -> [UInt8]? {
+        body = Array(bytes.dropLast(length))
+        func raw(_ kind: SealedBlockHeader.Kind) throws -> [UInt8] {
+            let reference = try #require(footer.section(kind))
             let start = Int(reference.offset.rawValue)
-            let block = Array(bytes[start..<start + SealedBlockHeader.bytes + Int(reference.streamBytes)])
-            return SealedBlockHeader.inflate(block, at: reference.offset, seed: seed, kind: kind)?.raw
+            let block = Array(bytes[start..<start + reference.bytes])
+            return try #require(SealedBlockHeader.unpack(block, at: reference.offset, seed: seed, kind: kind).whole).raw
         }
-        table = try #require(raw(footer.table, .table).flatMap { BlockTable($0, of: footer) })
-        directory = try #require(raw(footer.directory, .directory).flatMap { KeyDirectory($0, of: footer) })
+        table = try #require(BlockTable(blocks: try raw(.blocks), times: try raw(.times), of: footer))
+        directory = try #require(KeyDirectory(try raw(.names), of: footer))
     }
 
-    /// The bytes of the inflated block that stands at a reference.
-    func raw(_ reference: SealedFooter.Reference, _ kind: SealedBlockHeader.Kind) throws -> [UInt8] {
+    /// The bytes of the unpacked block that stands at a reference.
+    func raw(_ reference: BlockReference, _ kind: SealedBlockHeader.Kind) throws -> [UInt8] {
         let start = Int(reference.offset.rawValue)
-        let block = Array(body[start..<start + SealedBlockHeader.bytes + Int(reference.streamBytes)])
-        return try #require(SealedBlockHeader.inflate(block, at: reference.offset, seed: seed, kind: kind)).raw
+        let block = Array(body[start..<start + reference.bytes])
+        return try #require(SealedBlockHeader.unpack(block, at: reference.offset, seed: seed, kind: kind).whole).raw
     }
 
     /// Adds a block behind the others. What is given in place of the truth goes into its header.
@@ -49,8 +52,8 @@ struct CraftedSegment {
         ids: ClosedRange<RecordID> = RecordID.zero...RecordID.zero,
         rawBytes: UInt32? = nil,
         stream: [UInt8]? = nil,
-        streamBytes: UInt32? = nil
-    ) -> SealedFooter.Reference {
+        contentBytes: UInt32? = nil
+    ) -> BlockReference {
         let stream = stream ?? Compressor(level: 1).deflate(raw)
         let header = SealedBlockHeader(
             offset: FileOffset(body.count),
@@ -58,28 +61,32 @@ struct CraftedSegment {
             lastID: ids.upperBound,
             count: UInt32(count),
             rawBytes: rawBytes ?? UInt32(raw.count),
-            streamBytes: streamBytes ?? UInt32(stream.count),
-            streamCRC: Checksum.crc32(stream),
-            kind: kind
+            contentBytes: contentBytes ?? UInt32(stream.count),
+            contentCRC: Checksum.crc32(stream),
+            kind: kind.rawValue
         )
         body += header.encoded(seed: seed) + stream
-        return SealedFooter.Reference(
-            offset: header.offset,
-            streamBytes: header.streamBytes,
-            rawBytes: header.rawBytes
-        )
+        return BlockReference(offset: header.offset, contentBytes: header.contentBytes, rawBytes: header.rawBytes)
+    }
+
+    /// Has the footer name another block for a section, or none.
+    mutating func replaceSection(_ kind: SealedBlockHeader.Kind, with block: BlockReference?) {
+        footer.sections.removeAll { $0.kind == kind.rawValue }
+        if let block { footer.sections.append(SealedFooter.Section(kind: kind.rawValue, block: block)) }
     }
 
     mutating func replaceTable(_ edit: (inout [BlockTable.Entry]) -> Void) {
         var copy = table
         edit(&copy.entries)
-        footer.table = add(copy.encoded(), .table, count: copy.entries.count)
+        let (blocks, times) = copy.encoded()
+        replaceSection(.blocks, with: add(blocks, .blocks, count: copy.entries.count))
+        replaceSection(.times, with: add(times, .times, count: copy.entries.count))
     }
 
     mutating func replaceDirectory(_ edit: (inout [KeyDirectory.Page]) -> Void) {
         var copy = directory
         edit(&copy.pages)
-        footer.directory = add(copy.encoded(), .directory, count: copy.pages.count)
+        replaceSection(.names, with: add(copy.encoded(), .names, count: copy.pages.count))
     }
 
     /// Puts another page in the place of all.
@@ -90,24 +97,20 @@ struct CraftedSegment {
     }
 
     /// Puts another block of records in the place of one.
-    mutating func replaceBlock(_ index: Int, with reference: SealedFooter.Reference) {
+    mutating func replaceBlock(_ index: Int, with reference: BlockReference) {
         replaceTable { entries in
             entries = entries.enumerated().map { position, entry in
                 guard position == index else { return entry }
-                return BlockTable.Entry(
-                    offset: reference.offset,
-                    streamBytes: reference.streamBytes,
-                    rawBytes: reference.rawBytes,
-                    summary: entry.summary
-                )
+                return BlockTable.Entry(block: reference, summary: entry.summary)
             }
-            entries.sort { $0.offset < $1.offset }
+            entries.sort { $0.block.offset < $1.block.offset }
         }
     }
 
     func write(to disk: SimulatedDisk) throws {
         var footer = footer
-        footer.fileBytes = footer.fileBytes == 0 ? 0 : UInt64(body.count + SealedFooter.bytes)
+        let length = SealedFooter.bytes(sections: footer.sections.count)
+        footer.fileBytes = footer.fileBytes == 0 ? 0 : UInt64(body.count + length)
         let file = try disk.open(Self.path, .createOrTruncate)
         try file.write(body + footer.encoded(), at: FileOffset(0))
         try file.sync()
@@ -118,17 +121,15 @@ extension BlockTable.Entry {
     /// The same with something else said of it.
     func saying(
         offset: FileOffset? = nil,
-        streamBytes: UInt32? = nil,
+        contentBytes: UInt32? = nil,
         rawBytes: UInt32? = nil,
         _ edit: (inout BlockSummary) -> Void = { _ in }
     ) -> BlockTable.Entry {
-        var summary = summary
+        var (block, summary) = (block, summary)
         edit(&summary)
-        return BlockTable.Entry(
-            offset: offset ?? self.offset,
-            streamBytes: streamBytes ?? self.streamBytes,
-            rawBytes: rawBytes ?? self.rawBytes,
-            summary: summary
-        )
+        block.offset = offset ?? block.offset
+        block.contentBytes = contentBytes ?? block.contentBytes
+        block.rawBytes = rawBytes ?? block.rawBytes
+        return BlockTable.Entry(block: block, summary: summary)
     }
 }

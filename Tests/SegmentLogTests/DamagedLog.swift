@@ -62,7 +62,7 @@ enum DamagedLog {
     @discardableResult
     static func damage(block: Int, of path: String, on disk: SimulatedDisk) throws -> ClosedRange<RecordID> {
         let entry = try blocks(of: path, on: disk)[block]
-        disk.flip(bit: 2, at: Int(entry.offset.rawValue) + SealedBlockHeader.bytes + 3, of: path)
+        disk.flip(bit: 2, at: Int(entry.block.offset.rawValue) + SealedBlockHeader.bytes + 3, of: path)
         return entry.summary.firstID...entry.summary.lastID
     }
 }

@@ -64,7 +64,8 @@ import Testing
         let foreign = FileHeader(
             kind: .raw,
             identity: SegmentIdentity(store: .random(), segment: .random()),
-            base: RecordID(2)
+            base: RecordID(2),
+            fileBytes: 64 << 10
         )
         let file = try disk.open(storeDirectory.active(RecordID(2)), .createNew)
         try file.reserve(64 << 10)

@@ -33,13 +33,31 @@ import Testing
         return dumps
     }
 
-    /// The raw segment of the page: header, the copy of it, and what is dumped from 8192 on.
-    private static func rawSegment() throws -> [UInt8] {
-        let dumps = try dumps()
-        let header = dumps[0].bytes + [UInt8](repeating: 0, count: 4096 - dumps[0].bytes.count)
-        try #require(dumps[1].offset == 8192)
-        return header + header + dumps[1].bytes
+    /// Where each dump stands among them.
+    private enum Dump: Int {
+        case rawHeader, frame, trailer, sealed, records, blocks, times, keys, controls, manifest
     }
+
+    private static func dump(_ dump: Dump) throws -> [UInt8] { try dumps()[dump.rawValue].bytes }
+
+    /// The raw segment of the page: header, the copy of it, what is dumped from 8192 on, and the trailer.
+    private static func rawSegment() throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: Int(PageExample.fileBytes))
+        for (dump, offsets) in [(Dump.rawHeader, [0, 4096]), (.frame, [0x2000]), (.trailer, [0x3000])] {
+            let dumped = try dumps()[dump.rawValue]
+            try #require(offsets.contains(dumped.offset))
+            for offset in offsets { bytes.replaceSubrange(offset..<offset + dumped.bytes.count, with: dumped.bytes) }
+        }
+        return bytes
+    }
+
+    private static let control = PageControl(
+        sequence: 1,
+        position: 1,
+        recordedAt: PageExample.recordedAt.rawValue,
+        keys: ["subject"],
+        payload: Array("word".utf8)
+    )
 
     private static let records = PageExample.records.enumerated().map { index, record in
         PageRecord(
@@ -52,57 +70,74 @@ import Testing
     }
 
     @Test func `The raw dump, read by the words of the page, is the record it says`() throws {
-        #expect(try PageReader(Self.rawSegment(), magic: "EVRAWSEG").rawRecords() == [Self.records[0]])
+        let found = try PageReader(Self.rawSegment(), magic: "EVRAWSEG").rawRecords()
+        #expect(found.records == [Self.records[0]] && found.controls == [Self.control])
     }
 
     @Test func `Production code writes the raw dump, byte for byte`() throws {
-        let written = try PageExample.rawSegment()
-        let page = try Self.rawSegment()
-        #expect(Array(page.prefix(written.count)) == written)
-        #expect(page.dropFirst(written.count).allSatisfy { $0 == 0 })
+        #expect(try PageExample.rawSegment() == Self.rawSegment())
     }
 
-    @Test func `The sealed dump, read by the words of the page, is the two records it says`() throws {
-        let dumps = try Self.dumps()
-        let reader = try PageReader(dumps[2].bytes, magic: "EVSEALED")
-        #expect(try reader.sealedRecords() == Self.records)
+    @Test func `The sealed dump, read by the words of the page, is what it says`() throws {
+        let sealed = try Self.dump(.sealed)
+        let reader = try PageReader(sealed, magic: "EVSEALED")
+        #expect(try reader.sealedRecords() == Self.records && reader.sealedControls() == [Self.control])
         let keys = try reader.keys()
         #expect(keys.map(\.key) == ["aorder-001", "corder", "tcreated", "tpaid"])
         #expect(keys.map(\.records) == [2, 2, 1, 1] && keys.allSatisfy(\.isInFilter))
-        #expect(try reader.block(at: 0x40).raw == dumps[3].bytes)
-        #expect(try reader.block(at: 0x126).raw == dumps[4].bytes)
-        var offset = 64
-        var kinds: [UInt8] = []
-        while offset < dumps[2].bytes.count - 160 {
+        var offset = 192
+        var contents: [(kind: UInt8, raw: [UInt8])] = []
+        while Array(sealed[offset..<offset + 4]) == Array("BLCK".utf8) {
             let block = try reader.block(at: offset)
-            kinds.append(block.kind)
+            contents.append((block.kind, block.raw))
             offset = block.end
         }
-        #expect(kinds == [1, 4, 2, 3, 5] && offset == dumps[2].bytes.count - 160)
+        #expect(contents.map(\.kind) == [1, 4, 6, 2, 3, 5, 7])
+        let dumped = try [Dump.records, .blocks, .times, .keys].map(Self.dump) + [Self.dump(.controls)]
+        #expect([0, 1, 2, 3, 6].map { contents[$0].raw } == dumped)
+    }
+
+    @Test func `The page shows the manifest that production code writes`() throws {
+        let dumped = try Self.dump(.manifest)
+        let written = PageExample.manifest()
+        #expect(dumped == Array(written.prefix(dumped.count)) && dumped == Array(written[2048..<2048 + dumped.count]))
+        #expect(written[dumped.count..<2048].allSatisfy { $0 == 0 } && written[4096...].allSatisfy { $0 == 0 })
+    }
+
+    @Test func `The page names the bits of a key in a filter`() throws {
+        var filter = KeyFilter(keyCount: 4)
+        Array("corder".utf8).withUnsafeBytes { filter.insert($0) }
+        let bytes = filter.encoded()
+        let bits = (0..<(bytes.count - 8) * 8).filter { bytes[8 + $0 / 8] >> UInt8($0 % 8) & 1 == 1 }
+        let sentence = try #require(try Self.page().first { $0.hasPrefix("For the key `corder`") })
+        let named = sentence.split(separator: "the bits are ")[1].dropLast().split(separator: ", ").compactMap {
+            Int($0)
+        }
+        #expect(Set(named) == Set(bits) && sentence.contains("*m* = \((bytes.count - 8) * 8) "))
     }
 
     @Test func `The page shows the store file that production code writes`() throws {
-        let line = try #require(Self.page().first { $0.hasPrefix("{\"format\":1") })
-        let store = StoreFile(store: PageExample.store, created: RecordTime(1_700_000_000_000_000_000))
+        let line = try #require(Self.page().first { $0.hasPrefix("{\"format\":2") })
+        let store = StoreFile(store: PageExample.store, created: PageExample.created)
         #expect(Array("\(line)\n".utf8) == store.encoded())
     }
 
     @Test func `What production code seals can be read by the words of the page`() throws {
         let reader = try PageReader(PageExample.sealedSegment(), magic: "EVSEALED")
-        #expect(try reader.sealedRecords() == Self.records)
+        #expect(try reader.sealedRecords() == Self.records && reader.sealedControls() == [Self.control])
         #expect(try reader.keys().allSatisfy(\.isInFilter))
     }
 
     @Test(arguments: [true, false]) func `Production code reads the dumps`(isSealed: Bool) throws {
         let disk = SimulatedDisk(directory: "/store")
         try disk.createDirectory("/store/log")
+        try disk.replaceFile(Manifest.name, in: "/store", with: Manifest.initial(PageExample.store))
         let store = StoreFile(store: PageExample.store, created: .minimum)
         try disk.replaceFile(StoreFile.name, in: "/store", with: store.encoded())
-        let raw = try Self.rawSegment()
         let (name, bytes) =
             isSealed
-            ? ("00000000000000000001.segment", try Self.dumps()[2].bytes)
-            : ("00000000000000000001.active", raw + [UInt8](repeating: 0, count: (64 << 10) - raw.count))
+            ? ("00000000000000000001.segment", try Self.dump(.sealed))
+            : ("00000000000000000001.active", try Self.rawSegment())
         try disk.replaceFile(name, in: "/store/log", with: bytes)
         if isSealed { try disk.beginSegment(PageExample.store, base: RecordID(3)) }
         let (log, _, report) = try openLog(disk)
@@ -110,6 +145,7 @@ import Testing
             $1.committed(as: RecordID(UInt64($0 + 1)), at: PageExample.recordedAt)
         }
         #expect(try log.view.records() == Array(expected.prefix(isSealed ? 2 : 1)))
+        #expect(log.controls.current == [PageExample.control])
         #expect(report.notes == [] && report.damage == [])
         #expect(try log.verify().isClean)
     }

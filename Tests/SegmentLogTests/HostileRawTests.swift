@@ -132,7 +132,12 @@ import Testing
         let file = try disk.open(Self.path, .readWrite)
         let header = try SegmentLog.header(of: file)
         for base in [RecordID.zero, .maximum, RecordID(1 << 63)] {
-            let lie = FileHeader(kind: .raw, identity: header.identity, base: base).encoded()
+            let lie = FileHeader(
+                kind: .raw,
+                identity: header.identity,
+                base: base,
+                fileBytes: header.fileBytes
+            ).encoded()
             try file.write(lie, at: FileOffset(0))
             try file.write(lie, at: FileHeader.copyOffset)
             let before = disk.image

@@ -36,7 +36,6 @@ import Testing
         _ original: SimulatedDisk,
         _ records: [TestRecord],
         lost expected: ClosedRange<UInt64>? = nil,
-        verifyIsClean: Bool = false,
         _ comment: Comment
     ) throws {
         let disk = original.copy()
@@ -48,13 +47,12 @@ import Testing
         #expect(all.records == records.filter { !all.lost.contains($0.id.rawValue) }, comment)
         #expect(all.lost == Set(expected.map(Array.init) ?? []), comment)
         let report = try log.verify()
-        #expect(report.isClean == verifyIsClean, comment)
+        #expect(!report.isClean, comment)
         for keys in [["even"], ["k3"], ["k1", "odd"], ["none"]] {
             let query = LogQuery(keys: KeyExpression(alternatives: [[keys.map { Array($0.utf8) }]]))
             let found = try log.view.readingPastDamage(query)
             let right = records.filter { !Set(keys).isDisjoint(with: $0.keys) && !all.lost.contains($0.id.rawValue) }
             #expect(Set(found.records).isSubset(of: right), comment)
-            if report.isClean { #expect(found.records == right, comment) }
         }
         for record in records {
             guard let found = try? log.view.record(record.id) else { continue }
@@ -77,9 +75,9 @@ import Testing
             ("the greatest id there is", { $0[2] = $0[2].saying { $0.lastID = .maximum } }),
             ("a place behind the end", { $0[2] = $0[2].saying(offset: FileOffset(1 << 30)) }),
             ("a place no file reaches", { $0[2] = $0[2].saying(offset: FileOffset(UInt64.max)) }),
-            ("a place within a block", { $0[1] = $0[1].saying(offset: $0[1].offset + 1) }),
+            ("a place within a block", { $0[1] = $0[1].saying(offset: $0[1].block.offset + 1) }),
             ("a place in the header", { $0[0] = $0[0].saying(offset: FileOffset(3)) }),
-            ("a stream of four gigabytes", { $0[1] = $0[1].saying(streamBytes: .max) }),
+            ("a stream of four gigabytes", { $0[1] = $0[1].saying(contentBytes: .max) }),
             ("more records than there are", { $0[1] = $0[1].saying { $0.recordCount = .max } }),
             ("a block left out", { $0.remove(at: 1) }),
             ("no block at all", { $0 = [] }),
@@ -92,8 +90,8 @@ import Testing
         for lie in Self.tableLies {
             var segment = try CraftedSegment(on: disk)
             segment.replaceTable(lie.edit)
-            // Every record is there; that the table is not what it should be is for `verify` to say.
-            try Self.expectHonesty(segment, disk, records, verifyIsClean: true, "\(lie.name)")
+            // Every record is there; that the table is not what it should be `verify` says.
+            try Self.expectHonesty(segment, disk, records, "\(lie.name)")
         }
     }
 
@@ -134,7 +132,7 @@ import Testing
         let (first, second) = (segment.table.entries[0], segment.table.entries[1])
         // The first block once more, behind the others, for the ids of the second.
         let raw = try segment.raw(
-            SealedFooter.Reference(offset: first.offset, streamBytes: first.streamBytes, rawBytes: first.rawBytes),
+            first.block,
             .records
         )
         let copy = segment.add(
@@ -143,7 +141,9 @@ import Testing
             count: Int(first.summary.recordCount),
             ids: first.summary.firstID...first.summary.lastID
         )
-        segment.replaceTable { $0 = [first, second.saying(offset: copy.offset, streamBytes: copy.streamBytes), $0[2]] }
+        segment.replaceTable {
+            $0 = [first, second.saying(offset: copy.offset, contentBytes: copy.contentBytes), $0[2]]
+        }
         let disk2 = disk.copy()
         try segment.write(to: disk2)
         let (log, _, _) = try openLog(disk2)
@@ -186,13 +186,13 @@ import Testing
             segment.replacePage(bytes, firstKey: Array("all".utf8))
             try Self.expectHonesty(segment, disk, records, "\(name)")
         }
-        let references: [(String, SealedFooter.Reference)] = [
-            ("a page behind the end", .init(offset: FileOffset(1 << 40), streamBytes: 5, rawBytes: 5)),
-            ("a page no file reaches", .init(offset: FileOffset(UInt64.max), streamBytes: .max, rawBytes: .max)),
-            ("a directory in the place of a page", original.footer.directory),
+        let references: [(String, BlockReference)] = [
+            ("a page behind the end", .init(offset: FileOffset(1 << 40), contentBytes: 5, rawBytes: 5)),
+            ("a page no file reaches", .init(offset: FileOffset(UInt64.max), contentBytes: .max, rawBytes: .max)),
+            ("a directory in the place of a page", try #require(original.footer.section(.names))),
             (
                 "records in the place of a page",
-                .init(offset: original.table.entries[0].offset, streamBytes: 9, rawBytes: 9)
+                .init(offset: original.table.entries[0].block.offset, contentBytes: 9, rawBytes: 9)
             ),
         ]
         for (name, reference) in references {
@@ -204,7 +204,7 @@ import Testing
         segment.replaceDirectory { $0[0] = KeyDirectory.Page(reference: $0[0].reference, firstKey: Array("zz".utf8)) }
         try Self.expectHonesty(segment, disk, records, "a page behind its keys")
         segment = original
-        segment.footer.directory = segment.add(varints(.max, .max, .max, .max), .directory)
+        segment.replaceSection(.names, with: segment.add(varints(.max, .max, .max, .max), .names))
         try Self.expectHonesty(segment, disk, records, "a directory of numbers alone")
     }
 
@@ -218,7 +218,7 @@ import Testing
         let filters = [filter(0, 0), filter(0, 16), filter(.max, 16), filter(1 << 63, 16), [], [1]]
         for bytes in filters + [filter(128, 16)] {
             var segment = try CraftedSegment(on: disk)
-            segment.footer.filter = segment.add(bytes, .filter)
+            segment.replaceSection(.filter, with: segment.add(bytes, .filter))
             try Self.expectHonesty(segment, disk, records, "\(bytes)")
         }
     }
@@ -230,14 +230,18 @@ import Testing
             ("ids the wrong way round", { ($0.firstCovered, $0.lastCovered) = ($0.lastCovered, $0.firstCovered) }),
             ("ids from zero", { $0.firstCovered = .zero }),
             ("ids without end", { $0.lastCovered = .maximum }),
-            ("a table behind the end", { $0.table.offset = FileOffset(UInt64.max) }),
-            ("a directory of four gigabytes", { $0.directory.streamBytes = .max }),
-            ("a filter in the header", { $0.filter.offset = FileOffset(1) }),
+            ("a table behind the end", { $0.sections[0].block.offset = FileOffset(UInt64.max) }),
+            ("a directory of four gigabytes", { $0.sections[2].block.contentBytes = .max }),
+            ("a filter in the header", { $0.sections[3].block.offset = FileOffset(1) }),
+            ("one section twice", { $0.sections.append($0.sections[0]) }),
         ]
         for (name, lie) in lies {
             var segment = try CraftedSegment(on: disk)
             lie(&segment.footer)
-            if segment.footer.fileBytes > 0 { #expect(SealedFooter(segment.footer.encoded()) == nil, "\(name)") }
+            if segment.footer.fileBytes > 0 {
+                let store = segment.footer.header.identity.store
+                #expect(try SealedFooter.decode(segment.footer.encoded(), store: store, path: "") == nil, "\(name)")
+            }
             try Self.expectHonesty(segment, disk, records, "\(name)")
         }
     }
@@ -246,12 +250,7 @@ import Testing
         let (disk, records) = try Self.disk()
         let original = try CraftedSegment(on: disk)
         let last = original.table.entries[2]
-        let reference = SealedFooter.Reference(
-            offset: last.offset,
-            streamBytes: last.streamBytes,
-            rawBytes: last.rawBytes
-        )
-        let raw = try original.raw(reference, .records)
+        let raw = try original.raw(last.block, .records)
         let count = Int(last.summary.recordCount)
         let ids = last.summary.firstID...last.summary.lastID
         let stream = Compressor(level: 1).deflate(raw)
@@ -265,7 +264,7 @@ import Testing
         lengths.replaceSubrange(place..<place + 2, with: [0xFF, 0x7F])
         var endless = raw
         endless.replaceSubrange(place..<place + 2 * count, with: [UInt8](repeating: 0xFF, count: 2 * count))
-        var add: [(String, (inout CraftedSegment) -> SealedFooter.Reference)] = [
+        var add: [(String, (inout CraftedSegment) -> BlockReference)] = [
             ("a stream with a flipped bit", { $0.add(raw, .records, count: count, ids: ids, stream: flipped) }),
             ("no stream", { $0.add(raw, .records, count: count, ids: ids, stream: []) }),
             ("half a stream", { $0.add(raw, .records, count: count, ids: ids, stream: Array(stream.dropLast(9))) }),

@@ -16,7 +16,13 @@ import Testing
     )
 
     private static func scan(_ file: SparseFile, nextBase: RecordID? = nil) throws -> TailScanner.Outcome {
-        try TailScanner.scan(file, header: header, nextBase: nextBase)
+        let header = FileHeader(
+            kind: .raw,
+            identity: header.identity,
+            base: header.base,
+            fileBytes: file.size() + UInt64(RawTrailer.pageBytes)
+        )
+        return try TailScanner.scan(file, header: header, nextBase: nextBase)
     }
 
     private static func record(_ id: UInt64, bodyBytes: Int) -> [UInt8] {

@@ -28,11 +28,20 @@ extension SimulatedDisk {
     /// Puts an empty raw segment in place, as stands behind every sealed one.
     func beginSegment(_ store: UniqueID, base: RecordID, bytes: Int = LogOptions.small.segmentBytes) throws {
         let identity = SegmentIdentity(store: store, segment: .random())
-        let header = FileHeader(kind: .raw, identity: identity, base: base).encoded()
+        let header = FileHeader(kind: .raw, identity: identity, base: base, fileBytes: UInt64(bytes)).encoded()
         let file = try open(storeDirectory.active(base), .createNew)
         try file.reserve(UInt64(bytes))
         try file.write(header, at: FileOffset(0))
         try file.write(header, at: FileHeader.copyOffset)
+    }
+
+    /// Writes part of a file anew, as `edit` makes it.
+    func patch(_ path: String, _ range: Range<Int>, _ edit: (inout [UInt8]) -> Void) throws {
+        var bytes = Array(bytes(path)[range])
+        edit(&bytes)
+        let file = try open(path, .readWrite)
+        try file.write(bytes, at: FileOffset(range.lowerBound))
+        try file.sync()
     }
 
     /// The bytes of a file; none where it is missing.

@@ -13,7 +13,7 @@ import Testing
     private static let active = storeDirectory.active(RecordID(1))
 
     /// A sealed segment of two records, and an active one of one.
-    private static func disk() throws -> SimulatedDisk {
+    private static func disk(_ close: (LogWriter) throws -> Void = { _ in }) throws -> SimulatedDisk {
         try diskWithLog { log, writer in
             try writer.commit([TestRecord(keys: ["a"]), TestRecord(keys: ["b"])], at: 1)
             try writer.roll()
@@ -21,6 +21,7 @@ import Testing
             _ = try log.replenishSpares()
             try writer.commit([TestRecord(keys: ["c"])], at: 2)
             try writer.mark()
+            try close(writer)
         }.disk
     }
 
@@ -87,17 +88,42 @@ import Testing
         }
     }
 
+    /// More ids than a small segment can have held from `first` on.
+    private static func bound(from first: UInt64) -> RecordID {
+        RecordID(first + UInt64(LogOptions.small.segmentBytes / RecordFormat.headerBytes))
+    }
+
     @Test func `Where the newest segment is missing, none of the ids it may have held is given again`() throws {
         let disk = try Self.disk()
         try disk.remove("/store/log/00000000000000000003.active")
         do {
             let (log, writer, report) = try openLog(disk)
-            let lost = ClosedRange<RecordID>(3, 3 + UInt64(LogOptions.small.segmentBytes / RecordFormat.headerBytes))
-            #expect(report.damage == [lost])
+            let lost = try #require(report.damage.first)
+            #expect(report.damage.count == 1 && lost.lowerBound == RecordID(3))
+            #expect(lost.upperBound > RecordID(1_000) && lost.upperBound < Self.bound(from: 3))
             #expect(try writer.commit([TestRecord()], at: 9)[0].id == lost.upperBound.next)
             #expect(try log.view.record(RecordID(2)) != nil)
         }
         #expect(try openLog(disk).report.damage.count == 1)
+    }
+
+    @Test func `Where the log was closed in good order, exactly the ids that are lost are named`() throws {
+        let disk = try Self.disk { writer in try writer.rest() }
+        let path = "/store/log/00000000000000000003.active"
+        let cases: [(SimulatedDisk) throws -> Void] = [
+            { try $0.remove(path) },
+            { $0.cut(path, to: 8_192) },
+            { $0.cut(path, to: 100) },
+            { disk in for place in [40, 4_136] { disk.flip(bit: 0, at: place, of: path) } },
+        ]
+        for damage in cases {
+            let copy = disk.copy()
+            try damage(copy)
+            let (log, writer, report) = try openLog(copy)
+            #expect(report.damage == [ClosedRange(3, 3)] && log.damage == [ClosedRange(3, 3)])
+            #expect(try !log.verify().isClean)
+            #expect(try writer.commit([TestRecord()], at: 9)[0].id == RecordID(4))
+        }
     }
 
     @Test func `A sealed segment that the disk will not give back is a hole, and stays where it is`() throws {
@@ -124,26 +150,41 @@ import Testing
     @Test func `A store of a later version is refused, and not a byte is written`() throws {
         let disk = try Self.disk()
         let file = try disk.open("/store/store.json", .readWrite)
-        try file.write(Array("{\"format\":2,".utf8), at: FileOffset(0))
+        try file.write(Array("{\"format\":3,".utf8), at: FileOffset(0))
         let before = disk.image
-        #expect(throws: LogError.unknownFormat(path: "/store/store.json", found: "version 2")) { try openLog(disk) }
+        #expect(throws: LogError.unknownFormat(path: "/store/store.json", found: "version 3")) { try openLog(disk) }
         #expect(disk.image == before)
     }
 
-    @Test(arguments: [storeDirectory.active(RecordID(3)), storeDirectory.sealed(RecordID(1))], [8, 10])
+    @Test(arguments: [storeDirectory.active(RecordID(3)), storeDirectory.sealed(RecordID(1))], [8, 64])
     func `A segment of a later version is refused, and not a byte is written`(path: String, field: Int) throws {
         let disk = try Self.disk()
-        let file = try disk.open(path, .readWrite)
-        var header = try #require(try file.bytes(at: FileOffset(0), count: FileHeader.bytes))
-        header[field] = 9
-        header.replaceSubrange(12..<16, with: [0, 0, 0, 0])
-        let crc = Checksum.crc32(header)
-        header.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 12) }
-        try file.write(header, at: FileOffset(0))
+        try disk.patch(path, 0..<FileHeader.bytes) { header in
+            header[field] = 9
+            header.replaceSubrange(12..<16, with: [0, 0, 0, 0])
+            let crc = Checksum.crc32(header)
+            header.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 12) }
+        }
         let before = disk.image
-        let found = field == 8 ? "version 9" : "feature bits 9"
+        let found = field == 8 ? "version 9" : "feature bits 9 that a reader must know"
         #expect(throws: LogError.unknownFormat(path: path, found: found)) { try openLog(disk) }
         #expect(disk.image == before)
+    }
+
+    @Test func `A segment of the first version is refused by name, not taken for damage`() throws {
+        for kind in FileHeader.Kind.allCases {
+            let disk = try Self.disk()
+            let path = kind == .raw ? storeDirectory.active(RecordID(3)) : storeDirectory.sealed(RecordID(1))
+            // Its header had 64 bytes.
+            try disk.patch(path, 0..<64) { header in
+                header.replaceSubrange(8..<16, with: [1, 0, 0, 0, 0, 0, 0, 0])
+                let crc = Checksum.crc32(header)
+                header.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 12) }
+            }
+            let before = disk.image
+            #expect(throws: LogError.unknownFormat(path: path, found: "version 1")) { try openLog(disk) }
+            #expect(disk.image == before)
+        }
     }
 
     @Test func `A segment of another store is refused untouched`() throws {
@@ -181,10 +222,12 @@ import Testing
         for place in [0, 4096] { disk.flip(bit: 0, at: place, of: path) }
         let bytes = disk.bytes(path)
         let opened = try openLog(disk)
-        let bound = UInt64(LogOptions.small.segmentBytes / RecordFormat.headerBytes)
-        #expect(opened.report.damage == [ClosedRange(3, 3 + bound)])
+        let lost = try #require(opened.report.damage.first)
+        #expect(
+            opened.report.damage.count == 1 && lost.lowerBound == RecordID(3) && lost.upperBound < Self.bound(from: 3)
+        )
         #expect(disk.quarantine == ["/store/quarantine/00000000000000000003.active": bytes])
-        #expect(try opened.writer.commit([TestRecord()], at: 3)[0].id == RecordID(4 + bound))
+        #expect(try opened.writer.commit([TestRecord()], at: 3)[0].id == lost.upperBound.next)
         #expect(try opened.log.view.record(RecordID(2)) != nil)
     }
 

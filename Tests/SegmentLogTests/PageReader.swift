@@ -12,6 +12,15 @@ struct PageRecord: Equatable {
     var payload: [UInt8]
 }
 
+/// What the store says of itself.
+struct PageControl: Equatable {
+    var sequence: UInt64
+    var position: UInt64
+    var recordedAt: Int64
+    var keys: [String]
+    var payload: [UInt8]
+}
+
 /// The page is wrong, or the bytes are.
 struct PageError: Error {
     let reason: String
@@ -24,15 +33,22 @@ struct PageReader {
     init(_ bytes: [UInt8], magic: String) throws {
         self.bytes = bytes
         try Self.check(Array(bytes[0..<8]) == Array(magic.utf8), "magic of the file")
-        let header = bytes[0..<12] + [0, 0, 0, 0] + bytes[16..<64]
         seed = Self.crc32(bytes[16..<48])
-        try Self.check(UInt32(number(12, 4)) == Self.crc32(header), "crc of the header")
-        try Self.check(number(8, 2) == 1 && number(10, 2) == 0, "version and features")
+        try Self.checkHeader(bytes[..<192])
     }
 
-    /// The records of a raw segment, from its frames.
-    func rawRecords() throws -> [PageRecord] {
+    private static func checkHeader(_ bytes: ArraySlice<UInt8>) throws {
+        let bytes = Array(bytes)
+        let header = bytes[0..<12] + [0, 0, 0, 0] + bytes[16...]
+        try check(number(bytes[8..<10]) == 2 && number(bytes[10..<12]) == 192, "version and length of the header")
+        try check(UInt32(number(bytes[12..<16])) == crc32(header), "crc of the header")
+        try check(bytes[64..<76].allSatisfy { $0 == 0 } && bytes[76] == 1, "features and checksum")
+    }
+
+    /// What a raw segment holds, from its frames; and whether its trailer says the same.
+    func rawRecords() throws -> (records: [PageRecord], controls: [PageControl]) {
         var records: [PageRecord] = []
+        var controls: [PageControl] = []
         var offset = 8192
         while offset + 56 <= bytes.count, Array(bytes[offset..<offset + 4]) == Array("FRAM".utf8) {
             let crc = Self.crc32(bytes[offset + 8..<offset + 56], from: seed)
@@ -40,31 +56,63 @@ struct PageReader {
             try Self.check(Int(number(offset + 8, 8)) == offset, "offset of a frame")
             var place = offset + 56
             let end = place + Int(number(offset + 44, 4))
+            let count = Int(number(offset + 40, 4))
             var crcs: [UInt8] = []
-            let first = UInt64(records.count)
+            var seen = 0
             while place < end {
                 let length = Int(number(place + 4, 4))
                 let crc = Self.crc32(bytes[place + 4..<place + length])
                 try Self.check(UInt32(number(place, 4)) == crc, "crc of a record")
                 crcs += bytes[place..<place + 4]
                 let (keys, payload) = Self.body(bytes[place + 32..<place + length])
-                records.append(
-                    PageRecord(
-                        id: number(place + 8, 8),
-                        time: Int64(bitPattern: number(place + 16, 8)),
-                        recordedAt: Int64(bitPattern: number(place + 24, 8)),
-                        keys: keys,
-                        payload: payload
+                let recordedAt = Int64(bitPattern: number(place + 24, 8))
+                if seen < count {
+                    records.append(
+                        PageRecord(
+                            id: number(place + 8, 8),
+                            time: Int64(bitPattern: number(place + 16, 8)),
+                            recordedAt: recordedAt,
+                            keys: keys,
+                            payload: payload
+                        )
                     )
-                )
+                } else {
+                    controls.append(
+                        PageControl(
+                            sequence: number(place + 16, 8),
+                            position: number(place + 8, 8),
+                            recordedAt: recordedAt,
+                            keys: keys,
+                            payload: payload
+                        )
+                    )
+                }
+                seen += 1
                 place += length
             }
-            try Self.check(UInt64(records.count) - first == number(offset + 40, 4), "records of a frame")
+            try Self.check(seen == count + Int(number(offset + 52, 4)), "records of a frame")
             try Self.check(UInt32(number(offset + 48, 4)) == Self.crc32(crcs[...]), "crc of a frame's body")
             offset = (end + 7) / 8 * 8
         }
         try Self.check(bytes[offset..<offset + 56].allSatisfy { $0 == 0 }, "zeros behind the last frame")
-        return records
+        try checkTrailer(records, controls, end: offset)
+        return (records, controls)
+    }
+
+    private func checkTrailer(_ records: [PageRecord], _ controls: [PageControl], end: Int) throws {
+        let trailer = bytes.count - 4096
+        try Self.check(Int(number(56, 8)) == bytes.count, "bytes of the file")
+        try Self.check(Array(bytes[trailer..<trailer + 8]) == Array("EVCLOSED".utf8), "magic of the trailer")
+        let crc = Self.crc32(bytes[trailer + 12..<trailer + 128], from: seed)
+        try Self.check(UInt32(number(trailer + 8, 4)) == crc, "crc of the trailer")
+        let fields = stride(from: 16, to: 104, by: 8).map { number(trailer + $0, 8) }
+        let times = records.map(\.time)
+        let expected: [UInt64] =
+            [UInt64(trailer), UInt64(end), records[0].id, records[records.count - 1].id]
+            + [UInt64(records.count), UInt64(controls.count)]
+        try Self.check(Array(fields[..<6]) == expected, "numbers of the trailer")
+        let moments = [records[0].recordedAt, records[records.count - 1].recordedAt, times.min()!, times.max()!]
+        try Self.check(Array(fields[7...]) == moments.map { UInt64(bitPattern: $0) }, "times of the trailer")
     }
 
     struct Block {
@@ -82,10 +130,15 @@ struct PageReader {
         try Self.check(Int(number(offset + 8, 8)) == offset, "offset of a block")
         let stream = Array(bytes[offset + 56..<offset + 56 + Int(number(offset + 40, 4))])
         try Self.check(UInt32(number(offset + 44, 4)) == Self.crc32(stream[...]), "crc of a stream")
+        try Self.check(bytes[offset + 50] == 1 && bytes[offset + 49] <= 1, "codec and checksum of a block")
         var raw = [UInt8](repeating: 0, count: Int(number(offset + 36, 4)))
-        var length = UInt(raw.count)
-        let status = uncompress(&raw, &length, stream, UInt(stream.count))
-        try Self.check(status == Z_OK && Int(length) == raw.count, "stream of a block")
+        if bytes[offset + 49] == 0 {
+            raw = stream
+        } else {
+            var length = UInt(raw.count)
+            let status = uncompress(&raw, &length, stream, UInt(stream.count))
+            try Self.check(status == Z_OK && Int(length) == raw.count, "stream of a block")
+        }
         return Block(
             kind: bytes[offset + 48],
             firstID: number(offset + 16, 8),
@@ -95,20 +148,64 @@ struct PageReader {
         )
     }
 
+    /// Where the footer begins.
+    private var footer: Int { bytes.count - Int(number(bytes.count - 16, 4)) }
+
+    /// Where the block of a section lies.
+    private func section(_ kind: UInt8) throws -> Int {
+        let first = footer + 192 + 88
+        let count = Int(number(footer + 192 + 80, 4))
+        let places = (0..<count).map { first + 32 * $0 }.filter { bytes[$0] == kind }
+        try Self.check(places.count == 1, "section \(kind)")
+        return Int(number(places[0] + 8, 8))
+    }
+
     /// The records of a sealed segment, from the blocks that its table lists.
     func sealedRecords() throws -> [PageRecord] {
-        let footer = bytes.count - 160
-        try Self.check(Array(bytes[footer..<footer + 8]) == Array("EVFOOTER".utf8), "magic of the footer")
-        try Self.check(UInt32(number(footer + 8, 4)) == Self.crc32(bytes[(footer + 12)...]), "crc of the footer")
-        try Self.check(Int(number(footer + 16, 8)) == bytes.count, "file bytes")
-        try Self.check(bytes[(footer + 120)..<(footer + 152)] == bytes[16..<48], "identity in the footer")
-        let table = try block(at: Int(number(footer + 72, 8)))
-        try Self.check(table.kind == 4 && table.raw.count == table.count * 72, "block table")
-        let records = try stride(from: 0, to: table.raw.count, by: 72).flatMap { entry in
-            try columns(of: try block(at: Int(Self.number(table.raw[entry..<entry + 8]))))
+        try Self.check(Array(bytes.suffix(8)) == Array("EVFOOTER".utf8), "magic of the footer")
+        let crc = Self.crc32(bytes[footer..<bytes.count - 12])
+        try Self.check(UInt32(number(bytes.count - 12, 4)) == crc, "crc of the footer")
+        try Self.check(bytes[footer..<footer + 192] == bytes[..<192], "the header once more")
+        let summary = footer + 192
+        try Self.check(Int(number(summary, 8)) == bytes.count, "file bytes")
+        let table = try block(at: section(4))
+        let times = try block(at: section(6))
+        try Self.check(table.kind == 4 && table.raw.count == table.count * 40, "blocks")
+        try Self.check(times.kind == 6 && times.raw.count == table.count * 32, "times")
+        var records: [PageRecord] = []
+        for entry in 0..<table.count {
+            let found = try columns(of: try block(at: Int(Self.number(table.raw[entry * 40..<entry * 40 + 8]))))
+            let bounds = stride(from: 0, to: 32, by: 8).map {
+                Int64(bitPattern: Self.number(times.raw[entry * 32 + $0..<entry * 32 + $0 + 8]))
+            }
+            let moments = [
+                found.map(\.time).min()!, found.map(\.time).max()!, found[0].recordedAt,
+                found[found.count - 1].recordedAt,
+            ]
+            try Self.check(bounds == moments, "times of a block")
+            records += found
         }
-        try Self.check(UInt64(records.count) == number(footer + 24, 8), "record count")
+        try Self.check(UInt64(records.count) == number(summary + 8, 8), "record count")
         return records
+    }
+
+    func sealedControls() throws -> [PageControl] {
+        let block = try block(at: section(7))
+        var rest = block.raw[...]
+        var sequence: UInt64 = 0
+        return try (0..<block.count).map { _ in
+            sequence += Self.varint(&rest)
+            let (position, recordedAt) = (Self.varint(&rest), Self.zigzag(&rest))
+            let (keys, payload) = Self.body(Self.take(Int(Self.varint(&rest)), &rest)[...])
+            try Self.check(UInt64(block.count) == number(footer + 192 + 72, 8), "control count")
+            return PageControl(
+                sequence: sequence,
+                position: position,
+                recordedAt: recordedAt,
+                keys: keys,
+                payload: payload
+            )
+        }
     }
 
     private func columns(of block: Block) throws -> [PageRecord] {
@@ -142,9 +239,8 @@ struct PageReader {
 
     /// The keys of a sealed segment in order, with how many records have each; and whether the filter knows them.
     func keys() throws -> [(key: String, records: Int, isInFilter: Bool)] {
-        let footer = bytes.count - 160
-        let filter = try block(at: Int(number(footer + 104, 8)))
-        var directory = try block(at: Int(number(footer + 88, 8))).raw[...]
+        let filter = try block(at: section(5))
+        var directory = try block(at: section(3)).raw[...]
         var keys: [(String, Int, Bool)] = []
         while !directory.isEmpty {
             var page = try block(at: Int(Self.varint(&directory))).raw[...]

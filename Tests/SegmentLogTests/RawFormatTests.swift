@@ -51,7 +51,16 @@ import Testing
 
     @Test(arguments: FileHeader.Kind.allCases)
     func `A file header is read back, and no flip of it is`(kind: FileHeader.Kind) throws {
-        let header = FileHeader(kind: kind, identity: Self.identity, base: RecordID(77))
+        let header = FileHeader(
+            kind: kind,
+            identity: Self.identity,
+            base: RecordID(77),
+            fileBytes: kind == .raw ? 65_536 : 0,
+            createdAt: RecordTime(-5),
+            origin: UniqueID(bytes: Array(32..<48)),
+            predecessor: Predecessor(segment: UniqueID(bytes: Array(48..<64)), lastID: RecordID(76)),
+            features: FeatureBits(mustWrite: 1 << 31, mayIgnore: 7)
+        )
         let disk = SimulatedDisk()
         try disk.open("/f", .createNew).write(header.encoded(), at: FileOffset(0))
         let file = try disk.open("/f", .read)
@@ -93,10 +102,16 @@ import Testing
     @Test func `A record is stamped, read back, and no flip of it is`() throws {
         let test = TestRecord(time: nil, keys: ["a", "bcd", ""].map { "k" + $0 }, payload: noise(90, seed: 1))
         let buffer = RecordBuffer([test])
-        _ = buffer.stamp(0..<buffer.byteCount, firstID: RecordID(9), recordedAt: RecordTime(44), from: 0)
+        _ = buffer.stamp(
+            0..<buffer.byteCount,
+            firstID: RecordID(9),
+            recordedAt: RecordTime(45),
+            clock: RecordTime(44),
+            from: 0
+        )
         var bytes = buffer.withBytes(0..<buffer.byteCount) { Array($0) }
         let record = try #require(bytes.withUnsafeBytes { RawRecord($0) })
-        #expect(record.id == RecordID(9) && record.time == RecordTime(44) && record.recordedAt == RecordTime(44))
+        #expect(record.id == RecordID(9) && record.time == RecordTime(44) && record.recordedAt == RecordTime(45))
         #expect(record.bytes == bytes.count)
         for bit in 0..<bytes.count * 8 {
             bytes[bit / 8] ^= 1 << UInt8(bit % 8)

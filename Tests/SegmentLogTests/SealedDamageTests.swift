@@ -88,7 +88,7 @@ import Testing
             copy.flip(bit: offset % 8, at: offset, of: Self.path)
             let lost = try Self.expectHonesty(copy, records, "flip at \(offset)")
             let block = blocks.first {
-                ($0.offset..<$0.offset + SealedBlockHeader.bytes + Int($0.streamBytes)).contains(FileOffset(offset))
+                ($0.block.offset..<$0.block.offset + $0.block.bytes).contains(FileOffset(offset))
             }
             let ids = block.map { Set($0.summary.firstID.rawValue...$0.summary.lastID.rawValue) } ?? []
             #expect(lost == ids, "flip at \(offset)")
@@ -131,7 +131,7 @@ import Testing
         let size = disk.bytes(Self.path).count
         let last = try #require(try Self.blocks(on: disk).last)
         disk.flip(bit: 0, at: size - 1, of: Self.path)
-        disk.flip(bit: 0, at: Int(last.offset.rawValue) + 60, of: Self.path)
+        disk.flip(bit: 0, at: Int(last.block.offset.rawValue) + 60, of: Self.path)
         #expect(try openLog(disk).log.lastRecordedAt == RecordTime(1))
     }
 }

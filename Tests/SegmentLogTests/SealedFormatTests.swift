@@ -35,9 +35,9 @@ import Testing
             lastID: records[records.count - 1].id,
             count: UInt32(records.count),
             rawBytes: 0,
-            streamBytes: 0,
-            streamCRC: 0,
-            kind: .records
+            contentBytes: 0,
+            contentCRC: 0,
+            kind: SealedBlockHeader.Kind.records.rawValue
         )
     }
 
@@ -72,14 +72,14 @@ import Testing
             lastID: RecordID(9),
             count: 9,
             rawBytes: UInt32(raw.count),
-            streamBytes: UInt32(stream.count),
-            streamCRC: Checksum.crc32(stream),
-            kind: .keys
+            contentBytes: UInt32(stream.count),
+            contentCRC: Checksum.crc32(stream),
+            kind: SealedBlockHeader.Kind.keys.rawValue
         )
         let seed = Self.identity.seed
         var bytes = header.encoded(seed: seed) + stream
         func inflate(_ offset: FileOffset, _ seed: UInt32, _ kind: SealedBlockHeader.Kind) -> [UInt8]? {
-            SealedBlockHeader.inflate(bytes, at: offset, seed: seed, kind: kind)?.raw
+            SealedBlockHeader.unpack(bytes, at: offset, seed: seed, kind: kind).whole?.raw
         }
         #expect(inflate(offset, seed, .keys) == raw)
         #expect(inflate(offset + 1, seed, .keys) == nil)
@@ -103,8 +103,15 @@ import Testing
         (stream + [0]).withUnsafeBytes { #expect(Compression.inflate($0, count: 500) == nil) }
     }
 
-    @Test func `A footer is read back, and no flip of it is`() {
-        var footer = SealedFooter(identity: Self.identity)
+    private static let sealedHeader = FileHeader(
+        kind: .sealed,
+        identity: identity,
+        base: RecordID(3),
+        predecessor: Predecessor(segment: UniqueID(bytes: Array(32..<48)), lastID: RecordID(2))
+    )
+
+    @Test func `A footer is read back, and no flip of it is`() throws {
+        var footer = SealedFooter(header: Self.sealedHeader)
         footer.fileBytes = 1_000
         footer.recordCount = 2
         footer.firstCovered = RecordID(3)
@@ -112,15 +119,21 @@ import Testing
         footer.recordBytes = 5
         footer.firstRecordedAt = RecordTime(-6)
         footer.lastRecordedAt = RecordTime(7)
-        footer.table = SealedFooter.Reference(offset: FileOffset(80), streamBytes: 9, rawBytes: 10)
-        footer.directory = SealedFooter.Reference(offset: FileOffset(110), streamBytes: 12, rawBytes: 13)
-        footer.filter = SealedFooter.Reference(offset: FileOffset(140), streamBytes: 15, rawBytes: 16)
+        footer.leastTime = RecordTime(.min + 1)
+        footer.greatestTime = RecordTime(.max)
+        footer.controlCount = 1
+        footer.sections = [SealedBlockHeader.Kind.blocks, .times, .names, .filter, .controls].enumerated().map {
+            let block = BlockReference(offset: FileOffset(200 + 60 * $0), contentBytes: 4, rawBytes: 5)
+            return SealedFooter.Section(kind: $1.rawValue, flags: UInt8($0 % 2), block: block)
+        }
         var bytes = footer.encoded()
-        #expect(bytes.count == SealedFooter.bytes && SealedFooter(bytes) == footer)
+        func read() throws -> SealedFooter? { try SealedFooter.decode(bytes, store: Self.identity.store, path: "f") }
+        #expect(bytes.count == SealedFooter.bytes(sections: 5))
+        let found = try #require(try read())
+        #expect(found.encoded() == bytes && found.sections == footer.sections && found.header == footer.header)
         for bit in 0..<bytes.count * 8 {
             bytes[bit / 8] ^= 1 << UInt8(bit % 8)
-            // Bytes 12 to 15 are zero, and under the checksum like the rest.
-            #expect(SealedFooter(bytes) == nil, "bit \(bit)")
+            #expect(try read() == nil, "bit \(bit)")
             bytes[bit / 8] ^= 1 << UInt8(bit % 8)
         }
     }
@@ -138,7 +151,7 @@ import Testing
 
     /// The footer of a long segment.
     private static func footer(records: UInt64 = 0) -> SealedFooter {
-        var footer = SealedFooter(identity: SegmentIdentity(store: .random(), segment: .random()))
+        var footer = SealedFooter(header: sealedHeader)
         footer.fileBytes = 1 << 40
         footer.recordCount = records
         footer.firstCovered = RecordID(1)
@@ -155,9 +168,9 @@ import Testing
             let blocks = index.isMultiple(of: 3) ? Array(0..<9) : [UInt32(index % 9)]
             Array(key.utf8).withUnsafeBytes { page.add($0, blocks: blocks, records: index + 1, blockCount: 9) }
             if page.isFull || index == keys.count - 1 {
-                let reference = SealedFooter.Reference(
+                let reference = BlockReference(
                     offset: FileOffset(pages.count + FileHeader.bytes),
-                    streamBytes: 1,
+                    contentBytes: 1,
                     rawBytes: UInt32(page.bytes.count)
                 )
                 directory.pages.append(KeyDirectory.Page(reference: reference, firstKey: page.firstKey))
@@ -222,11 +235,16 @@ import Testing
                 lastRecordedAt: RecordTime(4)
             )
             table.entries.append(
-                BlockTable.Entry(offset: FileOffset(number * 100), streamBytes: 5, rawBytes: 6, summary: summary)
+                BlockTable.Entry(
+                    block: BlockReference(offset: FileOffset(200 + number * 100), contentBytes: 5, rawBytes: 6),
+                    summary: summary
+                )
             )
         }
         let footer = Self.footer(records: 6)
-        #expect(BlockTable(table.encoded(), of: footer)?.entries == table.entries)
-        #expect(BlockTable(Array(table.encoded().dropLast()), of: footer) == nil)
+        let (blocks, times) = table.encoded()
+        #expect(BlockTable(blocks: blocks, times: times, of: footer)?.entries == table.entries)
+        #expect(BlockTable(blocks: Array(blocks.dropLast()), times: times, of: footer) == nil)
+        #expect(BlockTable(blocks: blocks, times: Array(times.dropLast(32)), of: footer) == nil)
     }
 }

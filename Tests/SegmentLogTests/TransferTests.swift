@@ -92,18 +92,13 @@ import Testing
         let header = try #require(try FileHeader.read(file, kind: .sealed, store: log.store.store))
         let table = try BlockFinder.find(in: file, header: header)
         let entry = try #require(table.entries.first)
-        let whole = try #require(
-            try file.bytes(at: entry.offset, count: SealedBlockHeader.bytes + Int(entry.streamBytes))
-        )
+        let whole = try #require(try file.bytes(at: entry.block.offset, count: entry.block.bytes))
         func leaves(offset: Int = 0, rawBytes: UInt32 = 0, _ change: (inout BlockSummary) -> Void = { _ in }) -> Bool {
-            var (summary, bytes) = (entry.summary, whole)
+            var (block, summary, bytes) = (entry.block, entry.summary, whole)
             change(&summary)
-            let named = BlockTable.Entry(
-                offset: entry.offset + offset,
-                streamBytes: entry.streamBytes,
-                rawBytes: entry.rawBytes + rawBytes,
-                summary: summary
-            )
+            block.offset = block.offset + offset
+            block.rawBytes += rawBytes
+            let named = BlockTable.Entry(block: block, summary: summary)
             return bytes.withUnsafeMutableBytes { TransferBlock.replace($0, of: named, seed: header.identity.seed) }
         }
         #expect(leaves())
@@ -121,7 +116,7 @@ import Testing
         let whole = try Self.blocks(log.view)
         let header = try #require(try FileHeader.read(file, kind: .sealed, store: log.store.store))
         let second = try BlockFinder.find(in: file, header: header).entries[1]
-        disk.flip(bit: 3, at: Int(second.offset.rawValue) + SealedBlockHeader.bytes + 20, of: Self.path)
+        disk.flip(bit: 3, at: Int(second.block.offset.rawValue) + SealedBlockHeader.bytes + 20, of: Self.path)
         var scan = LogScan(log.view, LogQuery())
         var bytes: [UInt8] = []
         #expect(try scan.nextTransfer(to: &bytes))

@@ -74,7 +74,7 @@ import Testing
         let before = whole.operations
         _ = try log.verify()
         let reads = whole.operations - before
-        var found = 0
+        var (found, tried) = (0, 0)
         for step in 1...reads {
             let copy = disk.copy()
             let (log, _, _) = try DamagedLog.open(copy)
@@ -87,18 +87,22 @@ import Testing
                 guard case .disk(let cause) = error, cause.operation != .read else { throw error }
                 continue
             }
-            #expect(!report.findings.isEmpty, "read \(step)")
+            tried += 1
             let lost = report.damage.reduce(0) { $0 + Int($1.upperBound.rawValue - $1.lowerBound.rawValue) + 1 }
             #expect(Int(report.records) + lost >= records.count, "read \(step)")
             found += report.findings.isEmpty ? 0 : 1
         }
-        #expect(found > 10)
+        // All but those that ask only whose name a file has: what it holds has been read by then.
+        #expect(found > 10 && tried - found <= log.view.segments.count)
     }
 
     @Test func `Bytes that were set aside are held to the checksum in their name`() throws {
-        let (disk, _) = try DamagedLog.disk()
-        let marker = try #require(try frames(of: DamagedLog.active, on: disk).last)
-        disk.flip(bit: 3, at: Int(marker.offset.rawValue) + 20, of: DamagedLog.active)
+        let (disk, _) = try diskWithLog(DamagedLog.options) { _, writer in
+            for payload in 1...2 as ClosedRange<UInt8> { try writer.commit([TestRecord(payload: [payload])], at: 1) }
+        }
+        let path = storeDirectory.active(RecordID(1))
+        let last = try #require(try frames(of: path, on: disk).last)
+        disk.flip(bit: 3, at: Int(last.offset.rawValue) + 20, of: path)
         #expect(try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).report.tornBytes > 0)
         #expect(try offline(disk.copy()).isClean)
         _ = try DamagedLog.open(disk)
@@ -113,17 +117,17 @@ import Testing
         let (disk, _) = try DamagedLog.disk()
         let (log, _, _) = try DamagedLog.open(disk)
         var seen: [Double] = []
-        _ = try log.verify { fraction in
+        _ = try log.verify(progress: { fraction in
             seen.append(fraction)
             return true
-        }
+        })
         #expect(seen == seen.sorted() && seen.count > 8 && seen.allSatisfy { $0 >= 0 && $0 <= 1 })
         #expect(try #require(seen.last) > 0.9)
         var calls = 0
-        let part = try log.verify { _ in
+        let part = try log.verify(progress: { _ in
             calls += 1
             return calls < 3
-        }
+        })
         #expect(part.records < 72 && part.isClean)
     }
 

@@ -1,80 +1,70 @@
-// Owns: the id→offset index and the time index of a sealed segment: one entry of 72 bytes a block, so that an id or a
-// time leads to a block by bisection.
+// Owns: the id→offset index and the time index of a sealed segment: two sections with one entry for each block of records, so
+// that an id or a time leads to a block by bisection.
 //
-//      0  8  offset
-//      8  4  stream bytes
-//     12  4  record count
-//     16  8  first id           24  8  last id
-//     32  8  least time         40  8  greatest time
-//     48  8  first recorded at  56  8  last recorded at
-//     64  4  raw bytes          68  4  zero
+// blocks (kind 4), 40 bytes an entry:       times (kind 6), 32 bytes an entry:
+//
+//      0  8  offset                              0  8  least time
+//      8  4  content bytes                       8  8  greatest time
+//     12  4  raw bytes                          16  8  first recorded at
+//     16  4  record count                       24  8  last recorded at
+//     20  4  zero
+//     24  8  first id
+//     32  8  last id
 
 internal import Disk
 
 struct BlockTable: Sendable {
     struct Entry: Equatable, Sendable {
-        let offset: FileOffset
-        let streamBytes: UInt32
-        let rawBytes: UInt32
+        let block: BlockReference
         let summary: BlockSummary
     }
 
-    static let entryBytes = 72
+    static let placeBytes = 40
+    static let timeBytes = 32
 
     var entries: [Entry] = []
 
     var recordCount: UInt64 { entries.reduce(0) { $0 + UInt64($1.summary.recordCount) } }
 
-    func encoded() -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(entries.count * Self.entryBytes)
+    /// The content of the two sections.
+    func encoded() -> (blocks: [UInt8], times: [UInt8]) {
+        var (blocks, times): ([UInt8], [UInt8]) = ([], [])
+        blocks.reserveCapacity(entries.count * Self.placeBytes)
+        times.reserveCapacity(entries.count * Self.timeBytes)
         for entry in entries {
-            bytes.appendLittleEndian(entry.offset.rawValue)
-            bytes.appendLittleEndian(entry.streamBytes)
-            bytes.appendLittleEndian(entry.summary.recordCount)
-            bytes.appendLittleEndian(entry.summary.firstID.rawValue)
-            bytes.appendLittleEndian(entry.summary.lastID.rawValue)
-            bytes.appendLittleEndian(entry.summary.minimumTime.rawValue)
-            bytes.appendLittleEndian(entry.summary.maximumTime.rawValue)
-            bytes.appendLittleEndian(entry.summary.firstRecordedAt.rawValue)
-            bytes.appendLittleEndian(entry.summary.lastRecordedAt.rawValue)
-            bytes.appendLittleEndian(entry.rawBytes)
-            bytes.appendLittleEndian(UInt32(0))
+            let summary = entry.summary
+            blocks.appendLittleEndian(entry.block.offset.rawValue)
+            blocks.appendLittleEndian(entry.block.contentBytes)
+            blocks.appendLittleEndian(entry.block.rawBytes)
+            blocks.appendLittleEndian(summary.recordCount)
+            blocks.appendLittleEndian(UInt32(0))
+            blocks.appendLittleEndian(summary.firstID.rawValue)
+            blocks.appendLittleEndian(summary.lastID.rawValue)
+            for time in [
+                summary.minimumTime, summary.maximumTime, summary.firstRecordedAt, summary.lastRecordedAt,
+            ] {
+                times.appendLittleEndian(time.rawValue)
+            }
         }
-        return bytes
+        return (blocks, times)
     }
 
     init() {}
 
     /// Reads the table of a segment; nil where it does not describe one as its footer does: blocks in the order of their
     /// ids, one behind the other in the file, with as many records.
-    init?(_ bytes: [UInt8], of footer: SealedFooter) {
-        guard bytes.count.isMultiple(of: Self.entryBytes) else { return nil }
-        bytes.withUnsafeBytes { buffer in
-            var reader = ByteReader(buffer)
-            while reader.remaining > 0 {
-                let offset = FileOffset(reader.littleEndian(UInt64.self))
-                let streamBytes = reader.littleEndian(UInt32.self)
-                let recordCount = reader.littleEndian(UInt32.self)
-                let summary = BlockSummary(
-                    firstID: RecordID(reader.littleEndian(UInt64.self)),
-                    lastID: RecordID(reader.littleEndian(UInt64.self)),
-                    recordCount: recordCount,
-                    minimumTime: RecordTime(reader.littleEndian(Int64.self)),
-                    maximumTime: RecordTime(reader.littleEndian(Int64.self)),
-                    firstRecordedAt: RecordTime(reader.littleEndian(Int64.self)),
-                    lastRecordedAt: RecordTime(reader.littleEndian(Int64.self))
-                )
-                let rawBytes = reader.littleEndian(UInt32.self)
-                _ = reader.littleEndian(UInt32.self)
-                entries.append(
-                    Entry(offset: offset, streamBytes: streamBytes, rawBytes: rawBytes, summary: summary)
-                )
+    init?(blocks: [UInt8], times: [UInt8], of footer: SealedFooter) {
+        let count = blocks.count / Self.placeBytes
+        guard blocks.count == count * Self.placeBytes, times.count == count * Self.timeBytes else { return nil }
+        entries.reserveCapacity(count)
+        blocks.withUnsafeBytes { blocks in
+            times.withUnsafeBytes { times in
+                for index in 0..<count { entries.append(Entry(blocks, times, at: index)) }
             }
         }
         guard entries.allSatisfy({ $0.isPossible(in: footer) }),
             zip(entries, entries.dropFirst()).allSatisfy({
-                $0.end <= $1.offset && $0.summary.lastID < $1.summary.firstID
+                $0.block.offset + $0.block.bytes <= $1.block.offset && $0.summary.lastID < $1.summary.firstID
             }),
             recordCount == footer.recordCount
         else { return nil }
@@ -82,16 +72,28 @@ struct BlockTable: Sendable {
 }
 
 extension BlockTable.Entry {
-    fileprivate var reference: SealedFooter.Reference {
-        SealedFooter.Reference(offset: offset, streamBytes: streamBytes, rawBytes: rawBytes)
-    }
-
-    fileprivate var end: FileOffset {
-        offset + SealedBlockHeader.bytes + Int(streamBytes)
+    fileprivate init(_ blocks: UnsafeRawBufferPointer, _ times: UnsafeRawBufferPointer, at index: Int) {
+        let (place, time) = (index * BlockTable.placeBytes, index * BlockTable.timeBytes)
+        self.init(
+            block: BlockReference(
+                offset: FileOffset(blocks.littleEndian(at: place, as: UInt64.self)),
+                contentBytes: blocks.littleEndian(at: place + 8),
+                rawBytes: blocks.littleEndian(at: place + 12)
+            ),
+            summary: BlockSummary(
+                firstID: RecordID(blocks.littleEndian(at: place + 24, as: UInt64.self)),
+                lastID: RecordID(blocks.littleEndian(at: place + 32, as: UInt64.self)),
+                recordCount: blocks.littleEndian(at: place + 16),
+                minimumTime: RecordTime(times.littleEndian(at: time, as: Int64.self)),
+                maximumTime: RecordTime(times.littleEndian(at: time + 8, as: Int64.self)),
+                firstRecordedAt: RecordTime(times.littleEndian(at: time + 16, as: Int64.self)),
+                lastRecordedAt: RecordTime(times.littleEndian(at: time + 24, as: Int64.self))
+            )
+        )
     }
 
     fileprivate func isPossible(in footer: SealedFooter) -> Bool {
-        reference.lies(within: footer.fileBytes) && summary.firstID >= footer.firstCovered
+        block.lies(within: footer.fileBytes) && summary.firstID >= footer.firstCovered
             && summary.firstID <= summary.lastID && summary.lastID <= footer.lastCovered
     }
 }

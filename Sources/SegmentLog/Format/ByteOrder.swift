@@ -1,4 +1,5 @@
-// Owns: integers in bytes. Little-endian at fixed offsets; LEB128 varints and zigzag where small numbers are common.
+// Owns: integers in bytes. Little-endian at fixed offsets; LEB128 varints and zigzag where small numbers are common. Each
+// number has one form: a varint that is longer than it need be, or says more than 64 bits, is refused.
 
 extension UnsafeRawBufferPointer {
     func littleEndian<Value: FixedWidthInteger>(at offset: Int, as type: Value.Type = Value.self) -> Value {
@@ -73,7 +74,10 @@ struct ByteReader {
             let byte = bytes[offset]
             offset += 1
             value |= UInt64(byte & 0x7F) << shift
-            if byte < 0x80 { return value }
+            if byte < 0x80 {
+                guard byte > 0 || shift == 0, shift < 63 || byte == 1 else { break }
+                return value
+            }
             shift += 7
         }
         failed = true

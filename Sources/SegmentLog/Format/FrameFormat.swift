@@ -6,13 +6,13 @@
 //     16  8  durable offset  all bytes of the file before it were durable when this frame was written
 //     24  8  first id
 //     32  8  recorded at
-//     40  4  record count
+//     40  4  record count    of those that have an id of their own
 //     44  4  body bytes
-//     48  4  body crc        CRC-32 of the records' crc fields, one after the other
-//     52  4  zero
+//     48  4  body crc        CRC-32 of the crc fields of all records, one after the other
+//     52  4  control count   of the control records, which follow the others
 //
 // Frames begin at multiples of 8, the first at 8192; the bytes between them are zero. The header that follows the last
-// frame is zero. A frame without records is a marker: it says only that what precedes it is durable.
+// frame is zero. A frame without records of either kind is a marker: it says only that what precedes it is durable.
 //
 // Because the identity of the segment and the offset are part of the checksum, bytes that a recycled file kept from its
 // former life are never taken for a frame; because the body's checksum covers the records' checksums, a frame is never
@@ -36,6 +36,7 @@ struct FrameHeader: Equatable {
     let recordCount: UInt32
     let bodyBytes: UInt32
     let bodyCRC: UInt32
+    let controlCount: UInt32
 
     /// Where the next frame begins.
     var end: FileOffset {
@@ -60,24 +61,31 @@ struct FrameHeader: Equatable {
         )
     }
 
+    /// The same frame at another place.
+    func moved(to offset: FileOffset, durableOffset: FileOffset) -> FrameHeader {
+        FrameHeader(
+            offset: offset,
+            durableOffset: durableOffset,
+            firstID: firstID,
+            recordedAt: recordedAt,
+            recordCount: recordCount,
+            bodyBytes: bodyBytes,
+            bodyCRC: bodyCRC,
+            controlCount: controlCount
+        )
+    }
+
     static func aligned(_ offset: FileOffset) -> FileOffset {
         FileOffset((offset.rawValue + UInt64(alignment - 1)) & ~UInt64(alignment - 1))
     }
 
     /// Whether these bytes are the whole body of the frame: all its records, each whole, in their order.
     func describes(_ body: [UInt8]) -> Bool {
-        body.withUnsafeBytes { body in
-            var rest = body
-            var id = firstID
-            var crc: UInt32 = 0
-            while let record = RawRecord(rest), record.id == id {
-                crc = Checksum.crc32(UnsafeRawBufferPointer(rebasing: rest[..<4]), from: crc)
-                id = id.next
-                rest = UnsafeRawBufferPointer(rebasing: rest[record.bytes...])
-            }
-            return rest.isEmpty && id == nextID && crc == bodyCRC
-        }
+        body.withUnsafeBytes { FrameWalk($0, of: self, at: offset + Self.bytes).isWhole }
     }
+
+    /// The id before the first of those that come after the frame: what its control records stand behind.
+    var lastID: RecordID { RecordID(nextID.rawValue - 1) }
 
     func encoded(_ identity: SegmentIdentity) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -91,7 +99,7 @@ struct FrameHeader: Equatable {
         bytes.appendLittleEndian(recordCount)
         bytes.appendLittleEndian(bodyBytes)
         bytes.appendLittleEndian(bodyCRC)
-        bytes.appendLittleEndian(UInt32(0))
+        bytes.appendLittleEndian(controlCount)
         let crc = Checksum.crc32(Array(bytes[8...]), from: identity.seed)
         bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 4) }
         return bytes
@@ -104,7 +112,7 @@ struct FrameHeader: Equatable {
         let crc = Checksum.crc32(UnsafeRawBufferPointer(rebasing: bytes[8..<Self.bytes]), from: seed)
         guard bytes.littleEndian(at: 4, as: UInt32.self) == crc else { return nil }
         let found = FileOffset(bytes.littleEndian(at: 8, as: UInt64.self))
-        guard found == offset, bytes.littleEndian(at: 52, as: UInt32.self) == 0 else { return nil }
+        guard found == offset else { return nil }
         self.init(
             offset: found,
             durableOffset: FileOffset(bytes.littleEndian(at: 16, as: UInt64.self)),
@@ -112,7 +120,8 @@ struct FrameHeader: Equatable {
             recordedAt: RecordTime(bytes.littleEndian(at: 32)),
             recordCount: bytes.littleEndian(at: 40),
             bodyBytes: bytes.littleEndian(at: 44),
-            bodyCRC: bytes.littleEndian(at: 48)
+            bodyCRC: bytes.littleEndian(at: 48),
+            controlCount: bytes.littleEndian(at: 52)
         )
         guard firstID > .zero, firstID <= .greatest, durableOffset <= offset, end <= Self.maximumEnd else { return nil }
     }
@@ -124,7 +133,8 @@ struct FrameHeader: Equatable {
         recordedAt: RecordTime,
         recordCount: UInt32,
         bodyBytes: UInt32,
-        bodyCRC: UInt32
+        bodyCRC: UInt32,
+        controlCount: UInt32 = 0
     ) {
         self.offset = offset
         self.durableOffset = durableOffset
@@ -133,5 +143,6 @@ struct FrameHeader: Equatable {
         self.recordCount = recordCount
         self.bodyBytes = bodyBytes
         self.bodyCRC = bodyCRC
+        self.controlCount = controlCount
     }
 }

@@ -9,7 +9,7 @@
 //     varint  blocks that hold it, or zero for every block of the segment
 //     varint  per block: its index minus the one before (the first: its index)
 //
-// The directory is a sequence of: varint offset of the page's block, varint stream bytes, varint raw bytes, varint
+// The directory is a sequence of: varint offset of the page's block, varint content bytes, varint raw bytes, varint
 // length of the page's first key, and the key.
 
 internal import Disk
@@ -155,7 +155,7 @@ struct KeyPage: Sendable {
 /// Which page of a sealed segment a key would stand on.
 struct KeyDirectory: Sendable {
     struct Page: Sendable {
-        let reference: SealedFooter.Reference
+        let reference: BlockReference
         let firstKey: [UInt8]
     }
 
@@ -169,17 +169,17 @@ struct KeyDirectory: Sendable {
             var reader = ByteReader(buffer)
             while reader.remaining > 0 {
                 let offset = reader.varint()
-                let streamBytes = reader.varint()
+                let contentBytes = reader.varint()
                 let rawBytes = reader.varint()
                 let key = Array(reader.take(reader.count()))
-                guard !reader.failed, let streamBytes = UInt32(exactly: streamBytes),
+                guard !reader.failed, let contentBytes = UInt32(exactly: contentBytes),
                     let rawBytes = UInt32(exactly: rawBytes)
                 else { return false }
                 pages.append(
                     Page(
-                        reference: SealedFooter.Reference(
+                        reference: BlockReference(
                             offset: FileOffset(offset),
-                            streamBytes: streamBytes,
+                            contentBytes: contentBytes,
                             rawBytes: rawBytes
                         ),
                         firstKey: key
@@ -197,7 +197,7 @@ struct KeyDirectory: Sendable {
         var bytes: [UInt8] = []
         for page in pages {
             bytes.appendVarint(page.reference.offset.rawValue)
-            bytes.appendVarint(UInt64(page.reference.streamBytes))
+            bytes.appendVarint(UInt64(page.reference.contentBytes))
             bytes.appendVarint(UInt64(page.reference.rawBytes))
             bytes.appendVarint(UInt64(page.firstKey.count))
             bytes += page.firstKey

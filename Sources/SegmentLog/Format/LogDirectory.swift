@@ -16,6 +16,7 @@ package struct LogDirectory: Sendable {
     package var snapshots: String { "\(data)/snapshots" }
     package var quarantine: String { "\(data)/quarantine" }
     package var lock: String { "\(data)/LOCK" }
+    package var manifest: String { "\(data)/\(Manifest.name)" }
 
     static let activeSuffix = ".active"
     static let sealedSuffix = ".segment"

@@ -3,7 +3,8 @@
 //
 //     1 byte           e: times are in units of 10^e nanoseconds, the largest of 0, 3, 6, 9 that loses nothing
 //     count × varint   id, minus the id before (the first: minus the block's first id)
-//     count × zigzag   time in that unit, minus the time before (the first: minus zero), wrapping
+//     count × zigzag   time in that unit, minus the time before (the first: minus zero); differences wrap at 64 bits, times in
+//                      nanoseconds do not
 //     count × zigzag   recorded at in nanoseconds, likewise
 //     count × varint   body bytes
 //     the bodies
@@ -48,7 +49,12 @@ enum RecordColumns {
                     entries[index].id = RecordID(id)
                     previous = id
                 }
-                forEachDifference(count, from: &reader) { entries[$0].time = RecordTime($1 &* unit) }
+                var overflows = false
+                forEachDifference(count, from: &reader) { index, value in
+                    let (time, overflow) = value.multipliedReportingOverflow(by: unit)
+                    entries[index].time = RecordTime(time)
+                    overflows = overflows || overflow
+                }
                 forEachDifference(count, from: &reader) { entries[$0].recordedAt = RecordTime($1) }
                 var end = 0
                 for index in entries.indices {
@@ -61,7 +67,7 @@ enum RecordColumns {
                     let body = entries[index].body
                     entries[index].body = start + body.lowerBound..<start + body.upperBound
                 }
-                return isAscending && previous == ids.upperBound.rawValue && end == reader.remaining
+                return isAscending && !overflows && previous == ids.upperBound.rawValue && end == reader.remaining
             }
             return isIntact && !reader.failed ? entries : nil
         }

@@ -1,5 +1,5 @@
 // Owns: the layout of a block in a sealed segment. Everything in a sealed file between the header and the footer is a
-// block, of records or of the index: a header with its own checksum, and one zlib stream.
+// block, of records or of the index: a header with its own checksum, and its content, packed.
 //
 //      0  4  magic            "BLCK"
 //      4  4  header crc       CRC-32, continued from the segment's identity, of bytes 8 to 55
@@ -7,25 +7,29 @@
 //     16  8  first id         of its records; zero in an index block
 //     24  8  last id
 //     32  4  count            of records or of index entries
-//     36  4  raw bytes        after inflation
-//     40  4  stream bytes     of the zlib stream
-//     44  4  stream crc       CRC-32 of the zlib stream
-//     48  1  kind             1 records, 2 keys, 3 key directory, 4 block table, 5 filter
-//     49  7  zero
-//     56     the zlib stream
+//     36  4  raw bytes        when unpacked
+//     40  4  content bytes    as packed
+//     44  4  content crc      checksum of the content as packed
+//     48  1  kind             1 records, 2 keys, 3 names, 4 blocks, 5 filter, 6 times, 7 controls; from 128 on: may be ignored
+//     49  1  codec            0 stored, 1 one zlib stream
+//     50  1  checksum         of the content, 1: CRC-32
+//     51  5  zero
+//     56     the content
 //
-// The checksum is over the compressed bytes, so that damage is found before zlib sees it; zlib's own Adler-32 covers
-// the inflated ones.
+// The checksum is over the packed bytes, so that damage is found before zlib sees it; zlib's own Adler-32 covers the
+// inflated ones. A codec or a checksum that this version does not know is no damage: the block is of a later version.
 
 internal import Disk
 
 struct SealedBlockHeader: Equatable {
-    enum Kind: UInt8 {
+    enum Kind: UInt8, CaseIterable {
         case records = 1
         case keys = 2
-        case directory = 3
-        case table = 4
+        case names = 3
+        case blocks = 4
         case filter = 5
+        case times = 6
+        case controls = 7
 
         /// No block of the kind inflates to more; a crafted length is refused before memory is taken for it. Records are
         /// at most what a block gathers and the largest command; the index is that of the largest segment.
@@ -33,8 +37,8 @@ struct SealedBlockHeader: Equatable {
             switch self {
             case .records: 513 << 20
             case .keys: 1 << 20
-            case .directory, .table: 64 << 20
-            case .filter: 512 << 20
+            case .names, .blocks, .times: 64 << 20
+            case .filter, .controls: 512 << 20
             }
         }
     }
@@ -43,18 +47,26 @@ struct SealedBlockHeader: Equatable {
     static let magic: UInt32 = 0x4B43_4C42
     /// A block of records is cut once their bodies reach 64 KiB, if not before, and a body has a byte at least.
     static let maximumRecords = 64 << 10
+    /// Who does not know a kind of these loses nothing.
+    static let firstIgnorableKind: UInt8 = 128
 
     let offset: FileOffset
     let firstID: RecordID
     let lastID: RecordID
     let count: UInt32
     let rawBytes: UInt32
-    let streamBytes: UInt32
-    let streamCRC: UInt32
-    let kind: Kind
+    let contentBytes: UInt32
+    let contentCRC: UInt32
+    /// May be one that this version does not know.
+    let kindByte: UInt8
+    let codecByte: UInt8
+    let checksumByte: UInt8
+
+    /// Nil for one that this version does not know.
+    var kind: Kind? { Kind(rawValue: kindByte) }
 
     var end: FileOffset {
-        offset + Self.bytes + Int(streamBytes)
+        offset + Self.bytes + Int(contentBytes)
     }
 
     func encoded(seed: UInt32) -> [UInt8] {
@@ -67,10 +79,9 @@ struct SealedBlockHeader: Equatable {
         bytes.appendLittleEndian(lastID.rawValue)
         bytes.appendLittleEndian(count)
         bytes.appendLittleEndian(rawBytes)
-        bytes.appendLittleEndian(streamBytes)
-        bytes.appendLittleEndian(streamCRC)
-        bytes.append(kind.rawValue)
-        bytes.append(contentsOf: repeatElement(0, count: 7))
+        bytes.appendLittleEndian(contentBytes)
+        bytes.appendLittleEndian(contentCRC)
+        bytes += [kindByte, codecByte, checksumByte, 0, 0, 0, 0, 0]
         let crc = Checksum.crc32(Array(bytes[8...]), from: seed)
         bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 4) }
         return bytes
@@ -78,22 +89,26 @@ struct SealedBlockHeader: Equatable {
 
     init(
         offset: FileOffset,
-        firstID: RecordID,
-        lastID: RecordID,
+        firstID: RecordID = .zero,
+        lastID: RecordID = .zero,
         count: UInt32,
         rawBytes: UInt32,
-        streamBytes: UInt32,
-        streamCRC: UInt32,
-        kind: Kind
+        contentBytes: UInt32,
+        contentCRC: UInt32,
+        kind: UInt8,
+        codec: UInt8 = Codec.zlib.rawValue,
+        checksum: UInt8 = ChecksumKind.crc32.rawValue
     ) {
         self.offset = offset
         self.firstID = firstID
         self.lastID = lastID
         self.count = count
         self.rawBytes = rawBytes
-        self.streamBytes = streamBytes
-        self.streamCRC = streamCRC
-        self.kind = kind
+        self.contentBytes = contentBytes
+        self.contentCRC = contentCRC
+        kindByte = kind
+        codecByte = codec
+        checksumByte = checksum
     }
 
     /// Reads the header that stands at `offset`; nil where the bytes are no header of this segment at this place.
@@ -101,8 +116,7 @@ struct SealedBlockHeader: Equatable {
         guard bytes.count >= Self.bytes, bytes.littleEndian(at: 0, as: UInt32.self) == Self.magic else { return nil }
         let crc = Checksum.crc32(UnsafeRawBufferPointer(rebasing: bytes[8..<Self.bytes]), from: seed)
         guard bytes.littleEndian(at: 4, as: UInt32.self) == crc,
-            bytes.littleEndian(at: 8, as: UInt64.self) == offset.rawValue,
-            let kind = Kind(rawValue: bytes[48]), bytes[49..<Self.bytes].allSatisfy({ $0 == 0 })
+            bytes.littleEndian(at: 8, as: UInt64.self) == offset.rawValue
         else { return nil }
         self.init(
             offset: offset,
@@ -110,40 +124,90 @@ struct SealedBlockHeader: Equatable {
             lastID: RecordID(bytes.littleEndian(at: 24)),
             count: bytes.littleEndian(at: 32),
             rawBytes: bytes.littleEndian(at: 36),
-            streamBytes: bytes.littleEndian(at: 40),
-            streamCRC: bytes.littleEndian(at: 44),
-            kind: kind
+            contentBytes: bytes.littleEndian(at: 40),
+            contentCRC: bytes.littleEndian(at: 44),
+            kind: bytes[48],
+            codec: bytes[49],
+            checksum: bytes[50]
         )
-        guard rawBytes <= kind.maximumRawBytes, Int(rawBytes) <= Int(streamBytes) * Compression.maximumRatio
-        else { return nil }
-        if kind == .records {
-            guard firstID > .zero, firstID <= lastID, lastID <= .greatest, count > 0, count <= Self.maximumRecords
-            else { return nil }
+        guard isPossible else { return nil }
+    }
+
+    private var isPossible: Bool {
+        switch Codec(rawValue: codecByte) {
+        case .stored: guard rawBytes == contentBytes else { return false }
+        case .zlib: guard Int(rawBytes) <= Int(contentBytes) * Compression.maximumRatio else { return false }
+        case nil: break
+        }
+        guard let kind else { return true }
+        guard rawBytes <= kind.maximumRawBytes else { return false }
+        guard kind == .records else { return true }
+        return firstID > .zero && firstID <= lastID && lastID <= .greatest && count > 0 && count <= Self.maximumRecords
+    }
+
+    /// What a block turns out to be.
+    enum Content {
+        case whole(header: SealedBlockHeader, raw: [UInt8])
+        case damaged
+        /// It uses something that this version does not know, in words.
+        case later(String)
+
+        /// The header and the unpacked bytes; nil where there is nothing that can be read.
+        var whole: (header: SealedBlockHeader, raw: [UInt8])? {
+            if case .whole(let header, let raw) = self { (header, raw) } else { nil }
         }
     }
 
-    /// Inflates the block that fills `bytes`, header and stream; nil where anything of it is damaged.
-    static func inflate(
-        _ bytes: [UInt8],
-        at offset: FileOffset,
-        seed: UInt32,
-        kind: Kind
-    ) -> (header: SealedBlockHeader, raw: [UInt8])? {
+    /// Unpacks the block that fills `bytes`, header and content.
+    static func unpack(_ bytes: [UInt8], at offset: FileOffset, seed: UInt32, kind: Kind) -> Content {
         bytes.withUnsafeBytes { buffer in
             guard let header = SealedBlockHeader(buffer, at: offset, seed: seed), header.kind == kind,
-                Int(header.streamBytes) == buffer.count - Self.bytes
-            else { return nil }
-            let stream = UnsafeRawBufferPointer(rebasing: buffer[Self.bytes...])
-            guard Checksum.crc32(stream) == header.streamCRC,
-                let raw = Compression.inflate(stream, count: Int(header.rawBytes))
-            else { return nil }
-            return (header, raw)
+                Int(header.contentBytes) == buffer.count - Self.bytes
+            else { return .damaged }
+            let content = UnsafeRawBufferPointer(rebasing: buffer[Self.bytes...])
+            guard ChecksumKind(rawValue: header.checksumByte) != nil else {
+                return .later("a checksum of kind \(header.checksumByte)")
+            }
+            guard Checksum.crc32(content) == header.contentCRC else { return .damaged }
+            switch Codec(rawValue: header.codecByte) {
+            case .stored: return .whole(header: header, raw: Array(content))
+            case .zlib:
+                guard let raw = Compression.inflate(content, count: Int(header.rawBytes)) else { return .damaged }
+                return .whole(header: header, raw: raw)
+            case nil: return .later("codec \(header.codecByte)")
+            }
         }
+    }
+
+    /// A whole block, header and content, of which the content is packed if that makes it smaller.
+    static func packed(
+        _ raw: [UInt8],
+        kind: Kind,
+        at offset: FileOffset,
+        count: Int,
+        ids: ClosedRange<RecordID>?,
+        seed: UInt32,
+        _ compressor: Compressor
+    ) -> (header: SealedBlockHeader, bytes: [UInt8]) {
+        let stream = compressor.deflate(raw)
+        let (codec, content) = stream.count < raw.count ? (Codec.zlib, stream) : (.stored, raw)
+        let header = SealedBlockHeader(
+            offset: offset,
+            firstID: ids?.lowerBound ?? .zero,
+            lastID: ids?.upperBound ?? .zero,
+            count: UInt32(count),
+            rawBytes: UInt32(raw.count),
+            contentBytes: UInt32(content.count),
+            contentCRC: Checksum.crc32(content),
+            kind: kind.rawValue,
+            codec: codec.rawValue
+        )
+        return (header, header.encoded(seed: seed) + content)
     }
 }
 
 extension RecordColumns {
-    /// The records of an inflated block.
+    /// The records of an unpacked block.
     static func decode(_ raw: [UInt8], header: SealedBlockHeader) -> Block? {
         decode(raw, ids: header.firstID...header.lastID, count: Int(header.count))
     }

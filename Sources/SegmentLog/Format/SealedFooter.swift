@@ -1,46 +1,67 @@
-// Owns: the last 160 bytes of a sealed segment: what it covers, where its index lies, and, in case the header is damaged,
-// which segment this is.
+// Owns: the end of a sealed segment: the header once more, in case the first one is damaged, what the segment covers, and a
+// directory of its sections. It is read from behind: the last 16 bytes say how long it is.
 //
-//      0  8  magic           "EVFOOTER"
-//      8  4  crc             CRC-32 of bytes 12 to 159
-//     12  4  zero
-//     16  8  file bytes      of the whole file, this footer included
-//     24  8  record count
-//     32  8  first covered   the ids this segment answers for; within them, an id that is not here does not exist
-//     40  8  last covered
-//     48  8  record bytes    of all bodies
-//     56  8  first recorded at
-//     64  8  last recorded at
-//     72 48  three references to blocks, each offset (8), stream bytes (4), raw bytes (4):
-//            block table, key directory, filter
-//    120 16  store          this and what follows as in the file header
-//    136 16  segment
-//    152  2  version
-//    154  2  features
-//    156  4  zero
+//      0   n  the file header, as it stands at the beginning; n is its header bytes, 192
+//      n   8  file bytes      of the whole file, this footer included
+//    n+8   8  record count
+//   n+16   8  first covered   the ids this segment answers for; within them, an id that is not here does not exist
+//   n+24   8  last covered
+//   n+32   8  record bytes    of all bodies
+//   n+40   8  first recorded at
+//   n+48   8  last recorded at
+//   n+56   8  least time
+//   n+64   8  greatest time
+//   n+72   8  control count
+//   n+80   4  section count
+//   n+84   4  zero
+//   n+88      sections, 32 bytes each:
+//               0  1  kind           as in the block's header
+//               1  1  flags          bit 0: must be known to read, bit 1: must be known to write
+//               2  6  zero
+//               8  8  offset         of its block
+//              16  4  content bytes
+//              20  4  raw bytes
+//              24  8  zero
+//  end-16   4  footer bytes
+//  end-12   4  crc             CRC-32 of the footer's bytes before this field
+//   end-8   8  magic           "EVFOOTER"
 
 internal import Disk
 
-struct SealedFooter: Equatable {
-    struct Reference: Equatable {
-        var offset = FileOffset(0)
-        var streamBytes: UInt32 = 0
-        var rawBytes: UInt32 = 0
+/// Where a block lies.
+struct BlockReference: Equatable, Sendable {
+    var offset = FileOffset(0)
+    var contentBytes: UInt32 = 0
+    var rawBytes: UInt32 = 0
 
-        /// Whether the block lies between header and footer of a file.
-        func lies(within fileBytes: UInt64) -> Bool {
-            let bytes = UInt64(SealedBlockHeader.bytes) + UInt64(streamBytes)
-            return offset >= FileOffset(FileHeader.bytes) && bytes <= fileBytes
-                && offset.rawValue <= fileBytes - bytes
-        }
+    /// Of the whole block.
+    var bytes: Int { SealedBlockHeader.bytes + Int(contentBytes) }
+
+    /// Whether the block lies between header and footer of a file.
+    func lies(within fileBytes: UInt64) -> Bool {
+        let bytes = UInt64(bytes)
+        return offset >= FileOffset(FileHeader.bytes) && bytes <= fileBytes && offset.rawValue <= fileBytes - bytes
+    }
+}
+
+struct SealedFooter: Equatable, Sendable {
+    struct Section: Equatable, Sendable {
+        static let bytes = 32
+        static let mustRead: UInt8 = 1
+        static let mustWrite: UInt8 = 2
+
+        var kind: UInt8
+        var flags: UInt8 = 0
+        var block: BlockReference
     }
 
-    static let bytes = 160
-    private static let magic = Array("EVFOOTER".utf8)
+    static let summaryBytes = 88
+    static let tailBytes = 16
+    static let magic = Array("EVFOOTER".utf8)
+    /// No footer is longer.
+    static let maximumBytes = 64 << 10
 
-    let identity: SegmentIdentity
-    var version = FileHeader.version
-    var features: UInt16 = 0
+    let header: FileHeader
     var fileBytes: UInt64 = 0
     var recordCount: UInt64 = 0
     var firstCovered = RecordID.zero
@@ -48,17 +69,20 @@ struct SealedFooter: Equatable {
     var recordBytes: UInt64 = 0
     var firstRecordedAt = RecordTime.minimum
     var lastRecordedAt = RecordTime.minimum
-    var table = Reference()
-    var directory = Reference()
-    var filter = Reference()
+    var leastTime = RecordTime.minimum
+    var greatestTime = RecordTime.minimum
+    var controlCount: UInt64 = 0
+    var sections: [Section] = []
+    /// Of the footer itself.
+    private(set) var bytes = 0
 
-    init(identity: SegmentIdentity) {
-        self.identity = identity
+    init(header: FileHeader) {
+        self.header = header
     }
 
     /// What the blocks themselves tell, in place of a footer that is damaged.
-    init(_ identity: SegmentIdentity, fileBytes: UInt64, covering: ClosedRange<RecordID>, blocks: BlockTable) {
-        self.identity = identity
+    init(_ header: FileHeader, fileBytes: UInt64, covering: ClosedRange<RecordID>, blocks: BlockTable) {
+        self.header = header
         self.fileBytes = fileBytes
         firstCovered = covering.lowerBound
         lastCovered = covering.upperBound
@@ -67,43 +91,87 @@ struct SealedFooter: Equatable {
         let known = blocks.entries.map(\.summary).filter { !$0.isUnreadable }
         firstRecordedAt = known.first?.firstRecordedAt ?? .minimum
         lastRecordedAt = known.last?.lastRecordedAt ?? .minimum
+        leastTime = known.map(\.minimumTime).min() ?? .minimum
+        greatestTime = known.map(\.maximumTime).max() ?? .minimum
+    }
+
+    /// Where a section lies; nil where the segment has none of that kind.
+    func section(_ kind: SealedBlockHeader.Kind) -> BlockReference? {
+        sections.first { $0.kind == kind.rawValue }?.block
+    }
+
+    /// Whether this version may write the segment anew, and remove it.
+    var canWrite: Bool {
+        header.features.canWrite
+            && sections.allSatisfy {
+                SealedBlockHeader.Kind(rawValue: $0.kind) != nil || $0.flags & Section.mustWrite == 0
+            }
+    }
+
+    /// Refuses a section that must be known and is not.
+    func requireReadable(path: String) throws(LogError) {
+        for section in sections where SealedBlockHeader.Kind(rawValue: section.kind) == nil {
+            guard section.flags & Section.mustRead == 0 else {
+                throw .unknownFormat(path: path, found: "a section of kind \(section.kind) that a reader must know")
+            }
+        }
     }
 
     func encoded() -> [UInt8] {
-        var bytes = Self.magic
-        bytes.appendLittleEndian(UInt64(0))
-        bytes.appendLittleEndian(fileBytes)
-        bytes.appendLittleEndian(recordCount)
-        bytes.appendLittleEndian(firstCovered.rawValue)
-        bytes.appendLittleEndian(lastCovered.rawValue)
-        bytes.appendLittleEndian(recordBytes)
-        bytes.appendLittleEndian(firstRecordedAt.rawValue)
-        bytes.appendLittleEndian(lastRecordedAt.rawValue)
-        for reference in [table, directory, filter] {
-            bytes.appendLittleEndian(reference.offset.rawValue)
-            bytes.appendLittleEndian(reference.streamBytes)
-            bytes.appendLittleEndian(reference.rawBytes)
+        var bytes = header.encoded()
+        for number in [fileBytes, recordCount, firstCovered.rawValue, lastCovered.rawValue, recordBytes] {
+            bytes.appendLittleEndian(number)
         }
-        bytes += identity.store.bytes + identity.segment.bytes
-        bytes.appendLittleEndian(version)
-        bytes.appendLittleEndian(features)
+        for time in [firstRecordedAt, lastRecordedAt, leastTime, greatestTime] {
+            bytes.appendLittleEndian(time.rawValue)
+        }
+        bytes.appendLittleEndian(controlCount)
+        bytes.appendLittleEndian(UInt32(sections.count))
         bytes.appendLittleEndian(UInt32(0))
-        let crc = Checksum.crc32(Array(bytes[12...]))
-        bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 8) }
-        return bytes
+        for section in sections {
+            bytes += [section.kind, section.flags, 0, 0, 0, 0, 0, 0]
+            bytes.appendLittleEndian(section.block.offset.rawValue)
+            bytes.appendLittleEndian(section.block.contentBytes)
+            bytes.appendLittleEndian(section.block.rawBytes)
+            bytes.appendLittleEndian(UInt64(0))
+        }
+        bytes.appendLittleEndian(UInt32(bytes.count + Self.tailBytes))
+        bytes.appendLittleEndian(Checksum.crc32(bytes))
+        return bytes + Self.magic
     }
 
-    /// Reads a footer; nil where it is damaged, or tells what cannot be.
-    init?(_ bytes: [UInt8]) {
-        guard bytes.count == Self.bytes, Array(bytes[0..<8]) == Self.magic,
-            bytes.withUnsafeBytes({ $0.littleEndian(at: 8, as: UInt32.self) }) == Checksum.crc32(Array(bytes[12...]))
+    /// How long a footer with so many sections is.
+    static func bytes(sections: Int) -> Int {
+        FileHeader.bytes + summaryBytes + sections * Section.bytes + tailBytes
+    }
+
+    /// How long the footer is that ends these bytes, by its own word; nil where none does.
+    static func length(_ bytes: [UInt8]) -> Int? {
+        guard bytes.count >= tailBytes, Array(bytes.suffix(8)) == magic else { return nil }
+        let length = bytes.withUnsafeBytes { Int($0.littleEndian(at: bytes.count - tailBytes, as: UInt32.self)) }
+        return (Self.bytes(sections: 0)...maximumBytes).contains(length) ? length : nil
+    }
+
+    /// Reads the footer that fills the bytes; nil where it is damaged, or tells what cannot be. Throws where it belongs to
+    /// another store or a later version.
+    static func decode(_ bytes: [UInt8], store: UniqueID, path: String) throws(LogError) -> SealedFooter? {
+        guard length(bytes) == bytes.count else { return nil }
+        let crc = bytes.withUnsafeBytes { $0.littleEndian(at: bytes.count - 12, as: UInt32.self) }
+        guard Checksum.crc32(Array(bytes.dropLast(12))) == crc,
+            let header = try FileHeader.decode(bytes, kind: .sealed, store: store, path: path),
+            let start = FileHeader.length(bytes)
         else { return nil }
-        identity = SegmentIdentity(
-            store: UniqueID(bytes: Array(bytes[120..<136])),
-            segment: UniqueID(bytes: Array(bytes[136..<152]))
-        )
+        var footer = SealedFooter(header: header)
+        footer.bytes = bytes.count
+        guard footer.read(Array(bytes[start..<bytes.count - tailBytes])), footer.isPossible else { return nil }
+        try footer.requireReadable(path: path)
+        return footer
+    }
+
+    /// Reads all between the header and the tail.
+    private mutating func read(_ bytes: [UInt8]) -> Bool {
         bytes.withUnsafeBytes { buffer in
-            var reader = ByteReader(UnsafeRawBufferPointer(rebasing: buffer[16...]))
+            var reader = ByteReader(buffer)
             fileBytes = reader.littleEndian(UInt64.self)
             recordCount = reader.littleEndian(UInt64.self)
             firstCovered = RecordID(reader.littleEndian(UInt64.self))
@@ -111,23 +179,35 @@ struct SealedFooter: Equatable {
             recordBytes = reader.littleEndian(UInt64.self)
             firstRecordedAt = RecordTime(reader.littleEndian(Int64.self))
             lastRecordedAt = RecordTime(reader.littleEndian(Int64.self))
-            func reference() -> Reference {
-                Reference(
+            leastTime = RecordTime(reader.littleEndian(Int64.self))
+            greatestTime = RecordTime(reader.littleEndian(Int64.self))
+            controlCount = reader.littleEndian(UInt64.self)
+            let count = Int(reader.littleEndian(UInt32.self))
+            _ = reader.littleEndian(UInt32.self)
+            guard !reader.failed, reader.remaining == count * Section.bytes else { return false }
+            for _ in 0..<count {
+                let head = reader.littleEndian(UInt64.self)
+                let block = BlockReference(
                     offset: FileOffset(reader.littleEndian(UInt64.self)),
-                    streamBytes: reader.littleEndian(UInt32.self),
+                    contentBytes: reader.littleEndian(UInt32.self),
                     rawBytes: reader.littleEndian(UInt32.self)
                 )
+                _ = reader.littleEndian(UInt64.self)
+                sections.append(
+                    Section(
+                        kind: UInt8(truncatingIfNeeded: head),
+                        flags: UInt8(truncatingIfNeeded: head >> 8),
+                        block: block
+                    )
+                )
             }
-            table = reference()
-            directory = reference()
-            filter = reference()
-            version = buffer.littleEndian(at: 152)
-            features = buffer.littleEndian(at: 154)
+            return !reader.failed
         }
-        // What a later version tells is not for this one to judge.
-        guard version == FileHeader.version, features == 0 else { return }
-        guard firstCovered > .zero, firstCovered <= lastCovered, lastCovered <= .greatest,
-            [table, directory, filter].allSatisfy({ $0.lies(within: fileBytes) })
-        else { return nil }
+    }
+
+    private var isPossible: Bool {
+        firstCovered > .zero && firstCovered <= lastCovered && lastCovered <= .greatest
+            && sections.allSatisfy { $0.block.lies(within: fileBytes) }
+            && Set(sections.map(\.kind)).count == sections.count
     }
 }

@@ -2,11 +2,11 @@
 
 internal import Disk
 
-/// What `store.json` holds: `{"format":1,"store_uuid":"<32 hexadecimal digits>","created":<nanoseconds>,"crc":<number>}` and
+/// What `store.json` holds: `{"format":2,"store_uuid":"<32 hexadecimal digits>","created":<nanoseconds>,"crc":<number>}` and
 /// a newline; `crc` is the CRC-32 of everything before its comma.
 package struct StoreFile: Equatable, Sendable {
     package static let name = "store.json"
-    static let format = 1
+    static let format = Int(FormatVersion.current)
     /// The file is not read where it is longer: not even a later format's will be.
     static let maximumBytes = 4096
 

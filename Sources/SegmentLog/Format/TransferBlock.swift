@@ -8,7 +8,7 @@
 //     20  4  raw bytes      of the columns
 //     24  4  crc            CRC-32 of the content
 //     28  4  content bytes
-//     32  1  method         0 the columns themselves, 1 a zlib stream of them
+//     32  1  codec          0 the columns themselves, 1 a zlib stream of them
 //     33 23  zero
 //     56     the content: columns, see RecordColumns, or the stream
 //
@@ -20,18 +20,13 @@ internal import Disk
 package enum TransferBlock {
     static let headerBytes = SealedBlockHeader.bytes
 
-    enum Method: UInt8 {
-        case stored = 0
-        case zlib = 1
-    }
-
     private struct Header {
         let ids: ClosedRange<RecordID>
         let count: Int
         let rawBytes: Int
         let crc: UInt32
         let contentBytes: Int
-        let method: Method
+        let method: Codec
 
         func write(to bytes: UnsafeMutableRawBufferPointer) {
             for index in 0..<headerBytes { bytes[index] = 0 }
@@ -44,7 +39,7 @@ package enum TransferBlock {
             bytes[32] = method.rawValue
         }
 
-        init(ids: ClosedRange<RecordID>, count: Int, rawBytes: Int, crc: UInt32, contentBytes: Int, method: Method) {
+        init(ids: ClosedRange<RecordID>, count: Int, rawBytes: Int, crc: UInt32, contentBytes: Int, method: Codec) {
             self.ids = ids
             self.count = count
             self.rawBytes = rawBytes
@@ -55,7 +50,7 @@ package enum TransferBlock {
 
         /// Nil where the bytes begin with no header, or its content does not end within them.
         init?(_ bytes: UnsafeRawBufferPointer) {
-            guard bytes.count >= headerBytes, let method = Method(rawValue: bytes[32]),
+            guard bytes.count >= headerBytes, let method = Codec(rawValue: bytes[32]),
                 bytes[33..<headerBytes].allSatisfy({ $0 == 0 })
             else { return nil }
             let first = RecordID(bytes.littleEndian(at: 0, as: UInt64.self))
@@ -79,19 +74,20 @@ package enum TransferBlock {
     /// not at this place of this segment, or of other records, or damaged. Of its times nothing is known before it is inflated.
     static func replace(_ bytes: UnsafeMutableRawBufferPointer, of entry: BlockTable.Entry, seed: UInt32) -> Bool {
         let whole = UnsafeRawBufferPointer(bytes)
-        guard let sealed = SealedBlockHeader(whole, at: entry.offset, seed: seed), sealed.kind == .records,
+        guard let sealed = SealedBlockHeader(whole, at: entry.block.offset, seed: seed), sealed.kind == .records,
             sealed.firstID == entry.summary.firstID, sealed.lastID == entry.summary.lastID,
-            sealed.count == entry.summary.recordCount, sealed.rawBytes == entry.rawBytes,
-            Int(sealed.streamBytes) == bytes.count - headerBytes,
-            Checksum.crc32(UnsafeRawBufferPointer(rebasing: whole[headerBytes...])) == sealed.streamCRC
+            sealed.count == entry.summary.recordCount, sealed.rawBytes == entry.block.rawBytes,
+            Int(sealed.contentBytes) == bytes.count - headerBytes,
+            ChecksumKind(rawValue: sealed.checksumByte) == .crc32, let method = Codec(rawValue: sealed.codecByte),
+            Checksum.crc32(UnsafeRawBufferPointer(rebasing: whole[headerBytes...])) == sealed.contentCRC
         else { return false }
         Header(
             ids: sealed.firstID...sealed.lastID,
             count: Int(sealed.count),
             rawBytes: Int(sealed.rawBytes),
-            crc: sealed.streamCRC,
-            contentBytes: Int(sealed.streamBytes),
-            method: .zlib
+            crc: sealed.contentCRC,
+            contentBytes: Int(sealed.contentBytes),
+            method: method
         ).write(to: bytes)
         return true
     }

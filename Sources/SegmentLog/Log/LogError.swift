@@ -7,6 +7,8 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case disk(DiskError)
     /// Records of this range are damaged or missing.
     case corrupt(ClosedRange<RecordID>, reason: String)
+    /// Records of this range are in a form that a later version has made, and this one does not know.
+    case later(ClosedRange<RecordID>, reason: String)
     /// A file that is not ours, or whose own description is damaged.
     case unreadable(path: String, reason: String)
     /// A file of a format this version does not know; nothing was written.
@@ -23,8 +25,11 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .disk(let error): "\(error)"
         case .corrupt(let ids, let reason): "records \(ids.lowerBound) to \(ids.upperBound) are damaged: \(reason)"
+        case .later(let ids, let reason):
+            "records \(ids.lowerBound) to \(ids.upperBound) were written by a later version: \(reason)"
         case .unreadable(let path, let reason): "\(path): \(reason)"
-        case .unknownFormat(let path, let found): "\(path): unknown format \(found); this version reads version 1"
+        case .unknownFormat(let path, let found):
+            "\(path): unknown format \(found); this version of evstore reads version \(FormatVersion.current)"
         case .inUse(let path): "\(path) is locked: another daemon uses this data directory"
         case .noSpace(let free, let keepFree, let needed):
             "the disk is full: \(free) bytes are free, \(keepFree) are to be kept free, a new segment takes \(needed)"
@@ -40,6 +45,14 @@ extension LogError {
         case .noSpace: true
         case .disk(let error): error.isNoSpace
         default: false
+        }
+    }
+
+    /// The records that cannot be read, where that is the error: what others can be read goes on.
+    package var unreadableIDs: ClosedRange<RecordID>? {
+        switch self {
+        case .corrupt(let ids, _), .later(let ids, _): ids
+        default: nil
         }
     }
 

@@ -77,6 +77,9 @@ package struct UniqueID: Hashable, Sendable {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
+    /// Nobody's.
+    package static let zero = UniqueID(bytes: [UInt8](repeating: 0, count: 16))
+
     package static func random() -> UniqueID {
         UniqueID(bytes: (0..<16).map { _ in UInt8.random(in: .min ... .max) })
     }

@@ -21,6 +21,7 @@ package final class SegmentLog: Sendable {
     private struct State {
         var view: LogView
         var lastRecordedAt: RecordTime
+        var controls: ControlState
         var committedBytes: UInt64 = 0
     }
 
@@ -31,7 +32,8 @@ package final class SegmentLog: Sendable {
         cache: BlockCache,
         register: DamageRegister,
         view: LogView,
-        lastRecordedAt: RecordTime
+        lastRecordedAt: RecordTime,
+        controls: ControlState
     ) {
         store = claim.store
         lock = claim.lock
@@ -39,7 +41,7 @@ package final class SegmentLog: Sendable {
         self.maker = maker
         self.cache = cache
         self.register = register
-        state = Mutex(State(view: view, lastRecordedAt: lastRecordedAt))
+        state = Mutex(State(view: view, lastRecordedAt: lastRecordedAt, controls: controls))
     }
 
     package var directory: LogDirectory { maker.directory }
@@ -74,6 +76,11 @@ package final class SegmentLog: Sendable {
         state.withLock { $0.lastRecordedAt }
     }
 
+    /// What the store has said of itself, the last word on each subject.
+    package var controls: ControlState {
+        state.withLock { $0.controls }
+    }
+
     /// Bytes of records that have been committed since the log was opened.
     package var committedBytes: UInt64 {
         state.withLock { $0.committedBytes }
@@ -89,11 +96,12 @@ package final class SegmentLog: Sendable {
         register.holds(segment: header.identity.segment)
     }
 
-    func publish(tail: RecordID, recordedAt: RecordTime, bytes: Int) {
+    func publish(tail: RecordID, recordedAt: RecordTime, bytes: Int, controls: [ControlRecord]) {
         state.withLock { state in
             state.view = LogView(segments: state.view.segments, damage: state.view.damage, tail: tail)
             state.lastRecordedAt = recordedAt
             state.committedBytes += UInt64(bytes)
+            for control in controls { state.controls.apply(control) }
         }
     }
 

@@ -28,8 +28,8 @@ enum BlockFinder {
             var records: Block?
             if window.holds(block.end - place, at: place) {
                 records = try window.with(at: place, count: block.end - place) { bytes in
-                    SealedBlockHeader.inflate(Array(bytes), at: place, seed: seed, kind: .records)
-                }.flatMap { RecordColumns.decode($0.raw, header: $0.header) }
+                    SealedBlockHeader.unpack(Array(bytes), at: place, seed: seed, kind: .records)
+                }.whole.flatMap { RecordColumns.decode($0.raw, header: $0.header) }
             }
             table.entries.append(entry(of: block, records: records))
         }
@@ -39,9 +39,11 @@ enum BlockFinder {
     private static func entry(of block: SealedBlockHeader, records: Block?) -> BlockTable.Entry {
         let times = records?.entries.map(\.time) ?? []
         return BlockTable.Entry(
-            offset: block.offset,
-            streamBytes: block.streamBytes,
-            rawBytes: block.rawBytes,
+            block: BlockReference(
+                offset: block.offset,
+                contentBytes: block.contentBytes,
+                rawBytes: block.rawBytes
+            ),
             summary: BlockSummary(
                 firstID: block.firstID,
                 lastID: block.lastID,
@@ -72,18 +74,8 @@ enum BlockFinder {
 
     private static func hole(from first: RecordID, to next: RecordID) -> BlockTable.Entry {
         BlockTable.Entry(
-            offset: FileOffset(0),
-            streamBytes: 0,
-            rawBytes: 0,
-            summary: BlockSummary(
-                firstID: first,
-                lastID: RecordID(next.rawValue - 1),
-                recordCount: 0,
-                minimumTime: .minimum,
-                maximumTime: .maximum,
-                firstRecordedAt: .minimum,
-                lastRecordedAt: .maximum
-            )
+            block: BlockReference(),
+            summary: BlockSummary(unreadable: first...RecordID(next.rawValue - 1))
         )
     }
 }

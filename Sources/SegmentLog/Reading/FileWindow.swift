@@ -7,14 +7,16 @@ import Glibc
 struct FileWindow {
     static let bytes = 1 << 20
 
+    /// Bytes that can be seen.
     let size: UInt64
     private let file: any DiskFile
     private var start = FileOffset(0)
     private var buffer: [UInt8] = []
 
-    init(_ file: any DiskFile) throws(LogError) {
+    /// A window on a file up to `end`, where it is that long.
+    init(_ file: any DiskFile, end: FileOffset = FileOffset(UInt64.max)) throws(LogError) {
         self.file = file
-        size = try onDisk { () throws(DiskError) in try file.size() }
+        size = min(end.rawValue, try onDisk { () throws(DiskError) in try file.size() })
     }
 
     /// Whether `count` bytes stand at `offset`.

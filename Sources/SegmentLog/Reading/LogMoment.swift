@@ -10,7 +10,7 @@ extension LogView {
         do throws(LogError) {
             bound = try last(recordedBy: time)
         } catch {
-            guard skippingDamage, case .corrupt = error else { throw error }
+            guard skippingDamage, error.unreadableIDs != nil else { throw error }
             bound = try lastOfBlock(recordedBy: time)
         }
         while let hole = try unreadable(bound.next) { bound = hole }
@@ -26,7 +26,7 @@ extension LogView {
                 do throws(LogError) {
                     return try segment.block(index).entries.last { $0.recordedAt <= time }?.id ?? summary.lastID
                 } catch {
-                    guard case .corrupt = error else { throw error }
+                    guard error.unreadableIDs != nil else { throw error }
                     return summary.lastID
                 }
             }

@@ -115,7 +115,7 @@ package struct LogScan: Sendable {
         do throws(LogError) {
             return try view.segments[segment].block(index)
         } catch {
-            guard query.skipsDamage, case .corrupt = error else { throw error }
+            guard query.skipsDamage, error.unreadableIDs != nil else { throw error }
             passOver(summary.firstID...summary.lastID)
             return nil
         }

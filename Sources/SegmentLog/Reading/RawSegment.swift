@@ -1,5 +1,8 @@
 // Owns: reading a raw segment: the active one, or one that waits to be sealed. Knows only what is durable: the writer
 // publishes a frame here after its sync.
+//
+// Of a closed segment its trailer says enough until somebody wants a record: only then is it walked, and what turns out
+// damaged is a hole in its table, which whoever comes to it is told of.
 
 package import Disk
 import Synchronization
@@ -7,13 +10,24 @@ import Synchronization
 /// A raw segment as readers see it.
 package final class RawSegment: Segment {
     let file: any DiskFile
-    let header: FileHeader
+    package let header: FileHeader
     /// Ranges of ids below the durable tail that could not be read when the segment was opened.
     package let damage: [ClosedRange<RecordID>]
+    /// What the segment says of itself, where it was opened closed and nobody has walked it then.
+    private let trailer: RawTrailer?
     private let register: DamageRegister
-    private let table = Mutex(RawTable())
+    private let contents: Mutex<Contents>
     private let index = Mutex(Index())
     private let onRetire = Mutex<(@Sendable () -> Void)?>(nil)
+    /// Held while the file is walked.
+    private let walking = Mutex(())
+
+    private struct Contents {
+        var table = RawTable()
+        var controls: [ControlRecord] = []
+        /// Whether the table holds what the file does.
+        var isWalked = true
+    }
 
     private struct Index {
         var postings = Postings()
@@ -21,18 +35,30 @@ package final class RawSegment: Segment {
         var ordinal = 0
     }
 
-    init(
-        file: any DiskFile,
-        header: FileHeader,
-        register: DamageRegister,
-        table: RawTable = RawTable(),
-        damage: [ClosedRange<RecordID>] = []
+    private init(
+        _ file: any DiskFile,
+        _ header: FileHeader,
+        _ register: DamageRegister,
+        _ contents: consuming sending Contents,
+        damage: [ClosedRange<RecordID>] = [],
+        trailer: RawTrailer? = nil
     ) {
         self.file = file
         self.header = header
         self.register = register
         self.damage = damage
-        self.table.withLock { $0 = table }
+        self.trailer = trailer
+        self.contents = Mutex(contents)
+    }
+
+    /// A new segment, which holds the records of some frames, or none.
+    convenience init(file: any DiskFile, header: FileHeader, register: DamageRegister, found walks: [FrameWalk]) {
+        var contents = Contents()
+        for walk in walks {
+            contents.table.add(walk)
+            contents.controls += walk.controls.compactMap(\.self)
+        }
+        self.init(file, header, register, contents)
     }
 
     /// The segment as a scan of its file has found it.
@@ -42,7 +68,14 @@ package final class RawSegment: Segment {
         register: DamageRegister,
         found: TailScanner.Outcome
     ) {
-        self.init(file: file, header: header, register: register, table: found.table, damage: found.damage)
+        let contents = Contents(table: found.table, controls: found.controls)
+        self.init(file, header, register, contents, damage: found.damage)
+    }
+
+    /// A closed segment, of which only the trailer has been read; it has no control records.
+    convenience init(file: any DiskFile, header: FileHeader, register: DamageRegister, trailer: RawTrailer) {
+        precondition(trailer.controlCount == 0, "control records are known from the start")
+        self.init(file, header, register, Contents(isWalked: false), trailer: trailer)
     }
 
     deinit {
@@ -59,42 +92,87 @@ package final class RawSegment: Segment {
     package var base: RecordID { header.base }
 
     package var lastID: RecordID? {
-        let last = table.withLock { $0.blocks.last?.summary.lastID }
-        return [last, damage.last?.upperBound].compactMap(\.self).max()
+        trailer?.lastID ?? contents.withLock { $0.table.blocks.last?.summary.lastID }
     }
 
     var lastRecordedAt: RecordTime? {
-        table.withLock { $0.blocks.last?.summary.lastRecordedAt }
+        trailer?.lastRecordedAt ?? contents.withLock { $0.table.lastRecordedAt }
     }
 
     var recordCount: Int {
-        table.withLock { $0.offsets.count }
+        trailer.map { Int($0.recordCount) } ?? contents.withLock { $0.table.offsets.count }
     }
 
     /// Bytes of all records, headers included.
     var recordBytes: Int {
-        table.withLock { $0.recordBytes }
+        trailer.map { Int($0.recordBytes) } ?? contents.withLock { $0.table.recordBytes }
     }
 
     /// Bytes of all bodies: keys and payloads.
     var bodyBytes: Int {
-        table.withLock { $0.recordBytes - $0.offsets.count * RecordFormat.headerBytes }
+        recordBytes - recordCount * RecordFormat.headerBytes
     }
 
     var firstRecordedAt: RecordTime? {
-        table.withLock { $0.blocks.first?.summary.firstRecordedAt }
+        trailer?.firstRecordedAt ?? contents.withLock { $0.table.blocks.first?.summary.firstRecordedAt }
     }
 
-    package func blockCount() -> Int {
-        table.withLock { $0.blocks.count }
+    package func controls() -> [ControlRecord] {
+        contents.withLock { $0.controls }
     }
 
-    package func summary(of block: Int) -> BlockSummary {
-        table.withLock { $0.blocks[block].summary }
+    /// What the trailer of the segment is to say, if it were closed now, its frames ending at `end`; nil where it has no record,
+    /// or some that could not be read.
+    func trailer(end: FileOffset) -> RawTrailer? {
+        contents.withLock { contents in
+            let blocks = contents.table.blocks
+            guard let first = blocks.first, let last = blocks.last, !contents.table.hasHoles else { return nil }
+            return RawTrailer(
+                end: end,
+                firstID: first.summary.firstID,
+                lastID: last.summary.lastID,
+                recordCount: UInt64(contents.table.offsets.count),
+                controlCount: UInt64(contents.controls.count),
+                recordBytes: UInt64(contents.table.recordBytes),
+                firstRecordedAt: first.summary.firstRecordedAt,
+                lastRecordedAt: last.summary.lastRecordedAt,
+                leastTime: blocks.lazy.map(\.summary.minimumTime).min() ?? .minimum,
+                greatestTime: blocks.lazy.map(\.summary.maximumTime).max() ?? .maximum
+            )
+        }
+    }
+
+    /// Runs `body` on the table, which holds all that is durable.
+    private func withTable<Result>(_ body: (borrowing RawTable) -> Result) throws(LogError) -> Result {
+        if !contents.withLock({ $0.isWalked }) { try walk() }
+        return contents.withLock { body($0.table) }
+    }
+
+    /// Walks the file of a closed segment, once.
+    private func walk() throws(LogError) {
+        try walking.withLock { _ throws(LogError) in
+            guard let trailer, !contents.withLock({ $0.isWalked }) else { return }
+            let found = try TailScanner.scan(file, header: header, nextBase: trailer.lastID.next)
+            let table = found.table
+            contents.withLock { contents in
+                contents.table = table
+                contents.isWalked = true
+            }
+            for ids in found.damage { _ = damaged(ids, at: Self.placeOfHole(ids), "damaged on disk, in \(path)") }
+        }
+    }
+
+    package func blockCount() throws(LogError) -> Int {
+        try withTable { $0.blocks.count }
+    }
+
+    package func summary(of block: Int) throws(LogError) -> BlockSummary {
+        try withTable { $0.blocks[block].summary }
     }
 
     package func block(_ index: Int) throws(LogError) -> Block {
-        try records(table.withLock { $0.ordinals(of: index) })
+        let (block, ordinals) = try withTable { ($0.blocks[index], $0.ordinals(of: index)) }
+        return try records(ordinals, of: block)
     }
 
     package func passingBlock(_ index: Int) throws(LogError) -> Block {
@@ -106,13 +184,12 @@ package final class RawSegment: Segment {
     }
 
     package func recheck(_ index: Int) throws(LogError) -> Int {
-        let (ordinals, start, end) = table.withLock { table in
-            (table.ordinals(of: index), table.blocks[index].start, table.blocks[index].end)
-        }
-        file.forget(at: FileOffset(start), count: Int(end - start))
-        _ = try load(ordinals)
-        register.clear(place(of: start))
-        return Int(end - start)
+        let (block, ordinals) = try withTable { ($0.blocks[index], $0.ordinals(of: index)) }
+        if ordinals.isEmpty { throw hole(block) }
+        file.forget(at: FileOffset(block.start), count: Int(block.end - block.start))
+        _ = try load(ordinals, of: block)
+        register.clear(place(at: UInt64(block.start)))
+        return Int(block.end - block.start)
     }
 
     /// Records that are indexed in less than a millisecond.
@@ -133,15 +210,16 @@ package final class RawSegment: Segment {
     }
 
     /// Makes the records of a durable frame visible. Called by the writer alone.
-    func publish(_ frame: CommitFrame, at bodyOffset: FileOffset) {
-        table.withLock { table in
+    func publish(_ frame: CommitFrame, controls: [ControlRecord], at bodyOffset: FileOffset) {
+        contents.withLock { contents in
+            contents.controls += controls
             var offset = bodyOffset
             var id = frame.firstID
             for piece in frame.pieces {
                 var rest = piece.buffer.bytes(piece.range)
                 while !rest.isEmpty {
                     let bytes = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
-                    table.add(
+                    contents.table.add(
                         at: offset,
                         bytes: bytes,
                         id: id,
@@ -160,10 +238,12 @@ package final class RawSegment: Segment {
     /// none. Keys are indexed when somebody first asks, so that an append pays nothing for them.
     private func withIndex<Result>(_ body: (borrowing Index) -> Result) throws(LogError) -> Result? {
         try index.withLock { index throws(LogError) in
-            while let next = unindexed(from: index.ordinal) {
+            // What is lost might have had the key.
+            guard try withTable({ !$0.hasHoles }) else { return nil }
+            while let next = try unindexed(from: index.ordinal) {
                 let loaded: Block
                 do throws(LogError) {
-                    loaded = try records(next.ordinals)
+                    loaded = try records(next.ordinals, of: next.block)
                 } catch .corrupt {
                     // A damaged block must not keep readers from the others: they look at every block and meet it there.
                     return nil
@@ -172,7 +252,7 @@ package final class RawSegment: Segment {
                     for entry in loaded.entries {
                         index.postings.add(
                             UnsafeRawBufferPointer(rebasing: bytes[entry.body]),
-                            block: UInt32(next.block)
+                            block: UInt32(next.index)
                         )
                     }
                 }
@@ -183,8 +263,10 @@ package final class RawSegment: Segment {
     }
 
     /// The next records that the index lacks: those of one block.
-    private func unindexed(from ordinal: Int) -> (block: Int, ordinals: Range<Int>)? {
-        table.withLock { table in
+    private func unindexed(
+        from ordinal: Int
+    ) throws(LogError) -> (index: Int, block: RawTable.RawBlock, ordinals: Range<Int>)? {
+        try withTable { table in
             guard ordinal < table.offsets.count else { return nil }
             var low = 0
             var high = table.blocks.count
@@ -192,28 +274,25 @@ package final class RawSegment: Segment {
                 let middle = (low + high) / 2
                 if table.ordinals(of: middle).upperBound <= ordinal { low = middle + 1 } else { high = middle }
             }
-            return (low, ordinal..<table.ordinals(of: low).upperBound)
+            return (low, table.blocks[low], ordinal..<table.ordinals(of: low).upperBound)
         }
     }
 
-    /// Reads records by ordinal; all must lie in one block. Each record's checksum is verified.
-    private func records(_ ordinals: Range<Int>) throws(LogError) -> Block {
-        guard !ordinals.isEmpty else { return Block(bytes: [], entries: []) }
-        let block = table.withLock { $0.blocks[blockIndex(of: ordinals.lowerBound, in: $0)] }
-        if let reason = register.reason(against: place(of: block.start)) { throw damaged(block, reason) }
-        return try load(ordinals)
+    /// Reads records of one block by ordinal. Each record's checksum is verified.
+    private func records(_ ordinals: Range<Int>, of block: RawTable.RawBlock) throws(LogError) -> Block {
+        if block.summary.isUnreadable { throw hole(block) }
+        if let reason = register.reason(against: place(at: UInt64(block.start))) { throw damaged(block, reason) }
+        return try load(ordinals, of: block)
     }
 
     /// Reads records from the disk; where they are damaged, that is noted and thrown, for the whole block.
-    private func load(_ ordinals: Range<Int>) throws(LogError) -> Block {
-        let (offsets, block) = table.withLock { table in
-            (Array(table.offsets[ordinals]), table.blocks[blockIndex(of: ordinals.lowerBound, in: table)])
-        }
+    private func load(_ ordinals: Range<Int>, of block: RawTable.RawBlock) throws(LogError) -> Block {
+        let offsets = contents.withLock { Array($0.table.offsets[ordinals]) }
         // The block of these ordinals has consecutive ids.
         let firstID = block.summary.firstID.advanced(by: ordinals.lowerBound - block.firstOrdinal)
         let reason: String
         do throws(LogError) {
-            switch try read(offsets, from: firstID) {
+            switch try RawRecords.read(file, offsets, from: firstID) {
             case .success(let block): return block
             case .failure(let flaw): reason = "\(flaw.rawValue) in \(path)"
             }
@@ -225,88 +304,24 @@ package final class RawSegment: Segment {
     }
 
     private func damaged(_ block: RawTable.RawBlock, _ reason: String) -> LogError {
-        register.note(place(of: block.start), block.summary.firstID...block.summary.lastID, reason: reason)
+        damaged(block.summary.firstID...block.summary.lastID, at: UInt64(block.start), reason)
     }
 
-    private enum Flaw: String, Error {
-        case length = "a record's length is damaged"
-        case end = "the file ends before its records"
-        case checksum = "a record's checksum does not match"
+    private func hole(_ block: RawTable.RawBlock) -> LogError {
+        let ids = block.summary.firstID...block.summary.lastID
+        return damaged(ids, at: Self.placeOfHole(ids), "damaged on disk, in \(path)")
     }
 
-    private func read(_ offsets: [UInt32], from firstID: RecordID) throws(LogError) -> Result<Block, Flaw> {
-        guard let first = offsets.first, let last = offsets.last else { return .success(Block(bytes: [], entries: [])) }
-        func bytes(_ offset: UInt32, _ count: Int) throws(LogError) -> [UInt8]? {
-            try onDisk { () throws(DiskError) in try file.bytes(at: FileOffset(offset), count: count) }
-        }
-        guard let tail = try bytes(last, RecordFormat.headerBytes) else { return .failure(.end) }
-        let lastBytes = Int(tail.withUnsafeBytes { $0.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self) })
-        guard (RecordFormat.headerBytes...(1 << 30)).contains(lastBytes) else { return .failure(.length) }
-        guard let bytes = try bytes(first, Int(last - first) + lastBytes) else { return .failure(.end) }
-        var entries: [Block.Entry] = []
-        entries.reserveCapacity(offsets.count)
-        let intact = bytes.withUnsafeBytes { bytes in
-            for (index, offset) in offsets.enumerated() {
-                let start = Int(offset - first)
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-                guard let record = RawRecord(rest), record.id == firstID.advanced(by: index) else { return false }
-                entries.append(
-                    Block.Entry(
-                        id: record.id,
-                        time: record.time,
-                        recordedAt: record.recordedAt,
-                        body: start + RecordFormat.headerBytes..<start + record.bytes
-                    )
-                )
-            }
-            return true
-        }
-        return intact ? .success(Block(bytes: bytes, entries: entries)) : .failure(.checksum)
+    private func damaged(_ ids: ClosedRange<RecordID>, at offset: UInt64, _ reason: String) -> LogError {
+        register.note(place(at: offset), ids, reason: reason)
     }
 
-    private func place(of start: UInt32) -> DamageRegister.Place {
-        DamageRegister.Place(segment: header.identity.segment, offset: UInt64(start))
+    private func place(at offset: UInt64) -> DamageRegister.Place {
+        DamageRegister.Place(segment: header.identity.segment, offset: offset)
     }
 
-    private func blockIndex(of ordinal: Int, in table: borrowing RawTable) -> Int {
-        var low = 0
-        var high = table.blocks.count - 1
-        while low < high {
-            let middle = (low + high + 1) / 2
-            if table.blocks[middle].firstOrdinal <= ordinal { low = middle } else { high = middle - 1 }
-        }
-        return low
-    }
-}
-
-/// The header of a record; one that has been found whole where nothing else is said: its checksum matches.
-struct RawRecord {
-    let bytes: Int
-    let id: RecordID
-    let time: RecordTime
-    let recordedAt: RecordTime
-    let crc: UInt32
-
-    /// The length that the record which begins `rest` claims for itself; nil where it cannot be true.
-    static func length(_ rest: UnsafeRawBufferPointer) -> Int? {
-        guard rest.count > RecordFormat.headerBytes else { return nil }
-        let length = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
-        return length > RecordFormat.headerBytes && length <= rest.count ? length : nil
-    }
-
-    /// Reads the record that begins `rest`; nil where it is damaged or does not end within.
-    init?(_ rest: UnsafeRawBufferPointer) {
-        guard let length = Self.length(rest) else { return nil }
-        self.init(claimedBy: rest)
-        guard Checksum.crc32(UnsafeRawBufferPointer(rebasing: rest[4..<length])) == crc else { return nil }
-    }
-
-    /// What the header that begins `rest` says, be it true or not.
-    init(claimedBy rest: UnsafeRawBufferPointer) {
-        crc = rest.littleEndian(at: RecordFormat.crcOffset)
-        bytes = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
-        id = RecordID(rest.littleEndian(at: RecordFormat.idOffset))
-        time = RecordTime(rest.littleEndian(at: RecordFormat.timeOffset))
-        recordedAt = RecordTime(rest.littleEndian(at: RecordFormat.recordedAtOffset))
+    /// Holes have no offset; their first id tells them apart.
+    private static func placeOfHole(_ ids: ClosedRange<RecordID>) -> UInt64 {
+        UInt64.max - ids.lowerBound.rawValue
     }
 }

@@ -20,21 +20,30 @@ struct RawTable {
     /// Bytes of the records, headers included.
     private(set) var recordBytes = 0
 
+    /// The commit time of the last record that can be read.
+    var lastRecordedAt: RecordTime? {
+        blocks.last { !$0.summary.isUnreadable }?.summary.lastRecordedAt
+    }
+
     func ordinals(of block: Int) -> Range<Int> {
         blocks[block].firstOrdinal..<(block + 1 < blocks.count ? blocks[block + 1].firstOrdinal : offsets.count)
     }
 
-    /// Notes the records of a whole frame, given the bytes of its body.
-    mutating func add(frame: FrameHeader, body: [UInt8]) {
-        body.withUnsafeBytes { body in
-            var rest = body
-            var offset = frame.offset + FrameHeader.bytes
-            while let record = RawRecord(rest) {
-                add(at: offset, record)
-                offset = offset + record.bytes
-                rest = UnsafeRawBufferPointer(rebasing: rest[record.bytes...])
-            }
+    /// Whether there are ids among the records that could not be read.
+    private(set) var hasHoles = false
+
+    /// Notes the records of a whole frame.
+    mutating func add(_ walk: FrameWalk) {
+        for place in walk.records {
+            if let record = place.record { add(at: place.offset, record) }
         }
+    }
+
+    /// Notes ids that could not be read, as a block without records: whoever wants one of them comes to it and is told.
+    mutating func addHole(_ ids: ClosedRange<RecordID>) {
+        hasHoles = true
+        let summary = BlockSummary(unreadable: ids)
+        blocks.append(RawBlock(summary: summary, firstOrdinal: offsets.count, start: 0, end: 0))
     }
 
     mutating func add(at offset: FileOffset, _ record: RawRecord) {
@@ -53,7 +62,9 @@ struct RawTable {
         let end = start + UInt32(bytes)
         recordBytes += bytes
         defer { offsets.append(start) }
-        if var last = blocks.last, last.summary.lastID.next == id, Int(end - last.start) <= Self.blockBytes {
+        if var last = blocks.last, !last.summary.isUnreadable, last.summary.lastID.next == id,
+            Int(end - last.start) <= Self.blockBytes
+        {
             last.summary.lastID = id
             last.summary.recordCount += 1
             last.summary.minimumTime = min(last.summary.minimumTime, time)

@@ -9,7 +9,7 @@ import Synchronization
 
 package final class SealedSegment: Segment {
     let file: any DiskFile
-    let header: FileHeader
+    package let header: FileHeader
     let footer: SealedFooter
     /// Whether the footer could be read. Where not, `footer` says what the blocks themselves tell.
     let hasFooter: Bool
@@ -40,13 +40,10 @@ package final class SealedSegment: Segment {
         self.register = register
         let size = try onDisk { () throws(DiskError) in try file.size() }
         let footer = try Self.footer(file, size: size, store: store)
-        guard
-            let header = try FileHeader.read(file, kind: .sealed, store: store)
-                ?? footer.map({ FileHeader(kind: .sealed, identity: $0.identity, base: $0.firstCovered) })
-        else { return nil }
+        guard let header = try FileHeader.read(file, kind: .sealed, store: store) ?? footer?.header else { return nil }
         self.header = header
         seed = header.identity.seed
-        if let footer, footer.identity == header.identity {
+        if let footer, footer.header == header {
             self.footer = footer
             hasFooter = true
             damage = []
@@ -55,7 +52,7 @@ package final class SealedSegment: Segment {
             let lastFound = found.entries.last?.summary.lastID ?? header.base
             let covering = header.base...max(lastFound, nextBase.map { RecordID($0.rawValue - 1) } ?? lastFound)
             let table = BlockFinder.filled(found, covering: covering)
-            self.footer = SealedFooter(header.identity, fileBytes: size, covering: covering, blocks: found)
+            self.footer = SealedFooter(header, fileBytes: size, covering: covering, blocks: found)
             hasFooter = false
             damage = table.entries.map(\.summary).filter(\.isUnreadable).map { $0.firstID...$0.lastID }
             known.withLock { $0 = KnownBlocks(table: table, isComplete: false) }
@@ -67,20 +64,22 @@ package final class SealedSegment: Segment {
         size: UInt64,
         store: UniqueID
     ) throws(LogError) -> SealedFooter? {
-        guard size >= UInt64(FileHeader.bytes + SealedFooter.bytes) else { return nil }
-        let bytes = try onDisk { () throws(DiskError) in
-            try file.bytes(at: FileOffset(size - UInt64(SealedFooter.bytes)), count: SealedFooter.bytes)
+        func end(_ count: Int) throws(LogError) -> [UInt8] {
+            let count = min(count, Int(clamping: size))
+            return try onDisk { () throws(DiskError) in
+                try file.prefix(at: FileOffset(size - UInt64(count)), count: count)
+            }
         }
-        guard let footer = bytes.flatMap({ SealedFooter($0) }), footer.fileBytes == size else { return nil }
-        try FileHeader.check(
-            version: footer.version,
-            features: footer.features,
-            store: footer.identity.store,
-            is: store,
-            path: file.path
-        )
-        return footer
+        var bytes = try end(Self.footerGuess)
+        guard let length = SealedFooter.length(bytes) else { return nil }
+        if length > bytes.count { bytes = try end(length) }
+        guard length <= bytes.count else { return nil }
+        let footer = try SealedFooter.decode(Array(bytes.suffix(length)), store: store, path: file.path)
+        return footer?.fileBytes == size ? footer : nil
     }
+
+    /// Bytes at the end of a file that hold its footer, as a rule.
+    private static let footerGuess = 1024
 
     package var path: String { file.path }
     package var id: UniqueID { header.identity.segment }
@@ -99,7 +98,8 @@ package final class SealedSegment: Segment {
 
     package func block(_ index: Int) throws(LogError) -> Block {
         let entry = try table().entries[index]
-        let block = try cache.value(cacheKey(entry.offset), bytes: \.memoryBytes) { () throws(LogError) -> Block? in
+        let block = try cache.value(cacheKey(entry.block.offset), bytes: \.memoryBytes) {
+            () throws(LogError) -> Block? in
             try passingBlock(index)
         }
         guard let block else { preconditionFailure("what cannot be loaded throws") }
@@ -115,10 +115,14 @@ package final class SealedSegment: Segment {
     package func transferBlock(_ index: Int, to bytes: inout [UInt8]) throws(LogError) {
         let entry = try table().entries[index]
         if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
-        let (start, length) = (bytes.count, SealedBlockHeader.bytes + Int(entry.streamBytes))
+        let (start, length) = (bytes.count, entry.block.bytes)
         try checked(entry) { () throws(LogError) -> Void? in
-            guard try onDisk({ () throws(DiskError) in try file.append(length, at: entry.offset, to: &bytes) })
+            guard try onDisk({ () throws(DiskError) in try file.append(length, at: entry.block.offset, to: &bytes) })
             else { return nil }
+            if let known = later(Array(bytes[start..<start + SealedBlockHeader.bytes]), entry) {
+                bytes.removeLast(length)
+                throw known
+            }
             let isWhole = bytes.withUnsafeMutableBytes { bytes in
                 let block = UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
                 return TransferBlock.replace(block, of: entry, seed: seed)
@@ -129,30 +133,67 @@ package final class SealedSegment: Segment {
         }
     }
 
+    /// What to say of a block of records whose header tells that a later version has packed it; nil where it does not.
+    private func later(_ head: [UInt8], _ entry: BlockTable.Entry) -> LogError? {
+        guard let header = head.withUnsafeBytes({ SealedBlockHeader($0, at: entry.block.offset, seed: seed) }),
+            Codec(rawValue: header.codecByte) == nil || ChecksumKind(rawValue: header.checksumByte) == nil
+        else { return nil }
+        let reason = "codec \(header.codecByte), checksum of kind \(header.checksumByte)"
+        return .later(entry.summary.firstID...entry.summary.lastID, reason: reason)
+    }
+
+    package func controls() throws(LogError) -> [ControlRecord] {
+        guard hasFooter, let section = footer.section(.controls) else { return [] }
+        switch try Self.unpack(file, section, seed: seed, kind: .controls) {
+        case .whole(let header, let raw):
+            guard let records = ControlRecord.decode(raw, count: Int(header.count)) else { break }
+            return records
+        case .later(let what): throw .unknownFormat(path: path, found: what)
+        case .damaged: break
+        }
+        throw .unreadable(path: path, reason: "the store's own records in it are damaged")
+    }
+
+    /// Whether every byte of it can be read, of records and of the index: it can stand for what it was made of.
+    func isWhole() throws(LogError) -> Bool {
+        guard hasFooter, try blocks().isComplete else { return false }
+        do throws(LogError) {
+            for index in 0..<(try blockCount()) { _ = try recheck(index) }
+        } catch {
+            guard error.unreadableIDs != nil else { throw error }
+            return false
+        }
+        var offset = FileOffset(0)
+        while let part = try recheckIndex(from: offset) {
+            if part.problem != nil { return false }
+            offset = part.end
+        }
+        return true
+    }
+
     /// Whether a block of it has turned out damaged since it was opened.
     var isSuspect: Bool { register.holds(segment: header.identity.segment) }
 
     package func recheck(_ index: Int) throws(LogError) -> Int {
         let entry = try table().entries[index]
-        let length = SealedBlockHeader.bytes + Int(entry.streamBytes)
-        file.forget(at: entry.offset, count: length)
+        file.forget(at: entry.block.offset, count: entry.block.bytes)
         _ = try load(entry)
         register.clear(place(of: entry))
-        return length
+        return entry.block.bytes
     }
 
     /// Reads the next block of the index that stands at `offset` or behind it, past the cache, and checks it; the footer comes
     /// last. Nil behind that, and where there is no footer to tell where the index is.
     func recheckIndex(from offset: FileOffset) throws(LogError) -> (end: FileOffset, bytes: Int, problem: String?)? {
         guard hasFooter else { return nil }
-        let start = max(offset, FileOffset(FileHeader.bytes))
-        let footerOffset = FileOffset(footer.fileBytes - UInt64(SealedFooter.bytes))
+        let start = max(offset, FileOffset(header.length))
+        let footerOffset = FileOffset(footer.fileBytes - UInt64(footer.bytes))
         guard start <= footerOffset else { return nil }
         do throws(LogError) {
             if start == footerOffset {
-                file.forget(at: footerOffset, count: SealedFooter.bytes)
+                file.forget(at: footerOffset, count: footer.bytes)
                 let isIntact = try Self.footer(file, size: footer.fileBytes, store: header.identity.store) == footer
-                return (start + 1, SealedFooter.bytes, isIntact ? nil : "the footer of \(path) is damaged")
+                return (start + 1, footer.bytes, isIntact ? nil : "the footer of \(path) is damaged")
             }
             let head = try onDisk { () throws(DiskError) in
                 try file.bytes(at: start, count: SealedBlockHeader.bytes)
@@ -161,11 +202,15 @@ package final class SealedSegment: Segment {
             guard let block, block.end <= footerOffset else {
                 return (footerOffset, SealedBlockHeader.bytes, "\(path): no block at offset \(start)")
             }
-            guard block.kind != .records else { return (block.end, SealedBlockHeader.bytes, nil) }
+            // Records are not of the index, and of what this version does not know it cannot say more.
+            guard let kind = block.kind, kind != .records else { return (block.end, SealedBlockHeader.bytes, nil) }
             file.forget(at: start, count: block.end - start)
             let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: start, count: block.end - start) }
-            let whole = bytes.flatMap { SealedBlockHeader.inflate($0, at: start, seed: seed, kind: block.kind) }
-            let problem = whole == nil ? "\(path): the \(block.kind) block at offset \(start) is damaged" : nil
+            var problem: String?
+            switch bytes.map({ SealedBlockHeader.unpack($0, at: start, seed: seed, kind: kind) }) {
+            case .whole, .later: break
+            case .damaged, nil: problem = "\(path): the \(kind) block at offset \(start) is damaged"
+            }
             return (block.end, block.end - start, problem)
         } catch {
             guard error.isUnreadableMedium else { throw error }
@@ -175,17 +220,15 @@ package final class SealedSegment: Segment {
 
     /// Reads a block from the disk; where it is damaged, that is noted and thrown.
     private func load(_ entry: BlockTable.Entry) throws(LogError) -> Block {
-        let reference = SealedFooter.Reference(
-            offset: entry.offset,
-            streamBytes: entry.streamBytes,
-            rawBytes: entry.rawBytes
-        )
-        return try checked(entry) { () throws(LogError) in
-            guard let found = try Self.inflate(file, reference, seed: seed, kind: .records),
-                let block = RecordColumns.decode(found.raw, header: found.header),
-                block.isDescribed(by: entry.summary)
-            else { return nil }
-            return block
+        try checked(entry) { () throws(LogError) in
+            switch try Self.unpack(file, entry.block, seed: seed, kind: .records) {
+            case .whole(let header, let raw):
+                guard let block = RecordColumns.decode(raw, header: header), block.isDescribed(by: entry.summary)
+                else { return nil }
+                return block
+            case .later(let what): throw .later(entry.summary.firstID...entry.summary.lastID, reason: what)
+            case .damaged: return nil
+            }
         }
     }
 
@@ -210,10 +253,10 @@ package final class SealedSegment: Segment {
 
     private func place(of entry: BlockTable.Entry) -> DamageRegister.Place {
         // Holes of a table that was put together from what was found have no offset; their first id tells them apart.
-        let isHole = entry.streamBytes == 0
+        let isHole = entry.block.contentBytes == 0
         return DamageRegister.Place(
             segment: header.identity.segment,
-            offset: isHole ? UInt64.max - entry.summary.firstID.rawValue : entry.offset.rawValue
+            offset: isHole ? UInt64.max - entry.summary.firstID.rawValue : entry.block.offset.rawValue
         )
     }
 
@@ -241,8 +284,10 @@ package final class SealedSegment: Segment {
 
     private func entry(of key: [UInt8]) throws(LogError) -> Lookup {
         guard try blocks().isComplete else { return .unknown }
-        guard let filter = try part(footer.filter, .filter, KeyFilter.init) else { return .unknown }
-        guard key.withUnsafeBytes(filter.mayContain) else { return .absent }
+        if footer.section(.filter) != nil {
+            guard let filter = try part(footer.section(.filter), .filter, KeyFilter.init) else { return .unknown }
+            guard key.withUnsafeBytes(filter.mayContain) else { return .absent }
+        }
         guard let directory = try directory() else { return .unknown }
         guard let page = directory.page(of: key) else { return .absent }
         guard let page = try self.page(page) else { return .unknown }
@@ -257,7 +302,8 @@ package final class SealedSegment: Segment {
     /// Visits every key of the index in ascending order; false where a part of it is damaged, or would not lead a reader to a
     /// key.
     func forEachKey(_ visit: (_ key: [UInt8], _ entry: KeyEntry) -> Void) throws(LogError) -> Bool {
-        guard hasFooter, let filter = try part(footer.filter, .filter, KeyFilter.init), let directory = try directory()
+        guard hasFooter, let filter = try part(footer.section(.filter), .filter, KeyFilter.init),
+            let directory = try directory()
         else { return false }
         for page in directory.pages {
             guard let keys = try self.page(page) else { return false }
@@ -274,7 +320,7 @@ package final class SealedSegment: Segment {
     }
 
     private func directory() throws(LogError) -> KeyDirectory? {
-        try part(footer.directory, .directory) { KeyDirectory($0, of: footer) }
+        try part(footer.section(.names), .names) { KeyDirectory($0, of: footer) }
     }
 
     private func table() throws(LogError) -> BlockTable {
@@ -284,10 +330,7 @@ package final class SealedSegment: Segment {
     private func blocks() throws(LogError) -> KnownBlocks {
         if let known = known.withLock({ $0 }) { return known }
         let blocks: KnownBlocks
-        let listed = try Self.inflate(file, footer.table, seed: seed, kind: .table).flatMap {
-            BlockTable($0.raw, of: footer)
-        }
-        if let listed {
+        if let listed = try listedTable() {
             blocks = KnownBlocks(table: listed, isComplete: true)
         } else {
             let found = try BlockFinder.find(in: file, header: header)
@@ -302,16 +345,26 @@ package final class SealedSegment: Segment {
         return blocks
     }
 
-    /// A part of the index, from the cache; nil where it is damaged.
+    /// The table as its sections tell it; nil where they are damaged, or do not describe this segment.
+    func listedTable() throws(LogError) -> BlockTable? {
+        guard hasFooter, let blocks = footer.section(.blocks), let times = footer.section(.times),
+            let places = try Self.unpack(file, blocks, seed: seed, kind: .blocks).whole,
+            let moments = try Self.unpack(file, times, seed: seed, kind: .times).whole
+        else { return nil }
+        return BlockTable(blocks: places.raw, times: moments.raw, of: footer)
+    }
+
+    /// A part of the index, from the cache; nil where there is none, or it is damaged.
     private func part<Value: Sendable>(
-        _ reference: SealedFooter.Reference,
+        _ reference: BlockReference?,
         _ kind: SealedBlockHeader.Kind,
         _ decode: ([UInt8]) -> Value?
     ) throws(LogError) -> Value? {
-        // A directory's keys are arrays of their own; everything else is held as it was inflated.
-        let size = Int(reference.rawBytes) * (kind == .directory ? 5 : 1) + 128
+        guard let reference else { return nil }
+        // A directory's keys are arrays of their own; everything else is held as it was unpacked.
+        let size = Int(reference.rawBytes) * (kind == .names ? 5 : 1) + 128
         return try cache.value(cacheKey(reference.offset), bytes: { _ in size }) { () throws(LogError) -> Value? in
-            try Self.inflate(file, reference, seed: seed, kind: kind).flatMap { decode($0.raw) }
+            try Self.unpack(file, reference, seed: seed, kind: kind).whole.flatMap { decode($0.raw) }
         }
     }
 
@@ -319,18 +372,16 @@ package final class SealedSegment: Segment {
         BlockCache.Key(segment: header.identity.segment, offset: offset.rawValue)
     }
 
-    private static func inflate(
+    private static func unpack(
         _ file: any DiskFile,
-        _ reference: SealedFooter.Reference,
+        _ reference: BlockReference,
         seed: UInt32,
         kind: SealedBlockHeader.Kind
-    ) throws(LogError) -> (header: SealedBlockHeader, raw: [UInt8])? {
-        let bytes = try onDisk { () throws(DiskError) in
-            try file.bytes(at: reference.offset, count: SealedBlockHeader.bytes + Int(reference.streamBytes))
-        }
-        guard let bytes, let found = SealedBlockHeader.inflate(bytes, at: reference.offset, seed: seed, kind: kind),
-            found.header.rawBytes == reference.rawBytes
-        else { return nil }
-        return found
+    ) throws(LogError) -> SealedBlockHeader.Content {
+        let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: reference.offset, count: reference.bytes) }
+        guard let bytes else { return .damaged }
+        let content = SealedBlockHeader.unpack(bytes, at: reference.offset, seed: seed, kind: kind)
+        if case .whole(let header, _) = content, header.rawBytes != reference.rawBytes { return .damaged }
+        return content
     }
 }

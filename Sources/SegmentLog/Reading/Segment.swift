@@ -16,6 +16,21 @@ package struct BlockSummary: Hashable, Sendable {
     var isUnreadable: Bool { firstRecordedAt == .minimum && lastRecordedAt == .maximum }
 }
 
+extension BlockSummary {
+    /// What stands for ids that cannot be read.
+    init(unreadable ids: ClosedRange<RecordID>) {
+        self.init(
+            firstID: ids.lowerBound,
+            lastID: ids.upperBound,
+            recordCount: 0,
+            minimumTime: .minimum,
+            maximumTime: .maximum,
+            firstRecordedAt: .minimum,
+            lastRecordedAt: .maximum
+        )
+    }
+}
+
 /// A run of the log. May be read from any thread.
 package protocol Segment: AnyObject, Sendable {
     var path: String { get }
@@ -26,6 +41,10 @@ package protocol Segment: AnyObject, Sendable {
     var lastID: RecordID? { get }
     /// Ids up to the last that cannot be read, as far as opening has told.
     var damage: [ClosedRange<RecordID>] { get }
+    /// Its file's first bytes, as they were found.
+    var header: FileHeader { get }
+    /// The store's own records in it, in order.
+    func controls() throws(LogError) -> [ControlRecord]
     /// How many blocks there are now; a raw segment gains more.
     func blockCount() throws(LogError) -> Int
     func summary(of block: Int) throws(LogError) -> BlockSummary

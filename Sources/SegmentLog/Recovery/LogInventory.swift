@@ -1,24 +1,19 @@
 // Owns: taking stock of a directory: what each file is to the log, and which ids nobody can answer for. Writes nothing.
 //
 //  * Of two files that answer for the same ids, one is a leftover: a sealed segment inside a wider one is an input of a
-//    compaction, a raw one beside its intact sealed one has been sealed. A sealed file without a footer gives way to its
-//    raw one.
+//    compaction, a raw one beside its sealed one has been sealed. It is given up only where every byte of the other can be
+//    read: the one good copy never goes.
 //  * A file that cannot be read is set aside. A whole file that does not belong here (another store's, a later version's,
-//    one that was renamed) is somebody's mistake: the directory is refused as it is.
-//  * Ids below the last that no segment can give are damage, and are reported.
+//    one that was renamed) is somebody's mistake: the directory is refused as it is. One from another past of this store is
+//    left where it is, and not read.
+//  * Ids below the last that no segment can give are damage, and are reported; so are those behind the last that was found,
+//    where the manifest or a file that has been cut tell that there may have been some.
 
 internal import Disk
 
 struct LogInventory {
-    /// A raw segment as its file was found.
-    struct Raw {
-        let segment: RawSegment
-        let outcome: TailScanner.Outcome
-        let fileBytes: UInt64
-    }
-
     private(set) var sealed: [SealedSegment] = []
-    private(set) var raw: [Raw] = []
+    private(set) var raw: [FoundRaw] = []
     /// Files that hold nothing the log needs.
     private(set) var leftovers: [String] = []
     /// Raw files whose sealed segment is intact.
@@ -28,6 +23,9 @@ struct LogInventory {
     /// Names of raw files that are ready for use.
     private(set) var spares: [String] = []
     private(set) var report = RecoveryReport()
+    let manifest: Manifest
+    /// What the store has said of itself, the last word on each subject.
+    private(set) var controls = ControlState()
 
     private let disk: any Disk
     private let directory: LogDirectory
@@ -37,7 +35,8 @@ struct LogInventory {
     /// How raw files are opened.
     private let access: OpenMode
 
-    /// `progress` is told how much of the work has been done, 0 to 1.
+    /// `isNew` says that the store was made just now, so that no segment can have been lost. `progress` is told how much of the
+    /// work has been done, 0 to 1.
     init(
         _ disk: any Disk,
         _ directory: LogDirectory,
@@ -46,6 +45,7 @@ struct LogInventory {
         register: DamageRegister,
         options: LogOptions,
         access: OpenMode = .readWrite,
+        isNew: Bool = false,
         progress: (Double) -> Void = { _ in }
     ) throws(LogError) {
         self.disk = disk
@@ -54,6 +54,8 @@ struct LogInventory {
         self.cache = cache
         self.register = register
         self.access = access
+        manifest = try Manifest.read(disk, directory, store: store)
+        report.notes += manifest.problems
         let names = try onDisk { () throws(DiskError) in try disk.names(in: directory.log) }.sorted()
         let sealedBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.sealedSuffix) }
         let rawBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.activeSuffix) }
@@ -61,38 +63,28 @@ struct LogInventory {
         for base in sealedBases {
             let next = bases.first { $0 > base }
             try passingOverBadMedium(isNewest: next == nil && !rawBases.contains(base)) { inventory throws(LogError) in
-                try inventory.inspectSealed(base, nextBase: next, hasRaw: rawBases.contains(base))
+                try inventory.inspectSealed(base, nextBase: next)
             }
         }
-        // Nobody knows how many ids a newest file that is gone has given away. It cannot have been more than this, and
-        // none of them may be given again.
-        func lostIDs(from base: RecordID, fileBytes: UInt64) -> ClosedRange<RecordID> {
-            base...base.advanced(by: Int(fileBytes) / RecordFormat.headerBytes)
-        }
-        var lost: ClosedRange<RecordID>?
+        var newest = isNew ? LostTail.Newest.whole : .missing
         for (position, base) in rawBases.enumerated() {
             let next = bases.first { $0 > base }
             try passingOverBadMedium(isNewest: next == nil) { inventory throws(LogError) in
-                let unreadable = try inventory.inspectRaw(base, nextBase: next) { fraction in
+                let found = try inventory.inspectRaw(base, nextBase: next) { fraction in
                     progress((Double(position) + fraction) / Double(rawBases.count))
                 }
-                if let unreadable, next == nil { lost = lostIDs(from: base, fileBytes: unreadable) }
+                if let found, next == nil { newest = found }
             }
-        }
-        // A segment is sealed only when another stands behind it.
-        if let last = sealed.last, rawBases.last ?? .zero <= last.footer.lastCovered {
-            report.notes.append("the active segment behind \(last.path) is missing")
-            lost = lostIDs(from: last.footer.lastCovered.next, fileBytes: UInt64(options.segmentBytes))
         }
         for name in names where name.hasSuffix(LogDirectory.temporarySuffix) {
             leftovers.append("\(directory.log)/\(name)")
         }
         for name in names where name.hasSuffix(LogDirectory.spareSuffix) {
-            let path = "\(directory.log)/\(name)"
-            let size = try onDisk { () throws(DiskError) in try disk.open(path, .read).size() }
-            if size == options.segmentBytes { spares.append(name) } else { leftovers.append(path) }
+            try inspectSpare(name, wantedBytes: options.segmentBytes)
         }
-        findDamage(lost: lost)
+        leaveStrangers(&newest)
+        try gatherControls()
+        findDamage(newest)
         progress(1)
     }
 
@@ -108,7 +100,8 @@ struct LogInventory {
     }
 
     var lastRecordedAt: RecordTime {
-        (sealed.map(\.footer.lastRecordedAt) + raw.compactMap(\.outcome.lastRecordedAt)).max() ?? .minimum
+        let known = manifest.entry?.recordedAt ?? .minimum
+        return (sealed.map(\.footer.lastRecordedAt) + raw.compactMap(\.lastRecordedAt) + [known]).max() ?? .minimum
     }
 
     /// A loose cable must not move files into the quarantine, nor keep a store with a thousand good segments from starting:
@@ -126,19 +119,34 @@ struct LogInventory {
         }
     }
 
-    private mutating func inspectSealed(
-        _ base: RecordID,
-        nextBase: RecordID?,
-        hasRaw: Bool
-    ) throws(LogError) {
+    private mutating func inspectSpare(_ name: String, wantedBytes: Int) throws(LogError) {
+        let path = "\(directory.log)/\(name)"
+        do throws(DiskError) {
+            if try disk.open(path, .read).size() == wantedBytes { spares.append(name) } else { leftovers.append(path) }
+        } catch {
+            guard error.isNotRegularFile else { throw .disk(error) }
+            report.notes.append("\(error)")
+        }
+    }
+
+    /// Opens a file under the name of a segment. What is no file is somebody's mistake.
+    private func open(_ path: String, _ mode: OpenMode) throws(LogError) -> any DiskFile {
+        do throws(DiskError) {
+            return try disk.open(path, mode)
+        } catch {
+            throw error.isNotRegularFile ? .unreadable(path: path, reason: "\(error)") : .disk(error)
+        }
+    }
+
+    private mutating func inspectSealed(_ base: RecordID, nextBase: RecordID?) throws(LogError) {
         let path = directory.sealed(base)
+        let file = try open(path, .read)
         if let wider = sealed.last, base <= wider.footer.lastCovered {
             guard wider.hasFooter else { return }
-            let file = try onDisk { () throws(DiskError) in try disk.open(path, .read) }
-            try discard(path, base, [try FileHeader.read(file, kind: .sealed, store: store)], to: \.leftovers)
+            let header = try FileHeader.read(file, kind: .sealed, store: store)
+            try discard(path, base, [header], inFavourOf: wider, to: \.leftovers)
             return
         }
-        let file = try onDisk { () throws(DiskError) in try disk.open(path, .read) }
         guard
             let segment = try SealedSegment(
                 file,
@@ -154,55 +162,78 @@ struct LogInventory {
         }
         try requireName(of: path, base, toBe: segment.header.base)
         if !segment.hasFooter { report.notes.append("the footer of \(path) is damaged") }
-        if hasRaw && !segment.hasFooter { unreadable.append(path) } else { sealed.append(segment) }
+        sealed.append(segment)
     }
 
-    /// A file whose name says that it is not needed any more is given up only if its header says the same.
+    /// A file whose name says that it is not needed any more is given up only if its header says the same, and if what it
+    /// has become is whole. Returns whether it is.
+    @discardableResult
     private mutating func discard(
         _ path: String,
         _ base: RecordID,
         _ headers: [FileHeader?],
+        inFavourOf segment: SealedSegment,
         to list: WritableKeyPath<LogInventory, [String]>
-    ) throws(LogError) {
-        if let header = headers.compactMap(\.self).first {
-            try requireName(of: path, base, toBe: header.base)
-            self[keyPath: list].append(path)
-        } else {
+    ) throws(LogError) -> Bool {
+        guard let header = headers.compactMap(\.self).first else {
             report.notes.append("the header of \(path) is damaged")
             unreadable.append(path)
+            return true
         }
+        try requireName(of: path, base, toBe: header.base)
+        // Through another cache and register: what is not used is not counted as damage.
+        let copy = try SealedSegment(
+            segment.file,
+            store: store,
+            cache: BlockCache(budgetBytes: 1 << 20),
+            register: DamageRegister()
+        )
+        var isWhole = false
+        do throws(LogError) {
+            isWhole = try copy?.isWhole() ?? false
+        } catch {
+            guard error.isUnreadableMedium else { throw error }
+        }
+        if isWhole {
+            // What only a later version may write is not removed, either.
+            if header.features.canWrite { self[keyPath: list].append(path) }
+        } else {
+            report.notes.append("\(path) is kept: \(segment.path), which was made of it, is damaged")
+        }
+        return isWhole
     }
 
-    /// Returns the size of a file that cannot be read.
+    /// Returns what there is to know of the newest segment, if it is this; nil where the file is not to be read.
     private mutating func inspectRaw(
         _ base: RecordID,
         nextBase: RecordID?,
         progress: (Double) -> Void
-    ) throws(LogError) -> UInt64? {
+    ) throws(LogError) -> LostTail.Newest? {
         let path = directory.active(base)
-        if sealed.contains(where: { $0.footer.firstCovered <= base && base <= $0.footer.lastCovered }) {
-            let file = try onDisk { () throws(DiskError) in try disk.open(path, .read) }
-            try discard(path, base, try rawHeaders(of: file, base), to: \.sealedRaw)
-            return nil
-        }
-        let file = try onDisk { () throws(DiskError) in try disk.open(path, access) }
-        let size = try onDisk { () throws(DiskError) in try file.size() }
+        let file = try open(path, access)
         let headers = try rawHeaders(of: file, base)
-        guard var header = headers.first else {
+        if let wider = sealed.firstIndex(where: { $0.footer.firstCovered <= base && base <= $0.footer.lastCovered }) {
+            let segment = sealed[wider]
+            let isGood = try discard(path, base, headers, inFavourOf: segment, to: \.sealedRaw)
+            // The raw file takes the place of a sealed one of the same ids; inside a wider one it is just kept.
+            guard !isGood, segment.base == base, nextBase != nil else { return nil }
+            unreadable.append(segment.path)
+            sealed.remove(at: wider)
+        }
+        let size = try onDisk { () throws(DiskError) in try file.size() }
+        guard let header = headers.first else {
             unreadable.append(path)
-            return size
+            return .unreadable(base: base, fileBytes: size)
         }
-        var outcome = try TailScanner.scan(file, header: header, nextBase: nextBase, progress: progress)
+        let inspection = RawInspection(file, register, nextBase: nextBase, witness: manifest.entry)
+        var found = try inspection.run(header, progress: progress)
         if headers.count == 2 {
-            let other = try TailScanner.scan(file, header: headers[1], nextBase: nextBase)
-            if other.end > outcome.end { (header, outcome) = (headers[1], other) }
+            let other = try inspection.run(headers[1])
+            if other.end > found.end { found = other }
         }
-        for offset in outcome.damagedHeaders {
-            report.notes.append("the header of the frame at offset \(offset) of \(path) is damaged")
-        }
-        let segment = RawSegment(file: file, header: header, register: register, found: outcome)
-        raw.append(Raw(segment: segment, outcome: outcome, fileBytes: size))
-        return nil
+        report.notes += found.notes
+        raw.append(found)
+        return found.newest
     }
 
     /// The header of a raw file, and its copy where that is another: a write that went astray has left one of them as it
@@ -238,14 +269,46 @@ struct LogInventory {
         }
     }
 
-    private mutating func findDamage(lost: ClosedRange<RecordID>?) {
+    /// Puts segments from another past of the store out of sight; their ids are damage.
+    private mutating func leaveStrangers(_ newest: inout LostTail.Newest) {
+        var isKnown: Bool?
+        if manifest.isWhole, let entry = manifest.entry, let last = raw.last?.segment, last.base == entry.base,
+            segments.last?.base == last.base, entry.segment != .zero
+        {
+            isKnown = [entry.segment, entry.replaces].contains(last.id)
+        }
+        for stranger in SegmentChain.strangers(among: segments, isNewestKnown: isKnown) {
+            report.notes.append("\(stranger.path) is not the segment that stood there, and is not read")
+            if let last = stranger.lastID { report.damage.append(stranger.base...last) }
+            if raw.last?.segment === stranger { newest = .missing }
+            sealed.removeAll { $0 === stranger }
+            raw.removeAll { $0.segment === stranger }
+        }
+    }
+
+    private mutating func gatherControls() throws(LogError) {
+        for segment in segments {
+            do throws(LogError) {
+                for control in try segment.controls() { controls.apply(control) }
+            } catch {
+                report.notes.append("\(error)")
+            }
+        }
+        controls.reserve(through: manifest.entry?.controlSequence ?? 0)
+    }
+
+    private mutating func findDamage(_ newest: LostTail.Newest) {
         var expected = RecordID(1)
         for segment in segments {
             if segment.base > expected { report.damage.append(expected...RecordID(segment.base.rawValue - 1)) }
             report.damage += segment.damage
             expected = max(expected, segment.lastID?.next ?? segment.base)
         }
-        if let lost { report.damage.append(min(expected, lost.lowerBound)...lost.upperBound) }
+        let tail = max(RecordID(expected.rawValue - 1), report.damage.map(\.upperBound).max() ?? .zero)
+        let lost = LostTail(manifest, tail: tail, newest: newest)
+        report.notes += lost.notes
+        if let ids = lost.ids { report.damage.append(ids) }
+        report.damage = RecordRanges.merged(report.damage)
         for hole in report.damage {
             report.notes.append("records \(hole.lowerBound) to \(hole.upperBound) are damaged or missing")
         }

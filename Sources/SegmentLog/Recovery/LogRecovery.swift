@@ -1,8 +1,9 @@
 // Owns: opening a log: from what a crash left in the directory to a log that can be read and appended to.
 //
 //  1. `StoreClaim`: lock the directory; read `store.json`, or make the store where there is none.
-//  2. `LogInventory`: read the header and footer of every sealed segment, scan every raw one, and tell what each file is
-//     to the log. Nothing is written, so a directory that this version does not know is refused untouched.
+//  2. `LogInventory`: read the manifest, header and footer of every sealed segment, the trailer of every closed raw one, scan
+//     the others, and tell what each file is to the log. Nothing is written, so a directory that this version does not know
+//     is refused untouched.
 //  3. `LogRepair`: put damaged files and torn bytes into the quarantine, remove leftovers, and find or make the active
 //     segment.
 //
@@ -40,15 +41,24 @@ extension SegmentLog {
             cache: cache,
             register: register,
             options: options,
+            isNew: claim.isNew,
             progress: progress
         )
         let maker = ActiveSegmentMaker(
             disk: disk,
             directory: directory,
             store: claim.store.store,
-            spares: SpareFiles(disk, directory, options: options, existing: inventory.spares)
+            spares: SpareFiles(disk, directory, options: options, existing: inventory.spares),
+            fileBytes: UInt64(options.segmentBytes)
         )
-        var repair = LogRepair(inventory, maker: maker, register: register, segmentBytes: options.segmentBytes)
+        guard inventory.manifest.features.canWrite else {
+            throw .unknownFormat(
+                path: directory.manifest,
+                found: "feature bits \(inventory.manifest.features.mustWrite) that a writer must know"
+            )
+        }
+        let manifest = ManifestWriter(disk, directory, store: claim.store.store, found: inventory.manifest)
+        var repair = LogRepair(inventory, maker: maker, register: register, manifest: manifest, now: now)
         try repair.run()
         let log = SegmentLog(
             claim: claim,
@@ -57,13 +67,14 @@ extension SegmentLog {
             cache: cache,
             register: register,
             view: LogView(segments: repair.segments, damage: inventory.report.damage, tail: inventory.tail),
-            lastRecordedAt: inventory.lastRecordedAt
+            lastRecordedAt: inventory.lastRecordedAt,
+            controls: inventory.controls
         )
         var report = inventory.report
         report.created = claim.isNew
         report.notes += repair.notes
         report.tornBytes = repair.tornBytes
-        return (log, LogWriter(log, place: repair.place), report)
+        return (log, LogWriter(log, place: repair.place, manifest: manifest), report)
     }
 
     /// Opens the log for reading alone and changes nothing at all, so that a file system which is mounted read-only will do;
@@ -92,15 +103,17 @@ extension SegmentLog {
                 disk: disk,
                 directory: directory,
                 store: claim.store.store,
-                spares: SpareFiles(disk, directory, options: options, existing: [])
+                spares: SpareFiles(disk, directory, options: options, existing: []),
+                fileBytes: UInt64(options.segmentBytes)
             ),
             cache: cache,
             register: register,
             view: LogView(segments: inventory.segments, damage: inventory.report.damage, tail: inventory.tail),
-            lastRecordedAt: inventory.lastRecordedAt
+            lastRecordedAt: inventory.lastRecordedAt,
+            controls: inventory.controls
         )
         var report = inventory.report
-        report.tornBytes = inventory.raw.last?.outcome.torn.map { $0.upperBound - $0.lowerBound } ?? 0
+        report.tornBytes = inventory.raw.last?.outcome?.torn.map { $0.upperBound - $0.lowerBound } ?? 0
         return (log, report)
     }
 }

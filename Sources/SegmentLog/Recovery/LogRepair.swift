@@ -7,8 +7,9 @@
 //  * A last frame that no later one proves durable is moved to a new segment before it is trusted: after a failed sync the
 //    page cache may show what the disk does not hold, and sectors that have failed are not asked again. The old segment
 //    ends before the base of the new one, whatever stands there.
-//  * Appends go on in the newest segment, unless it has damage or another size than is configured: then it is closed as it
-//    is, and a new one is begun behind it.
+//  * Appends go on in the newest segment, unless it is closed, has damage, another size than is configured, or is for a later
+//    version to write: then it is left as it is, and a new one is begun behind it.
+//  * Before a new segment may take the place of another, the manifest names both.
 //  * On a full disk all this works as far as it needs no room; without a segment to go on in the log can be read.
 
 internal import Disk
@@ -26,7 +27,9 @@ struct LogRepair {
     private let maker: ActiveSegmentMaker
     private let inventory: LogInventory
     private let register: DamageRegister
-    private let segmentBytes: Int
+    private let manifest: ManifestWriter
+    /// When segments are made, for their headers.
+    private let now: RecordTime
     private(set) var notes: [String] = []
     private(set) var tornBytes = 0
     /// All segments as they are now, in the order of their ids.
@@ -37,11 +40,18 @@ struct LogRepair {
     private var disk: any Disk { maker.disk }
     private var directory: LogDirectory { maker.directory }
 
-    init(_ inventory: LogInventory, maker: ActiveSegmentMaker, register: DamageRegister, segmentBytes: Int) {
+    init(
+        _ inventory: LogInventory,
+        maker: ActiveSegmentMaker,
+        register: DamageRegister,
+        manifest: ManifestWriter,
+        now: RecordTime
+    ) {
         self.inventory = inventory
         self.maker = maker
         self.register = register
-        self.segmentBytes = segmentBytes
+        self.manifest = manifest
+        self.now = now
         segments = inventory.segments
     }
 
@@ -56,57 +66,91 @@ struct LogRepair {
         }
         for path in inventory.unreadable { try setAside(path) }
         try onDisk { () throws(DiskError) in
-            for path in inventory.leftovers { try disk.remove(path) }
+            for path in inventory.leftovers { try remove(leftover: path) }
             if !(inventory.leftovers + inventory.unreadable).isEmpty { try disk.syncDirectory(directory.log) }
         }
         for path in inventory.sealedRaw { maker.spares.retire(path) }
         place = try findPlace()
         do throws(LogError) {
-            if place == nil { try begin(try maker.prepare(base: inventory.tail.next, for: .recovery)) }
+            if place == nil { try beginBehindAll() }
+            if !inventory.manifest.problems.isEmpty { try manifest.write(restingEntry()) }
         } catch {
             guard error.isNoSpace else { throw error }
             notes.append("the log can only be read: \(error)")
         }
     }
 
+    /// A folder, or whatever else somebody has put there, is noted and left.
+    private mutating func remove(leftover path: String) throws(DiskError) {
+        do throws(DiskError) {
+            try disk.remove(path)
+        } catch {
+            guard error.errno == EISDIR || error.errno == EPERM else { throw error }
+            notes.append("\(error)")
+        }
+    }
+
+    /// What the manifest says of a log that has been opened and not been appended to.
+    private func restingEntry() -> ManifestEntry {
+        ManifestEntry(
+            state: .atRest,
+            tail: inventory.tail,
+            recordedAt: inventory.lastRecordedAt,
+            segment: place?.segment.id ?? .zero,
+            base: place?.segment.base ?? inventory.tail.next,
+            fileBytes: place?.segment.header.fileBytes ?? 0,
+            durableOffset: place?.tail ?? FrameHeader.firstOffset,
+            controlSequence: inventory.controls.lastSequence
+        )
+    }
+
     /// The newest segment, where it is a raw one.
-    private var newest: LogInventory.Raw? {
+    private var newest: FoundRaw? {
         inventory.raw.last.flatMap { $0.segment.lastID ?? $0.segment.base >= inventory.tail ? $0 : nil }
     }
 
     /// Makes the newest segment trustworthy; returns the place where appends go on in it, or in the one that its last
     /// frame has been moved to. Nil where a new one is to be begun.
     private mutating func findPlace() throws(LogError) -> Place? {
-        guard let newest else { return nil }
+        guard let newest, newest.segment.header.features.canWrite else { return nil }
+        guard newest.trailer == nil, let outcome = newest.outcome else {
+            try proveTrailer(of: newest)
+            return nil
+        }
         var isClean = true
+        if newest.hasTornTrailer { try clearLastPage(of: newest) }
         do throws(LogError) {
-            try saveTornBytes(of: newest)
+            try saveTornBytes(of: newest, outcome)
         } catch {
             // What cannot be saved is not cut: nothing is appended behind it then.
             guard error.isNoSpace else { throw error }
             notes.append("a torn write stays where it is: \(error)")
             isClean = false
         }
-        let outcome = newest.outcome
         if let frame = outcome.unprovenFrame, let prepared = try prepareMove(of: frame, from: newest) {
             try finishMove(of: frame, from: newest, to: prepared)
             return place
         }
         let canGoOn = isClean && outcome.canGoOn
-        let tail = try prove(newest, canGoOn: canGoOn)
-        guard canGoOn, newest.fileBytes == UInt64(segmentBytes) else { return nil }
+        let tail = try prove(newest, outcome, canGoOn: canGoOn)
+        guard canGoOn, newest.size == maker.fileBytes, newest.segment.header.fileBytes == maker.fileBytes
+        else { return nil }
         return Place(segment: newest.segment, tail: tail, isMarked: tail > outcome.end || outcome.unprovenFrame == nil)
     }
 
     /// Writes again, where it stands, what no later frame vouches for: a marker, which a failed sync may have left in the page
     /// cache alone; or the last frame, where there was no room to move it, with a marker behind it. Returns where the next
     /// frame goes.
-    private func prove(_ raw: LogInventory.Raw, canGoOn: Bool) throws(LogError) -> FileOffset {
-        let (start, end) = (raw.outcome.durableOffset, raw.outcome.end)
+    private func prove(
+        _ raw: FoundRaw,
+        _ outcome: TailScanner.Outcome,
+        canGoOn: Bool
+    ) throws(LogError) -> FileOffset {
+        let (start, end) = (outcome.durableOffset, outcome.end)
         guard start < end else { return end }
         let file = raw.segment.file
         let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: start, count: end - start) }
-        let frame = raw.outcome.unprovenFrame
+        let frame = outcome.unprovenFrame
         let isWhole = bytes.map { bytes in
             frame.map { $0.describes(Array(bytes[FrameHeader.bytes..<FrameHeader.bytes + Int($0.bodyBytes)])) } ?? true
         }
@@ -115,14 +159,37 @@ struct LogRepair {
             try file.write(bytes, at: start)
             try file.sync()
         }
-        guard let frame, canGoOn, (end + FrameHeader.bytes).rawValue <= raw.fileBytes else { return end }
+        let room = RawTrailer.offset(in: raw.segment.header.fileBytes)
+        guard let frame, canGoOn, end + FrameHeader.bytes <= room else { return end }
         let marker = FrameHeader.marker(at: end, nextID: frame.nextID, recordedAt: frame.recordedAt)
-        let clean = [UInt8](repeating: 0, count: min(FrameHeader.bytes, Int(raw.fileBytes - marker.end.rawValue)))
+        let clean = [UInt8](repeating: 0, count: min(FrameHeader.bytes, room - marker.end))
         try onDisk { () throws(DiskError) in
             try file.write(marker.encoded(raw.segment.header.identity) + clean, at: end)
             try file.sync()
         }
         return marker.end
+    }
+
+    /// Writes the trailer of a closed segment again: a failed sync may have left it in the page cache alone.
+    private func proveTrailer(of raw: FoundRaw) throws(LogError) {
+        guard let trailer = raw.trailer else { return }
+        let header = raw.segment.header
+        try onDisk { () throws(DiskError) in
+            let bytes = trailer.encoded(header.identity, fileBytes: header.fileBytes)
+            try raw.segment.file.write(bytes, at: RawTrailer.offset(in: header.fileBytes))
+            try raw.segment.file.sync()
+        }
+    }
+
+    /// A trailer that was cut off is no longer true: appends go on.
+    private mutating func clearLastPage(of raw: FoundRaw) throws(LogError) {
+        let file = raw.segment.file
+        try onDisk { () throws(DiskError) in
+            let zeros = [UInt8](repeating: 0, count: RawTrailer.pageBytes)
+            try file.write(zeros, at: RawTrailer.offset(in: raw.segment.header.fileBytes))
+            try file.sync()
+        }
+        notes.append("the last page of \(file.path) held no whole trailer, and was cleared")
     }
 
     private func setAside(_ path: String) throws(LogError) {
@@ -138,8 +205,8 @@ struct LogRepair {
 
     /// Puts the bytes of a torn write aside, and cuts them where appends may go on in their place. Otherwise they stay:
     /// they may be what proves that damage was durable once, until a new segment proves it.
-    private mutating func saveTornBytes(of raw: LogInventory.Raw) throws(LogError) {
-        guard let torn = raw.outcome.torn else { return }
+    private mutating func saveTornBytes(of raw: FoundRaw, _ outcome: TailScanner.Outcome) throws(LogError) {
+        guard let torn = outcome.torn else { return }
         let file = raw.segment.file
         let bytes = try onDisk { () throws(DiskError) in
             try file.bytes(at: torn.lowerBound, count: torn.upperBound - torn.lowerBound)
@@ -147,13 +214,13 @@ struct LogRepair {
         guard let bytes else { return }
         // The checksum makes the name that of these very bytes: a recovery that was cut off and finds half of them zeroed
         // does not write over what the first one saved.
-        let name = "\(raw.segment.base)-\(torn.lowerBound)-\(Checksum.crc32(bytes)).torn"
+        let name = "\(raw.segment.base)-\(torn.lowerBound)-\(Checksum.crc32(bytes))\(LogDirectory.tornSuffix)"
         try maker.spares.withReserve { () throws(LogError) in
             try onDisk { () throws(DiskError) in
                 try disk.replaceFile(name, in: directory.quarantine, with: bytes)
             }
         }
-        if raw.outcome.canGoOn {
+        if outcome.canGoOn {
             try onDisk { () throws(DiskError) in
                 try file.write([UInt8](repeating: 0, count: bytes.count), at: torn.lowerBound)
                 try file.sync()
@@ -167,7 +234,7 @@ struct LogRepair {
     /// not even in the reserve; nothing has changed then.
     private func prepareMove(
         of frame: FrameHeader,
-        from raw: LogInventory.Raw
+        from raw: FoundRaw
     ) throws(LogError) -> ActiveSegmentMaker.Prepared? {
         let file = raw.segment.file
         let body = try onDisk { () throws(DiskError) in
@@ -175,10 +242,19 @@ struct LogRepair {
         }
         // It was read once already, and need not come back the same: a page that a failed sync has left may have gone since.
         guard let body, frame.describes(body) else { throw .disk(DiskError(.read, path: file.path, errno: EIO)) }
+        let walk = body.withUnsafeBytes { FrameWalk($0, of: frame, at: frame.offset + FrameHeader.bytes) }
+        var beginning = ActiveSegmentMaker.Beginning(
+            frame.firstID,
+            after: segments,
+            inventory.controls,
+            createdAt: now,
+            without: Set(walk.controls.compactMap { $0?.sequence })
+        )
+        beginning.frames.append(MovedFrame(frame, body: body))
         var triesLeft = 2
         while true {
             do throws(LogError) {
-                return try maker.prepare(moving: frame, body: body)
+                return try maker.prepare(beginning, for: .recovery)
             } catch {
                 if error.isNoSpace { return nil }
                 // A file that does not give back what was written to it has been given up; another may.
@@ -191,30 +267,47 @@ struct LogRepair {
     /// Puts the moved frame in the place of the old one.
     private mutating func finishMove(
         of frame: FrameHeader,
-        from raw: LogInventory.Raw,
+        from raw: FoundRaw,
         to prepared: ActiveSegmentMaker.Prepared
     ) throws(LogError) {
-        let file = raw.segment.file
-        segments.removeLast()
         if raw.segment.base < frame.firstID {
-            let rest = try TailScanner.scan(file, header: raw.segment.header, nextBase: frame.firstID)
-            segments.append(
-                RawSegment(
-                    file: file,
-                    header: raw.segment.header,
-                    register: register,
-                    table: rest.table,
-                    damage: rest.damage
-                )
+            let rest = try TailScanner.scan(raw.segment.file, header: raw.segment.header, nextBase: frame.firstID)
+            segments[segments.count - 1] = RawSegment(
+                file: raw.segment.file,
+                header: raw.segment.header,
+                register: register,
+                found: rest
             )
         }
-        try begin(prepared)
+        // Of the frame itself the manifest says nothing before it has its new place: it may be in memory alone until then.
+        try begin(prepared, tail: RecordID(frame.firstID.rawValue - 1))
     }
 
-    private mutating func begin(_ prepared: ActiveSegmentMaker.Prepared) throws(LogError) {
-        let segment = try maker.activate(prepared, register: register)
+    private mutating func beginBehindAll() throws(LogError) {
+        let beginning = ActiveSegmentMaker.Beginning(
+            inventory.tail.next,
+            after: segments,
+            inventory.controls,
+            createdAt: now
+        )
+        try begin(try maker.prepare(beginning, for: .recovery), tail: inventory.tail)
+    }
+
+    private mutating func begin(_ prepared: ActiveSegmentMaker.Prepared, tail: RecordID) throws(LogError) {
+        var prepared = prepared
+        let replaced = segments.last.flatMap { $0.base == prepared.header.base ? $0 : nil }
+        try manifest.write(
+            .atRest(
+                tail: tail,
+                recordedAt: inventory.lastRecordedAt,
+                controlSequence: inventory.controls.lastSequence,
+                before: prepared,
+                replacing: replaced?.id
+            )
+        )
+        let segment = try maker.activate(&prepared, register: register)
         // An empty segment, whose name the new one has taken: opened with another size than is configured.
-        if segments.last?.base == segment.base { segments.removeLast() }
+        if replaced != nil { segments.removeLast() }
         segments.append(segment)
         place = Place(segment: segment, tail: prepared.tail, isMarked: true)
     }

@@ -54,10 +54,7 @@ extension SegmentLog {
         now: RecordTime,
         progress: (Double) -> Void = { _ in }
     ) throws(LogError) -> SalvageReport {
-        var reading = options
-        // Where the newest file is gone, nobody knows how large it was: the largest there may be gave the most ids.
-        reading.segmentBytes = Self.largestSegmentBytes
-        let (log, opening) = try openReadOnly(disk, directory: from, options: reading)
+        let (log, opening) = try openReadOnly(disk, directory: from, options: options)
         guard into.data != from.data, !into.data.hasPrefix(from.data + "/") else {
             throw .disk(DiskError(.createDirectory, path: into.data, errno: EINVAL))
         }
@@ -65,20 +62,19 @@ extension SegmentLog {
         var report = SalvageReport(source: log.store.store, store: .random(), salvagedAt: now)
         report.lost = view.damage
         report.tornBytes = opening.tornBytes
-        let target = try SalvageTarget(disk, into, store: report.store, options: options)
+        var target = try SalvageTarget(disk, into, store: report.store, options: options)
         let plan = Self.plan(view)
         for (position, part) in plan.enumerated() {
-            try target.write(part.segment, covering: part.covering, &report) { share in
+            let controls = position == plan.count - 1 ? log.controls.current : []
+            try target.write(part.segment, covering: part.covering, controls, &report) { share in
                 progress((Double(position) + share) / Double(plan.count))
             }
         }
         report.lost = RecordRanges.merged(report.lost)
-        try target.finish(report, nextID: view.tail.next)
+        try target.finish(report, nextID: view.tail.next, recordedAt: log.lastRecordedAt)
         progress(1)
         return report
     }
-
-    private static let largestSegmentBytes = 2 << 30
 
     /// Which segment of the new log takes the records of which old one. Together they answer for every id up to the tail.
     private static func plan(_ view: LogView) -> [(segment: (any Segment)?, covering: ClosedRange<RecordID>)] {
@@ -102,6 +98,10 @@ private struct SalvageTarget {
     private let options: LogOptions
     /// So that no daemon takes the directory meanwhile.
     private let lock: any DiskLock
+    /// The segment that was written last, as the next one names it.
+    private var predecessor = Predecessor.none
+    /// Of the last control record that was taken over.
+    private var controlSequence: UInt64 = 0
     /// A name that no store has: whoever comes upon it knows that this is none yet.
     private var unfinished: String { "\(directory.data)/repair.unfinished" }
 
@@ -129,9 +129,10 @@ private struct SalvageTarget {
     }
 
     /// Writes one segment with all records of `source` that can be read, and reads it back.
-    func write(
+    mutating func write(
         _ source: (any Segment)?,
         covering: ClosedRange<RecordID>,
+        _ controls: [ControlRecord],
         _ report: inout SalvageReport,
         progress: (Double) -> Void
     ) throws(LogError) {
@@ -141,8 +142,12 @@ private struct SalvageTarget {
         let header = FileHeader(
             kind: .sealed,
             identity: SegmentIdentity(store: store, segment: .random()),
-            base: covering.lowerBound
+            base: covering.lowerBound,
+            createdAt: report.salvagedAt,
+            predecessor: predecessor
         )
+        controlSequence = controls.last?.sequence ?? controlSequence
+        predecessor = Predecessor(segment: header.origin, lastID: covering.upperBound)
         var writer = try SealedWriter(
             file,
             header: header,
@@ -164,7 +169,7 @@ private struct SalvageTarget {
             }
             progress(Double(index + 1) / Double(count))
         }
-        try writer.finish()
+        try writer.finish(controls: controls)
         var readBack = RecordDigest()
         let cache = BlockCache(budgetBytes: 1 << 20)
         if let copy = try SealedSegment(file, store: store, cache: cache, register: DamageRegister()) {
@@ -189,8 +194,8 @@ private struct SalvageTarget {
             return try source.block(index)
         } catch {
             switch error {
-            case .corrupt: break
-            case .disk(let cause) where cause.operation == .read: break
+            case .corrupt, .later: break
+            case .disk(let cause) where cause.operation == .read || cause.isNotRegularFile: break
             default: throw error
             }
             let summary = try source.summary(of: index)
@@ -201,14 +206,31 @@ private struct SalvageTarget {
     }
 
     /// Makes a store of what has been written, which goes on with `nextID`.
-    func finish(_ report: SalvageReport, nextID: RecordID) throws(LogError) {
+    func finish(_ report: SalvageReport, nextID: RecordID, recordedAt: RecordTime) throws(LogError) {
         // A log whose last segment is sealed has lost another behind it.
         let spares = SpareFiles(disk, directory, options: options, existing: [])
-        let maker = ActiveSegmentMaker(disk: disk, directory: directory, store: store, spares: spares)
-        _ = try maker.activate(try maker.prepare(base: nextID), register: DamageRegister())
+        let maker = ActiveSegmentMaker(
+            disk: disk,
+            directory: directory,
+            store: store,
+            spares: spares,
+            fileBytes: UInt64(options.segmentBytes)
+        )
+        var prepared = try maker.prepare(
+            ActiveSegmentMaker.Beginning(nextID, after: predecessor, createdAt: report.salvagedAt)
+        )
+        let entry = ManifestEntry.atRest(
+            tail: RecordID(nextID.rawValue - 1),
+            recordedAt: recordedAt,
+            controlSequence: controlSequence,
+            before: prepared
+        )
+        _ = try maker.activate(&prepared, register: DamageRegister())
         try onDisk { () throws(DiskError) in
             try disk.syncDirectory(directory.log)
             try disk.remove(unfinished)
+            let manifest = Manifest.file(entry, store: store, sequence: 1)
+            try disk.replaceFile(Manifest.name, in: directory.data, with: manifest)
             try disk.replaceFile(SalvageReport.name, in: directory.data, with: Array((report.json + "\n").utf8))
             let file = StoreFile(store: store, created: report.salvagedAt)
             try disk.replaceFile(StoreFile.name, in: directory.data, with: file.encoded())

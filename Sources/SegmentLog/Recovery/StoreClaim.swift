@@ -65,7 +65,7 @@ struct StoreClaim {
             throw .disk(error)
         }
         let parts =
-            [StoreFile.name, StoreFile.name + LogDirectory.temporarySuffix]
+            [StoreFile.name, Manifest.name].flatMap { [$0, $0 + LogDirectory.temporarySuffix] }
             + [directory.lock, directory.log].map {
                 String($0.dropFirst(directory.data.utf8.count + 1))
             }
@@ -94,6 +94,7 @@ struct StoreClaim {
         }
         let store = StoreFile(store: .random(), created: now)
         try onDisk { () throws(DiskError) in
+            try disk.replaceFile(Manifest.name, in: directory.data, with: Manifest.initial(store.store))
             try disk.replaceFile(StoreFile.name, in: directory.data, with: store.encoded())
         }
         return store

@@ -6,17 +6,23 @@
 // reported, and reading goes on at the next valid frame. To know D the scan looks past bad bytes, at every multiple of
 // eight, for a frame that proves them to have been durable.
 //
+// The manifest, too, names an offset that was durable, and the id that comes next there: it proves what a frame would prove.
+//
 // A segment that has another behind it was durable as a whole, or the other would not have been begun: in it nothing is
-// torn, and whatever is missing up to the base of the next is damage.
+// torn, and whatever is missing up to the base of the next is damage. So it is in a file that is shorter than it was made.
 
 package import Disk
 
 package struct TailScanner {
     package struct Outcome {
         var table = RawTable()
+        /// The store's own records, in order.
+        package var controls: [ControlRecord] = []
         package var damage: [ClosedRange<RecordID>] = []
         /// Headers of frames that are damaged although something behind them is whole.
         var damagedHeaders: [FileOffset] = []
+        /// Frames whose control records are not all whole.
+        var damagedControls: [FileOffset] = []
         /// Whether every frame was whole, so that none needs another to prove that it was durable.
         package var isWhole = true
         /// Where the next frame goes: behind the last valid one.
@@ -27,8 +33,12 @@ package struct TailScanner {
         var durableOffset = FrameHeader.firstOffset
         /// The bytes of a write that was cut off by a crash, never acknowledged.
         package var torn: Range<FileOffset>?
-        /// The last whole frame with records.
+        /// The last whole frame with records of either kind.
         var lastFrame: FrameHeader?
+        /// Whether nothing stands where the manifest has seen something, nor behind that: what came after it is not known.
+        var endsAtWitness = false
+        /// Whether zeros stand behind the last frame, as the writer leaves them: nothing has followed it.
+        var hasCleanEnd = false
 
         /// Whether appends may go on behind the last frame: nothing is damaged.
         var canGoOn: Bool { isWhole && damage.isEmpty }
@@ -47,45 +57,79 @@ package struct TailScanner {
     private var searched = FileOffset(0)
     private var proof: FrameHeader?
     private let seed: UInt32
+    /// Whether bytes are missing at the end of the file, so that nothing proves that the rest was not durable.
+    private let isShort: Bool
+    /// As the header says it.
+    private let fileBytes: UInt64
     /// From this id on, records are the next segment's.
     private let nextBase: RecordID?
     private var outcome: Outcome
+    /// What the manifest proves, as a marker would.
+    private var witness: FrameHeader?
 
-    /// Scans a whole file. `nextBase` is the base of the segment behind it, where there is one. `progress` is told how far
-    /// the scan has come, 0 to 1.
+    /// Scans a whole file. `nextBase` is the base of the segment behind it, where there is one.
     package static func scan(
         _ file: any DiskFile,
         header: FileHeader,
+        nextBase: RecordID?
+    ) throws(LogError) -> Outcome {
+        try scan(file, header: header, nextBase: nextBase, witness: nil)
+    }
+
+    /// The same; `witness` is what the manifest says, of this segment or another. `progress` is told how far the scan has
+    /// come, 0 to 1.
+    static func scan(
+        _ file: any DiskFile,
+        header: FileHeader,
         nextBase: RecordID?,
+        witness: ManifestEntry?,
         progress: (Double) -> Void = { _ in }
     ) throws(LogError) -> Outcome {
-        let window = try FileWindow(file)
+        let window = try FileWindow(file, end: RawTrailer.offset(in: header.fileBytes))
         var scanner = TailScanner(
             window: window,
             proofWindow: window,
             seed: header.identity.seed,
+            isShort: window.size < RawTrailer.offset(in: header.fileBytes).rawValue,
+            fileBytes: header.fileBytes,
             nextBase: nextBase,
             outcome: Outcome(nextID: header.base)
         )
+        if let witness, witness.segment == header.identity.segment, witness.durableOffset > FrameHeader.firstOffset {
+            scanner.witness = FrameHeader.marker(
+                at: witness.durableOffset,
+                nextID: witness.tail.next,
+                recordedAt: witness.recordedAt
+            )
+            scanner.outcome.durableOffset = witness.durableOffset
+        }
         try scanner.run(progress)
         return scanner.outcome
     }
 
     private mutating func run(_ progress: (Double) -> Void) throws(LogError) {
         var offset = FrameHeader.firstOffset
+        // Whether there is nothing before this place where the manifest has seen something.
+        var isAtWitness = false
         while true {
-            // What stands behind the next segment's first record has been moved there.
-            if let nextBase, outcome.nextID >= nextBase { return }
-            progress(Double(offset.rawValue) / Double(window.size))
+            progress(Double(offset.rawValue) / Double(max(window.size, 1)))
             let frame = try header(at: offset, in: &window)
-            if let frame, frame.firstID >= outcome.nextID, try take(frame) {
+            if let nextBase, outcome.nextID >= nextBase {
+                // What stands behind the next segment's first record has been moved there. The store's own records may follow.
+                guard let frame, frame.recordCount == 0, frame.firstID == nextBase, try take(frame) else { return }
                 offset = frame.end
+            } else if let frame, frame.firstID >= outcome.nextID, try take(frame) {
+                offset = frame.end
+                isAtWitness = false
             } else if let proof = try firstProof(ofBytesAt: offset) {
                 if let frame, frame.firstID == outcome.nextID, frame.end <= proof.offset {
+                    isAtWitness = false
                     try salvage(frame)
                     offset = frame.end
                 } else {
                     if frame == nil { try salvageWithoutHeader(at: offset, upTo: proof.offset, proof.firstID) }
+                    // An older copy of the file ends in zeros; what is damaged in its place does not.
+                    if proof == witness { isAtWitness = try isClean(at: offset) }
                     reportDamage(upTo: proof.firstID)
                     offset = proof.offset
                 }
@@ -101,7 +145,14 @@ package struct TailScanner {
                     return reportDamage(upTo: nextBase)
                 }
             } else {
-                outcome.torn = try tornRange(at: offset)
+                outcome.hasCleanEnd = try isClean(at: offset)
+                outcome.endsAtWitness = isAtWitness
+                if isShort {
+                    outcome.isWhole = outcome.isWhole && outcome.hasCleanEnd
+                    if let frame, frame.firstID == outcome.nextID { try salvage(frame) }
+                } else {
+                    outcome.torn = try tornRange(at: offset)
+                }
                 return
             }
         }
@@ -115,6 +166,12 @@ package struct TailScanner {
     /// The first frame further on that was written when the byte at `offset` was durable. Offsets ascend from call to call:
     /// what was no proof for one is none for a later one, so each byte is searched once.
     private mutating func firstProof(ofBytesAt offset: FileOffset) throws(LogError) -> FrameHeader? {
+        let frame = try firstFrame(provingBytesAt: offset)
+        guard let witness, witness.offset > offset else { return frame }
+        return frame.map { $0.offset <= witness.offset ? $0 : witness } ?? witness
+    }
+
+    private mutating func firstFrame(provingBytesAt offset: FileOffset) throws(LogError) -> FrameHeader? {
         if let proof, proof.offset > offset, proof.durableOffset > offset { return proof }
         searched = max(searched, offset + FrameHeader.alignment)
         while let place = try proofWindow.find(FrameHeader.magic, from: searched, alignment: FrameHeader.alignment) {
@@ -126,46 +183,24 @@ package struct TailScanner {
         return nil
     }
 
-    /// The records of one frame, found by going from length to length.
-    private struct Walk {
-        /// Where records begin; nil in place of one that is damaged.
-        var places: [(offset: FileOffset, record: RawRecord?)] = []
-        /// Whether the frame's checksum vouches for the places.
-        var isVouchedFor = false
-    }
-
-    private mutating func walk(_ frame: FrameHeader) throws(LogError) -> Walk {
+    private mutating func walk(_ frame: FrameHeader) throws(LogError) -> FrameWalk {
         let bodyOffset = frame.offset + FrameHeader.bytes
-        guard window.holds(Int(frame.bodyBytes), at: bodyOffset) else { return Walk() }
-        return try window.with(at: bodyOffset, count: Int(frame.bodyBytes)) { body in
-            var walk = Walk()
-            var crc: UInt32 = 0
-            var offset = 0
-            while let length = RawRecord.length(UnsafeRawBufferPointer(rebasing: body[offset...])) {
-                let bytes = UnsafeRawBufferPointer(rebasing: body[offset..<offset + length])
-                let record = RawRecord(bytes)
-                let isExpected = record?.id == frame.firstID.advanced(by: walk.places.count)
-                walk.places.append((bodyOffset + offset, isExpected ? record : nil))
-                crc = Checksum.crc32(UnsafeRawBufferPointer(rebasing: bytes[..<4]), from: crc)
-                offset += length
-            }
-            walk.isVouchedFor =
-                offset == body.count && crc == frame.bodyCRC && walk.places.count == Int(frame.recordCount)
-            return walk
-        }
+        guard window.holds(Int(frame.bodyBytes), at: bodyOffset) else { return FrameWalk() }
+        return try window.with(at: bodyOffset, count: Int(frame.bodyBytes)) { FrameWalk($0, of: frame, at: bodyOffset) }
     }
 
     /// Adds the records of a frame where all of it is whole; otherwise leaves the outcome as it was.
     private mutating func take(_ frame: FrameHeader) throws(LogError) -> Bool {
         if let nextBase, frame.nextID > nextBase { return false }
         let walk = try walk(frame)
-        guard walk.isVouchedFor, walk.places.allSatisfy({ $0.record != nil }) else { return false }
+        guard walk.isWhole else { return false }
         reportDamage(upTo: frame.firstID)
-        for place in walk.places { add(place) }
+        for place in walk.records { add(place) }
+        outcome.controls += walk.controls.compactMap(\.self)
         outcome.end = frame.end
         outcome.durableOffset = max(outcome.durableOffset, frame.durableOffset)
         outcome.lastRecordedAt = max(frame.recordedAt, outcome.lastRecordedAt ?? frame.recordedAt)
-        if !walk.places.isEmpty { outcome.lastFrame = frame }
+        if frame.recordCount > 0 || frame.controlCount > 0 { outcome.lastFrame = frame }
         return true
     }
 
@@ -173,11 +208,20 @@ package struct TailScanner {
     /// the frame's checksum still vouches for their places, otherwise all from the first damaged one on. A record is not
     /// looked for anywhere else, since a caller's payload may look like one.
     private mutating func salvage(_ frame: FrameHeader) throws(LogError) {
+        guard window.holds(frame.end - frame.offset, at: frame.offset) else {
+            // Its end is beyond that of the file.
+            try takeRecords(at: frame.offset + FrameHeader.bytes, upTo: FileOffset(window.size), frame.nextID)
+            return reportDamage(upTo: frame.nextID)
+        }
         let walk = try walk(frame)
-        for place in walk.isVouchedFor ? walk.places[...] : walk.places.prefix(while: { $0.record != nil }) {
+        for place in walk.isVouchedFor ? walk.records[...] : walk.records.prefix(while: { $0.record != nil }) {
             add(place)
         }
         reportDamage(upTo: frame.nextID)
+        let isReached = walk.isVouchedFor || walk.records.count == Int(frame.recordCount)
+        let controls = isReached ? walk.controls.prefix { walk.isVouchedFor || $0 != nil }.compactMap(\.self) : []
+        outcome.controls += controls
+        if controls.count < Int(frame.controlCount) { outcome.damagedControls.append(frame.offset) }
     }
 
     /// Takes the records of a frame whose header is damaged, as far as they follow on, up to a place and an id. Their own
@@ -188,9 +232,34 @@ package struct TailScanner {
         _ nextID: RecordID
     ) throws(LogError) {
         outcome.damagedHeaders.append(offset)
-        var place = offset + FrameHeader.bytes
+        try takeRecords(at: offset + FrameHeader.bytes, upTo: end, nextID)
+    }
+
+    private mutating func takeRecords(
+        at offset: FileOffset,
+        upTo end: FileOffset,
+        _ nextID: RecordID
+    ) throws(LogError) {
+        // The manifest may prove more than the file still has.
+        let end = min(end, FileOffset(window.size))
+        var place = offset
         while outcome.nextID < nextID, let record = try record(outcome.nextID, at: place, upTo: end) {
-            add((place, record))
+            add(FrameWalk.Place(offset: place, record: record))
+            place = place + record.bytes
+        }
+        // The store's own records stand behind, and say behind which id.
+        let last = RecordID(outcome.nextID.rawValue - 1)
+        while outcome.nextID == nextID, let record = try record(last, at: place, upTo: end) {
+            let control = try window.with(at: place, count: record.bytes) { bytes in
+                ControlRecord(
+                    sequence: UInt64(bitPattern: record.time.rawValue),
+                    position: record.id,
+                    recordedAt: record.recordedAt,
+                    body: UnsafeRawBufferPointer(rebasing: bytes[RecordFormat.headerBytes...])
+                )
+            }
+            guard let control else { return }
+            outcome.controls.append(control)
             place = place + record.bytes
         }
     }
@@ -212,7 +281,7 @@ package struct TailScanner {
         return crc == claimed.crc ? claimed : nil
     }
 
-    private mutating func add(_ place: (offset: FileOffset, record: RawRecord?)) {
+    private mutating func add(_ place: FrameWalk.Place) {
         guard let record = place.record, record.id < nextBase ?? .maximum else { return }
         reportDamage(upTo: record.id)
         outcome.table.add(at: place.offset, record)
@@ -223,15 +292,22 @@ package struct TailScanner {
     private mutating func reportDamage(upTo id: RecordID) {
         let id = min(id, nextBase ?? id)
         guard outcome.nextID < id else { return }
-        outcome.damage.append(outcome.nextID...RecordID(id.rawValue - 1))
+        let lost = outcome.nextID...RecordID(id.rawValue - 1)
+        outcome.damage.append(lost)
+        outcome.table.addHole(lost)
         outcome.nextID = id
+    }
+
+    /// Whether the writer's zeros stand at `offset`: a frame has ended there, and no other begins.
+    private mutating func isClean(at offset: FileOffset) throws(LogError) -> Bool {
+        let count = Swift.min(FrameHeader.bytes, RawTrailer.offset(in: fileBytes) - offset)
+        guard window.holds(count, at: offset) else { return false }
+        return try window.with(at: offset, count: count) { $0.allSatisfy { $0 == 0 } }
     }
 
     /// The bytes worth saving of a write that was cut off at `offset`: none where a clean end stands.
     private mutating func tornRange(at offset: FileOffset) throws(LogError) -> Range<FileOffset>? {
-        guard window.holds(FrameHeader.bytes, at: offset) else { return nil }
-        let clean = try window.with(at: offset, count: FrameHeader.bytes) { $0.allSatisfy { $0 == 0 } }
-        if clean { return nil }
+        guard !outcome.hasCleanEnd, offset.rawValue < window.size else { return nil }
         // A header that can be believed says how long the write was to be. Otherwise save what a page and a half hold:
         // without a header no event in it was ever acknowledged or can be read.
         let length = try header(at: offset, in: &window).map { $0.end - offset } ?? 6144

@@ -70,7 +70,7 @@ extension SegmentLog {
                     guard try merge(inputs, pace: pace) else { break }
                 } catch {
                     // What turned out damaged is in the register, and the next run keeps clear of it.
-                    guard case .corrupt = error else { throw error }
+                    guard error.unreadableIDs != nil else { throw error }
                     failure = failure ?? error
                 }
             }
@@ -87,7 +87,7 @@ extension SegmentLog {
         // The last segment is the active one, or, where there was no room to begin it, will be followed by it.
         let sealed = view.segments.dropLast().filter { $0.base >= position }.map { $0 as? SealedSegment }
         // Runs lie between raw segments, and keep clear of what cannot be read whole.
-        let whole = sealed.split { $0.map { !$0.hasFooter || isDamaged($0) || isSpoiled($0.header) } ?? true }
+        let whole = sealed.split { $0.map { !canMerge($0) } ?? true }
         for segments in whole.flatMap({ contiguous($0.compactMap(\.self)) }) {
             let runs = policy.runs(segments.map(\.footer.recordBytes), limit: UInt64(options.compactedBytes))
             if let first = runs.first { return Array(segments[first]) }
@@ -107,6 +107,10 @@ extension SegmentLog {
             }
         }
         return runs
+    }
+
+    private func canMerge(_ segment: SealedSegment) -> Bool {
+        segment.hasFooter && segment.footer.canWrite && !isDamaged(segment) && !isSpoiled(segment.header)
     }
 
     private func isDamaged(_ segment: SealedSegment) -> Bool {

@@ -36,7 +36,7 @@ struct SealedWriter {
         self.header = header
         compressor = Compressor(level: level)
         seed = header.identity.seed
-        footer = SealedFooter(identity: header.identity)
+        footer = SealedFooter(header: header)
         footer.firstCovered = covering.lowerBound
         footer.lastCovered = covering.upperBound
         try onDisk { () throws(DiskError) in try file.write(header.encoded(), at: FileOffset(0)) }
@@ -50,8 +50,13 @@ struct SealedWriter {
         )
         precondition(pending.last.map { $0.id < record.id } ?? true, "records come in the order of their ids")
         record.withBody { postings.add($0, block: UInt32(table.entries.count)) }
-        if footer.recordCount == 0 { footer.firstRecordedAt = record.recordedAt }
+        if footer.recordCount == 0 {
+            footer.firstRecordedAt = record.recordedAt
+            (footer.leastTime, footer.greatestTime) = (record.time, record.time)
+        }
         footer.lastRecordedAt = record.recordedAt
+        footer.leastTime = min(footer.leastTime, record.time)
+        footer.greatestTime = max(footer.greatestTime, record.time)
         footer.recordCount += 1
         footer.recordBytes += UInt64(record.bodyBytes)
         pending.append(record)
@@ -59,18 +64,28 @@ struct SealedWriter {
         if pendingBytes >= blockBytes { try cutBlock() }
     }
 
-    /// Writes index and footer and makes the file durable.
-    mutating func finish() throws(LogError) {
+    /// Writes the store's own records, index and footer, and makes the file durable.
+    mutating func finish(controls: [ControlRecord] = []) throws(LogError) {
         if !pending.isEmpty { try cutBlock() }
-        let table = table
-        footer.table = try write(table.encoded(), kind: .table, count: table.entries.count)
+        let (blocks, times) = table.encoded()
+        try writeSection(blocks, .blocks, count: table.entries.count)
+        try writeSection(times, .times, count: table.entries.count)
         try writeKeys()
-        footer.fileBytes = (position + SealedFooter.bytes).rawValue
+        if !controls.isEmpty {
+            footer.controlCount = UInt64(controls.count)
+            try writeSection(ControlRecord.encoded(controls), .controls, count: controls.count)
+        }
+        footer.fileBytes = (position + SealedFooter.bytes(sections: footer.sections.count)).rawValue
         let bytes = footer.encoded()
         try onDisk { () throws(DiskError) in
             try file.write(bytes, at: position)
             try file.sync()
         }
+    }
+
+    private mutating func writeSection(_ raw: [UInt8], _ kind: SealedBlockHeader.Kind, count: Int) throws(LogError) {
+        let block = try write(raw, kind: kind, count: count)
+        footer.sections.append(SealedFooter.Section(kind: kind.rawValue, block: block))
     }
 
     private mutating func cutBlock() throws(LogError) {
@@ -91,14 +106,7 @@ struct SealedWriter {
             count: pending.count,
             ids: first.id...last.id
         )
-        table.entries.append(
-            BlockTable.Entry(
-                offset: written.offset,
-                streamBytes: written.streamBytes,
-                rawBytes: written.rawBytes,
-                summary: summary
-            )
-        )
+        table.entries.append(BlockTable.Entry(block: written, summary: summary))
         pending.removeAll(keepingCapacity: true)
         pendingBytes = 0
     }
@@ -121,8 +129,8 @@ struct SealedWriter {
             let written = try write(page.bytes, kind: .keys, count: page.entryCount)
             directory.pages.append(KeyDirectory.Page(reference: written, firstKey: page.firstKey))
         }
-        footer.directory = try write(directory.encoded(), kind: .directory, count: directory.pages.count)
-        footer.filter = try write(filter.encoded(), kind: .filter, count: postings.keyCount)
+        try writeSection(directory.encoded(), .names, count: directory.pages.count)
+        try writeSection(filter.encoded(), .filter, count: postings.keyCount)
     }
 
     private mutating func write(
@@ -130,19 +138,16 @@ struct SealedWriter {
         kind: SealedBlockHeader.Kind,
         count: Int,
         ids: ClosedRange<RecordID>? = nil
-    ) throws(LogError) -> SealedFooter.Reference {
-        let stream = compressor.deflate(raw)
-        let block = SealedBlockHeader(
-            offset: position,
-            firstID: ids?.lowerBound ?? .zero,
-            lastID: ids?.upperBound ?? .zero,
-            count: UInt32(count),
-            rawBytes: UInt32(raw.count),
-            streamBytes: UInt32(stream.count),
-            streamCRC: Checksum.crc32(stream),
-            kind: kind
+    ) throws(LogError) -> BlockReference {
+        let (block, bytes) = SealedBlockHeader.packed(
+            raw,
+            kind: kind,
+            at: position,
+            count: count,
+            ids: ids,
+            seed: seed,
+            compressor
         )
-        let bytes = block.encoded(seed: seed) + stream
         try onDisk { () throws(DiskError) in
             try file.write(bytes, at: position)
             if block.end - synced >= Self.syncBytes {
@@ -150,9 +155,9 @@ struct SealedWriter {
                 synced = block.end
             }
         }
-        let reference = SealedFooter.Reference(
+        let reference = BlockReference(
             offset: position,
-            streamBytes: block.streamBytes,
+            contentBytes: block.contentBytes,
             rawBytes: block.rawBytes
         )
         position = block.end

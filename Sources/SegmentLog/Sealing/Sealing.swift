@@ -13,9 +13,10 @@ extension SegmentLog {
     package func sealOldest(pace: () -> Bool = { true }) throws(LogError) -> Bool {
         try maintenance.withLock { _ throws(LogError) in
             for segment in view.segments.dropLast() {
-                // A segment with damage stays raw: its file is the evidence, and may hold more than was read.
+                // A segment with damage stays raw: its file is the evidence, and may hold more than was read. So does one that
+                // only a later version may write anew.
                 guard let raw = segment as? RawSegment, let last = raw.lastID, raw.damage.isEmpty,
-                    !isSpoiled(raw.header)
+                    !isSpoiled(raw.header), raw.header.features.canWrite
                 else { continue }
                 // One that turns out damaged is in the register from then on, and does not keep those behind it waiting.
                 return try seal(raw, through: last, pace: pace)
@@ -54,8 +55,12 @@ extension SegmentLog {
         let header = FileHeader(
             kind: .sealed,
             identity: SegmentIdentity(store: store.store, segment: .random()),
-            base: covering.lowerBound
+            base: covering.lowerBound,
+            createdAt: sources[0].header.createdAt,
+            origin: sources[sources.count - 1].header.origin,
+            predecessor: sources[0].header.predecessor
         )
+        let controls = try current(of: sources)
         var writer = try SealedWriter(
             file,
             header: header,
@@ -70,8 +75,8 @@ extension SegmentLog {
                 for entry in block.entries.indices { try writer.add(Record(block, entry)) }
             }
         }
-        try writer.finish()
-        guard try isFaithful(file, to: sources, pace: pace) else { return nil }
+        try writer.finish(controls: controls)
+        guard try isFaithful(file, to: sources, controls, pace: pace) else { return nil }
         let sealed = try onDisk { () throws(DiskError) in
             try disk.rename(temporary, to: path)
             isComplete = true
@@ -81,11 +86,23 @@ extension SegmentLog {
         return try SealedSegment(sealed, store: store.store, cache: cache, register: register)
     }
 
+    /// What of the store's own records in these segments still counts, each once: a frame of them that was moved to another
+    /// segment stands in both.
+    private func current(of sources: [any Segment]) throws(LogError) -> [ControlRecord] {
+        let state = controls
+        var current: [UInt64: ControlRecord] = [:]
+        for source in sources {
+            for control in try source.controls() where state.isCurrent(control) { current[control.sequence] = control }
+        }
+        return current.values.sorted { $0.sequence < $1.sequence }
+    }
+
     /// Reads a sealed file back, past the cache, and compares it with its sources. False where `pace` said to stop;
     /// throws where a single byte differs.
     private func isFaithful(
         _ file: any DiskFile,
         to sources: [any Segment],
+        _ controls: [ControlRecord],
         pace: () -> Bool
     ) throws(LogError) -> Bool {
         // From the medium, not from what the writing left in memory.
@@ -114,6 +131,9 @@ extension SegmentLog {
         }
         guard try nextCopy() == nil else {
             throw .unreadable(path: file.path, reason: "it holds more than was written")
+        }
+        guard try copy.controls() == controls else {
+            throw .unreadable(path: file.path, reason: "the store's own records in it differ from what was written")
         }
         // A damaged index would cost time for ever.
         guard copy.hasFooter else { throw .unreadable(path: file.path, reason: "its footer cannot be read back") }

@@ -1,8 +1,8 @@
-// Owns: checking one raw segment, while it is written to or not: both headers, every record, and the header of every frame
-// that stands for records which were durable when the check began.
+// Owns: checking one raw segment, while it is written to or not: both headers, every record, every frame that stands for
+// records which were durable when the check began, what lies between them, and the trailer.
 //
-// What lies behind the last frame is not looked at. No checksum stands for it: zeros, what the file held in a former life,
-// or, in the newest segment, what is being written just now.
+// What lies behind the last frame is not looked at, but for the zeros that the writer leaves there. No checksum stands for the
+// rest: zeros, what the file held in a former life, or, in the newest segment, what is being written just now.
 
 internal import Disk
 
@@ -11,12 +11,23 @@ struct RawVerification {
     private let store: UniqueID
     private let file: String
     private let last: RecordID
+    private let isNewest: Bool
+    private let check: RecordCheck
 
-    /// Records up to `tail` are checked.
-    init(_ segment: RawSegment, _ store: UniqueID, file: String, tail: RecordID) {
+    /// Records up to `tail` are checked. The newest segment may be written to meanwhile.
+    init(
+        _ segment: RawSegment,
+        _ store: UniqueID,
+        file: String,
+        tail: RecordID,
+        isNewest: Bool,
+        check: @escaping RecordCheck
+    ) {
         self.segment = segment
         self.store = store
         self.file = file
+        self.isNewest = isNewest
+        self.check = check
         last = min(segment.lastID ?? .zero, tail)
     }
 
@@ -26,69 +37,119 @@ struct RawVerification {
     ) throws(LogError) {
         report.bytes += UInt64(segment.recordBytes)
         for ids in segment.damage { report.note(ids, in: file) }
-        for (page, name) in [(FileOffset(0), "header"), (FileHeader.copyOffset, "copy of the header")] {
-            try report.examine(file) { report throws(LogError) in
-                if try FileHeader.read(segment.file, at: page, kind: .raw, store: store) == nil {
-                    report.note("the \(name) is damaged", in: file)
-                }
-                let zeros = [UInt8](repeating: 0, count: Int(FileHeader.copyOffset.rawValue) - FileHeader.bytes)
-                let rest = try onDisk { () throws(DiskError) in
-                    try segment.file.bytes(at: page + FileHeader.bytes, count: zeros.count)
-                }
-                if rest != zeros {
-                    report.note("bytes that belong to nothing behind the \(name)", in: file)
-                }
+        try report.examine(file) { report throws(LogError) in
+            let size = try onDisk { () throws(DiskError) in try segment.file.size() }
+            if size != segment.header.fileBytes {
+                report.note("the file has \(size) bytes instead of \(segment.header.fileBytes)", in: file)
             }
         }
-        for index in 0..<segment.blockCount() {
-            let summary = segment.summary(of: index)
+        for (page, name) in [(FileOffset(0), "header"), (FileHeader.copyOffset, "copy of the header")] {
+            try report.examine(file) { report throws(LogError) in try checkHeader(at: page, name, &report) }
+        }
+        for index in 0..<(try segment.blockCount()) {
+            let summary = try segment.summary(of: index)
             guard summary.firstID <= last else { break }
             var bytes = 0
             try report.examine(file, summary.firstID...summary.lastID) { report throws(LogError) in
                 bytes = try segment.recheck(index)
+                let block = try segment.passingBlock(index)
                 report.records += min(summary.lastID, last).rawValue - summary.firstID.rawValue + 1
+                report.check(block, check, in: file)
             }
             guard progress.advance(UInt64(bytes)) else { return }
         }
-        try report.examine(file) { report throws(LogError) in try walk(&report) }
+        try report.examine(file) { report throws(LogError) in
+            let found = try walk(&report)
+            try checkTrailer(found, &report)
+        }
+    }
+
+    private func checkHeader(
+        at page: FileOffset,
+        _ name: String,
+        _ report: inout VerificationReport
+    ) throws(LogError) {
+        let header = try FileHeader.read(segment.file, at: page, kind: .raw, store: store)
+        if header == nil { report.note("the \(name) is damaged", in: file) }
+        if let header, header != segment.header { report.note("the \(name) is that of another segment", in: file) }
+        guard segment.header.features.isPlain else { return }
+        let count = Int(FileHeader.copyOffset.rawValue) - FileHeader.bytes
+        let rest = try onDisk { () throws(DiskError) in
+            try segment.file.prefix(at: page + FileHeader.bytes, count: count)
+        }
+        if rest.contains(where: { $0 != 0 }) {
+            report.note("bytes that belong to nothing behind the \(name)", in: file)
+        }
+    }
+
+    /// What the frames of a segment come to.
+    private struct Found {
+        var records: UInt64 = 0
+        var controls: UInt64 = 0
+        var end = FrameHeader.firstOffset
+        var isWhole = true
     }
 
     /// Goes from frame to frame as recovery would, up to the last record. Records can be read without the headers for as
     /// long as the log is open, since their places are known; whoever opens it again needs the headers.
-    private func walk(_ report: inout VerificationReport) throws(LogError) {
-        let seed = segment.header.identity.seed
-        var window = try FileWindow(segment.file)
-        func header(at offset: FileOffset) throws(LogError) -> FrameHeader? {
-            guard window.holds(FrameHeader.bytes, at: offset) else { return nil }
-            return try window.with(at: offset, count: FrameHeader.bytes) { FrameHeader($0, at: offset, seed: seed) }
-        }
-        var offset = FrameHeader.firstOffset
+    private func walk(_ report: inout VerificationReport) throws(LogError) -> Found {
+        var walk = FrameCheck(segment, file: file, window: try FileWindow(segment.file, end: limit))
+        var found = Found()
         var expected = segment.base
-        while expected <= last {
-            if let frame = try header(at: offset), frame.firstID >= expected {
-                let body = offset + FrameHeader.bytes + Int(frame.bodyBytes)
-                if window.holds(frame.end - body, at: body) {
-                    let isZero = try window.with(at: body, count: frame.end - body) { $0.allSatisfy { $0 == 0 } }
-                    if !isZero { report.note("bytes that belong to nothing at offset \(body)", in: file) }
-                }
-                offset = frame.end
-                expected = frame.nextID
+        var offset = FrameHeader.firstOffset
+        while true {
+            guard let frame = try walk.header(at: offset), frame.firstID >= expected else {
+                guard expected <= last else { break }
+                found.isWhole = false
+                report.note("the header of the frame at offset \(offset) is damaged", in: file)
+                guard let next = try walk.next(behind: offset, from: expected) else { break }
+                offset = next.offset
+                expected = next.firstID
                 continue
             }
-            report.note("the header of the frame at offset \(offset) is damaged", in: file)
-            var next: FrameHeader?
-            while next == nil,
-                let place = try window.find(
-                    FrameHeader.magic,
-                    from: offset + FrameHeader.alignment,
-                    alignment: FrameHeader.alignment
-                )
+            // What is committed while the check goes on is not for it, nor what has been moved to the next segment.
+            if isNewest
+                ? frame.firstID > last.next || expected > last && frame.recordCount > 0 : frame.nextID > last.next
             {
-                offset = place
-                next = try header(at: place).flatMap { $0.firstID >= expected ? $0 : nil }
+                break
             }
-            guard let next else { return }
-            expected = next.firstID
+            let isWhole = try walk.check(frame, &report)
+            found.isWhole = found.isWhole && isWhole
+            found.records += UInt64(frame.recordCount)
+            found.controls += UInt64(frame.controlCount)
+            offset = frame.end
+            found.end = offset
+            expected = max(expected, frame.nextID)
+        }
+        return found
+    }
+
+    private var limit: FileOffset { RawTrailer.offset(in: segment.header.fileBytes) }
+
+    /// A closed segment tells what its frames come to; of another one the last page is zero.
+    private func checkTrailer(_ found: Found, _ report: inout VerificationReport) throws(LogError) {
+        let page = try onDisk { () throws(DiskError) in
+            try segment.file.prefix(at: limit, count: RawTrailer.pageBytes)
+        }
+        guard page.prefix(RawTrailer.bytes).contains(where: { $0 != 0 }) else {
+            if segment.header.features.isPlain, page.contains(where: { $0 != 0 }) {
+                report.note("bytes that belong to nothing in the last page", in: file)
+            }
+            return
+        }
+        guard let trailer = RawTrailer(page, of: segment.header) else {
+            return report.note("the trailer is damaged", in: file)
+        }
+        if segment.header.features.isPlain, page.dropFirst(RawTrailer.bytes).contains(where: { $0 != 0 }) {
+            report.note("bytes that belong to nothing behind the trailer", in: file)
+        }
+        guard found.isWhole else { return }
+        var frames = FrameCheck(segment, file: file, window: try FileWindow(segment.file, end: limit))
+        try frames.checkEnd(found.end, &report)
+        if trailer.recordCount != found.records || trailer.controlCount != found.controls || trailer.end != found.end {
+            report.note("the trailer says other than the frames", in: file)
+        } else if let said = segment.trailer(end: found.end), said != trailer {
+            report.note("the trailer says other than the records", in: file)
         }
     }
 }

@@ -43,7 +43,7 @@ package struct Scrub: Sendable {
                 do throws(LogError) {
                     step.bytes = try segment.recheck(nextBlock)
                 } catch {
-                    guard case .corrupt = error else { throw error }
+                    guard error.unreadableIDs != nil else { throw error }
                     step.bytes = Self.damagedBytes
                 }
                 return step

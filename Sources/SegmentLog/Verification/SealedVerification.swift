@@ -7,11 +7,18 @@ package struct SealedVerification {
     private let segment: SealedSegment
     private let store: UniqueID
     private let file: String
+    private let check: RecordCheck
 
-    package init(_ segment: SealedSegment, _ store: UniqueID, file: String) {
+    package init(
+        _ segment: SealedSegment,
+        _ store: UniqueID,
+        file: String,
+        check: @escaping RecordCheck = { _ in nil }
+    ) {
         self.segment = segment
         self.store = store
         self.file = file
+        self.check = check
     }
 
     package func run(
@@ -36,15 +43,14 @@ package struct SealedVerification {
                 report.note(covered, in: file)
                 return report.note("header and footer are damaged", in: file)
             }
-            if try FileHeader.read(segment.file, kind: .sealed, store: store) == nil {
-                report.note("the header is damaged", in: file)
-            }
-            let isWalkable: Bool
+            let header = try FileHeader.read(segment.file, kind: .sealed, store: store)
+            if header == nil { report.note("the header is damaged", in: file) }
+            var isWalkable = false
             if copy.hasFooter {
                 isWalkable = try tile(copy, &report)
+                if isWalkable { try compareTable(of: copy, &report) }
             } else {
                 report.note("the footer is damaged", in: file)
-                isWalkable = false
             }
             let postings = try records(of: copy, &report, &progress)
             // Without all records there is nothing to compare the index with, and they have been reported.
@@ -55,8 +61,8 @@ package struct SealedVerification {
     /// Walks the file from block to block: whatever is not in a block, the header or the footer belongs to nothing.
     private func tile(_ segment: SealedSegment, _ report: inout VerificationReport) throws(LogError) -> Bool {
         let seed = segment.header.identity.seed
-        let end = FileOffset(segment.footer.fileBytes - UInt64(SealedFooter.bytes))
-        var offset = FileOffset(FileHeader.bytes)
+        let end = FileOffset(segment.footer.fileBytes - UInt64(segment.footer.bytes))
+        var offset = FileOffset(segment.header.length)
         var isIntact = true
         while offset < end {
             let head = try onDisk { () throws(DiskError) in
@@ -68,18 +74,52 @@ package struct SealedVerification {
                 report.note("no block at offset \(offset)", in: file)
                 return false
             }
-            if header.kind != .records {
+            if let kind = header.kind, kind != .records {
                 let bytes = try onDisk { () throws(DiskError) in
                     try segment.file.bytes(at: offset, count: header.end - offset)
                 }
-                if bytes.flatMap({ SealedBlockHeader.inflate($0, at: offset, seed: seed, kind: header.kind) }) == nil {
-                    report.note("the \(header.kind) block at offset \(offset) is damaged", in: file)
+                switch bytes.map({ SealedBlockHeader.unpack($0, at: offset, seed: seed, kind: kind) }) {
+                case .whole: break
+                case .later(let what):
+                    report.note("the \(kind) block at offset \(offset) is of a later version: \(what)", in: file)
+                    isIntact = false
+                case .damaged, nil:
+                    report.note("the \(kind) block at offset \(offset) is damaged", in: file)
                     isIntact = false
                 }
+            } else if header.kind == nil, header.kindByte < SealedBlockHeader.firstIgnorableKind {
+                report.note("the block at offset \(offset) is of kind \(header.kindByte), of a later version", in: file)
             }
             offset = header.end
         }
         return isIntact
+    }
+
+    /// The table describes the segment that the footer does, and its times ascend where they must.
+    private func compareTable(of copy: SealedSegment, _ report: inout VerificationReport) throws(LogError) {
+        guard let table = try copy.listedTable() else {
+            return report.note("the table of blocks does not describe this segment", in: file)
+        }
+        let summaries = table.entries.map(\.summary)
+        let isAscending =
+            summaries.allSatisfy { $0.firstRecordedAt <= $0.lastRecordedAt }
+            && zip(summaries, summaries.dropFirst()).allSatisfy { $0.lastRecordedAt <= $1.firstRecordedAt }
+        if !isAscending { report.note("the commit times of the blocks go back", in: file) }
+        let footer = copy.footer
+        if let first = summaries.first, let last = summaries.last {
+            let isRight =
+                footer.firstRecordedAt == first.firstRecordedAt && footer.lastRecordedAt == last.lastRecordedAt
+                && footer.leastTime == summaries.map(\.minimumTime).min()
+                && footer.greatestTime == summaries.map(\.maximumTime).max()
+            if !isRight { report.note("the times in the footer are not those of the blocks", in: file) }
+        }
+        let controls = try copy.controls()
+        if UInt64(controls.count) != footer.controlCount {
+            report.note(
+                "\(controls.count) of the store's own records, where the footer says \(footer.controlCount)",
+                in: file
+            )
+        }
     }
 
     /// Reads every record, and gives back what an index of them says; nil where some cannot be read.
@@ -90,6 +130,7 @@ package struct SealedVerification {
     ) throws(LogError) -> Postings? {
         var postings = Postings()
         var found: UInt64 = 0
+        var bodyBytes: UInt64 = 0
         var isComplete = true
         let count = try copy.blockCount()
         for index in 0..<count {
@@ -109,10 +150,18 @@ package struct SealedVerification {
             report.records += UInt64(block.entries.count)
             for entry in block.entries.indices {
                 Record(block, entry).withBody { postings.add($0, block: UInt32(index)) }
+                bodyBytes += UInt64(block.entries[entry].body.count)
             }
+            if zip(block.entries, block.entries.dropFirst()).contains(where: { $0.recordedAt > $1.recordedAt }) {
+                report.note("the commit times of records \(summary.firstID) to \(summary.lastID) go back", in: file)
+            }
+            report.check(block, check, in: file)
         }
         if found != copy.footer.recordCount {
             report.note("\(found) records, where the footer says \(copy.footer.recordCount)", in: file)
+        }
+        if isComplete, copy.hasFooter, bodyBytes != copy.footer.recordBytes {
+            report.note("\(bodyBytes) bytes of records, where the footer says \(copy.footer.recordBytes)", in: file)
         }
         return isComplete ? postings : nil
     }

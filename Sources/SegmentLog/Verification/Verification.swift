@@ -3,6 +3,10 @@
 
 internal import Disk
 
+/// What is wrong with the body of a record, whose checksum is right, in words; nil for a sound one. What a body means is for
+/// the layer above to say.
+package typealias RecordCheck = (UnsafeRawBufferPointer) -> String?
+
 /// What was checked, and what was found.
 package struct VerificationReport: Sendable {
     /// What is wrong with one file.
@@ -64,11 +68,20 @@ package struct VerificationReport: Sendable {
             case .corrupt(let lost, let reason):
                 note(lost, in: file)
                 note(reason, in: file)
+            case .later(_, let reason): note("of a later version: \(reason)", in: file)
             case .disk(let cause) where cause.isUnreadableMedium:
                 if let ids { note(ids, in: file) }
                 note("\(cause)", in: file)
             default: throw error
             }
+        }
+    }
+
+    /// Asks of each record of a block whether it is sound.
+    mutating func check(_ block: Block, _ check: RecordCheck, in file: String) {
+        for index in 0..<block.count {
+            let record = block.record(at: index)
+            if let flaw = record.withBody(check) { note("record \(record.id): \(flaw)", in: file) }
         }
     }
 
@@ -97,29 +110,93 @@ package struct VerificationProgress {
 }
 
 extension SegmentLog {
-    /// Reads everything once, past the cache. `progress` is called with the fraction done, 0 to 1, and may sleep; where
-    /// it returns false the check stops. The log may be appended to meanwhile: what comes after the call is not checked.
-    package func verify(progress: (Double) -> Bool = { _ in true }) throws(LogError) -> VerificationReport {
+    /// Reads everything once, past the cache. `check` is asked about the body of each record. `progress` is called with the
+    /// fraction done, 0 to 1, and may sleep; where it returns false the check stops. The log may be appended to meanwhile: what
+    /// comes after the call is not checked.
+    package func verify(
+        check: RecordCheck = { _ in nil },
+        progress: (Double) -> Bool = { _ in true }
+    ) throws(LogError) -> VerificationReport {
         let view = view
         var report = VerificationReport()
         report.damage = RecordRanges.merged(view.damage)
-        try withoutActuallyEscaping(progress) { progress throws(LogError) in
-            var progress = VerificationProgress(total: bytes(of: view), report: progress)
-            for segment in view.segments {
-                guard progress.advance(0) else { return }
-                report.segments += 1
-                switch segment {
-                case let sealed as SealedSegment:
-                    try SealedVerification(sealed, store.store, file: name(of: sealed)).run(&report, &progress)
-                case let raw as RawSegment:
-                    let check = RawVerification(raw, store.store, file: name(of: raw), tail: view.tail)
-                    try check.run(&report, &progress)
-                default: preconditionFailure("a segment is raw or sealed")
+        try withoutActuallyEscaping(check) { check throws(LogError) in
+            try withoutActuallyEscaping(progress) { progress throws(LogError) in
+                var progress = VerificationProgress(total: bytes(of: view), report: progress)
+                for (position, segment) in view.segments.enumerated() {
+                    guard progress.advance(0) else { return }
+                    report.segments += 1
+                    let file = name(of: segment)
+                    switch segment {
+                    case let sealed as SealedSegment:
+                        try SealedVerification(sealed, store.store, file: file, check: check).run(&report, &progress)
+                    case let raw as RawSegment:
+                        let isNewest = position == view.segments.count - 1
+                        try RawVerification(
+                            raw,
+                            store.store,
+                            file: file,
+                            tail: view.tail,
+                            isNewest: isNewest,
+                            check: check
+                        ).run(&report, &progress)
+                    default: preconditionFailure("a segment is raw or sealed")
+                    }
+                    try verifyName(of: segment, file, &report)
                 }
+                try verifyManifest(view, &report)
+                try verifyQuarantine(&report)
             }
-            try verifyQuarantine(&report)
         }
         return report
+    }
+
+    /// Whoever opens the log again finds a segment by its name. One that has been removed, or whose name another file has, can
+    /// be read only for as long as this process keeps it open.
+    private func verifyName(
+        of segment: any Segment,
+        _ file: String,
+        _ report: inout VerificationReport
+    ) throws(LogError) {
+        // Sealing and compaction take the names of what they have replaced.
+        func isReplaced() -> Bool { !self.view.segments.contains { $0 === segment } }
+        do throws(LogError) {
+            let bytes = try onDisk { () throws(DiskError) in
+                try disk.open(segment.path, .read).prefix(at: FileOffset(0), count: FileHeader.bytes)
+            }
+            let found = try FileHeader.decode(
+                bytes,
+                kind: segment.header.kind,
+                store: store.store,
+                path: segment.path
+            )
+            // A damaged header has been told of.
+            guard let found, found.identity.segment != segment.id, !isReplaced() else { return }
+            report.note("another file has its name", in: file)
+        } catch {
+            guard !isReplaced() else { return }
+            switch error {
+            case .disk(let cause) where cause.isMissing:
+                report.note("the file has been removed: what it holds is lost when the store is closed", in: file)
+            // That it cannot be read has been told.
+            case .disk(let cause) where cause.isUnreadableMedium: break
+            case .disk(let cause) where !cause.isNotRegularFile: throw error
+            default: report.note("another file has its name: \(error)", in: file)
+            }
+        }
+    }
+
+    /// The manifest is whole, and the log has come as far as it says.
+    private func verifyManifest(_ view: LogView, _ report: inout VerificationReport) throws(LogError) {
+        let file = directory.name(of: directory.manifest)
+        try report.examine(file) { report throws(LogError) in
+            let manifest = try Manifest.read(disk, directory, store: store.store)
+            report.bytes += UInt64(Manifest.bytes)
+            for problem in manifest.problems { report.note(problem, in: file) }
+            if let entry = manifest.entry, entry.tail > self.view.tail {
+                report.note("it has seen the log come to \(entry.tail)", in: file)
+            }
+        }
     }
 
     private func bytes(of view: LogView) -> UInt64 {

@@ -20,8 +20,8 @@ package final class RecordBuffer: @unchecked Sendable {
         storage.deallocate()
     }
 
-    /// Appends one record with a body of exactly `bodyBytes`, which `fill` writes. A nil time stands for the time of the
-    /// commit.
+    /// Appends one record with a body of exactly `bodyBytes`, which `fill` writes. A nil time stands for what the clock says
+    /// at the commit.
     @inlinable
     package func append(
         time: RecordTime?,
@@ -47,12 +47,18 @@ package final class RecordBuffer: @unchecked Sendable {
         return UnsafeMutableRawBufferPointer(rebasing: record[RecordFormat.headerBytes...])
     }
 
-    /// Marks a record whose time is the commit's. No caller's time: `RecordTime.minimum` is refused before it gets here.
+    /// Marks a record whose time is the clock's. No caller's time: `RecordTime.minimum` is refused before it gets here.
     private static let commitTime = RecordTime.minimum
 
-    /// Stamps the records in `range` with ids from `firstID` on and the commit time, seals each with its checksum, and
-    /// returns the checksum of all of them, continued from `previous`.
-    func stamp(_ range: Range<Int>, firstID: RecordID, recordedAt: RecordTime, from previous: UInt32) -> UInt32 {
+    /// Stamps the records in `range` with ids from `firstID` on and the commit time, those that brought no time with what the
+    /// clock said, seals each with its checksum, and returns the checksum of all of them, continued from `previous`.
+    func stamp(
+        _ range: Range<Int>,
+        firstID: RecordID,
+        recordedAt: RecordTime,
+        clock: RecordTime,
+        from previous: UInt32
+    ) -> UInt32 {
         var offset = range.lowerBound
         var id = firstID.rawValue
         var frameCRC = previous
@@ -64,7 +70,7 @@ package final class RecordBuffer: @unchecked Sendable {
             record.storeLittleEndian(recordedAt.rawValue, at: RecordFormat.recordedAtOffset)
             let time: Int64 = UnsafeRawBufferPointer(record).littleEndian(at: RecordFormat.timeOffset)
             if time == Self.commitTime.rawValue {
-                record.storeLittleEndian(recordedAt.rawValue, at: RecordFormat.timeOffset)
+                record.storeLittleEndian(clock.rawValue, at: RecordFormat.timeOffset)
             }
             let bytes = UnsafeRawBufferPointer(record)
             record.storeLittleEndian(Checksum.crc32(UnsafeRawBufferPointer(rebasing: bytes[4...])), at: 0)

@@ -145,7 +145,8 @@ final class SpareFiles: Sendable {
         return worked
     }
 
-    private var readyCount: Int {
+    /// How many files are ready.
+    var readyCount: Int {
         state.withLock { $0.ready.count }
     }
 

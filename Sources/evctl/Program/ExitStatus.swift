@@ -90,7 +90,7 @@ extension ExitStatus {
             case .log(.corrupt), .log(.unreadable): .corruption
             case .log(.missing): .notFound
             case .log(let error) where error.isNoSpace: .readOnlyOrFull
-            case .log(.disk), .log(.unknownFormat), .log(.inUse), .log(.noSpace), .configuration: .error
+            case .log(.disk), .log(.unknownFormat), .log(.later), .log(.inUse), .log(.noSpace), .configuration: .error
             }
     }
 

@@ -56,7 +56,7 @@ final class DaemonProcess {
             process.standardInput = FileHandle.nullDevice
         }
         let log = directory.path + "/log"
-        FileManager.default.createFile(atPath: log, contents: nil)
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
         process.standardError = FileHandle(forWritingAtPath: log)
         process.standardOutput = process.standardError
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }

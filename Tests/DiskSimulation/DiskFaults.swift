@@ -116,6 +116,11 @@ extension SimulatedDisk {
         damage(path) { $0.cut(to: size) }
     }
 
+    /// The file holds other bytes, as if it had been copied from elsewhere.
+    package func replace(_ path: String, with bytes: [UInt8]) {
+        damage(path) { $0.replace(with: bytes) }
+    }
+
     private func damage(_ path: String, _ change: @Sendable (inout SimulatedBytes) -> Void) {
         state.withLock { state in
             guard case .file(let file) = state.names.current[path], var bytes = state.files.removeValue(forKey: file)

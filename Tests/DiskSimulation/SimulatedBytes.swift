@@ -116,6 +116,13 @@ struct SimulatedBytes: Sendable {
         unsynced = []
     }
 
+    /// The file as if these bytes had been copied over it.
+    mutating func replace(with bytes: [UInt8]) {
+        current = bytes
+        durable = bytes
+        unsynced = []
+    }
+
     /// How many bytes can be read from `offset` on, up to `count`; nil where the very first cannot.
     func readable(_ count: Int, at offset: Int) -> Int? {
         let count = max(0, min(count, current.count - offset))

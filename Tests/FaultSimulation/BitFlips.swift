@@ -44,19 +44,13 @@ package struct BitFlips: Sendable {
         let bit: Int
     }
 
-    /// Two sealed segments, a closed one and an active one that a marker proves durable, and three snapshots.
-    private static let script: [Life.Action] = [
-        .append, .append, .append, .snapshot, .roll, .append, .append, .snapshot, .roll, .seal, .seal, .replenish,
-        .append, .say, .append, .snapshot, .roll, .append, .say, .append, .mark,
-    ]
-
     private let store: Life
     private let places: [Place]
 
     /// Every `step`-th bit, from the one at `first` on.
     package init(step: Int = 1, first: Int = 0) {
         var life = Life(segmentBytes: 16 << 10, spareFiles: 0)
-        life.live(.calm, Self.script, isLast: false)
+        life.live(.calm, Life.smallStore, isLast: false)
         life.disk.restart(seed: 0)
         store = life
         let files = life.disk.image.filter { $0.value != nil }.sorted { $0.key < $1.key }
@@ -110,36 +104,5 @@ package struct BitFlips: Sendable {
             offset += (56 + body + 7) / 8 * 8
         }
         return (offset + 56..<bytes.count - 4_096).contains(place.offset)
-    }
-}
-
-extension Life {
-    enum Look {
-        case refused
-        case opened(recordsRefused: Int, isTold: Bool)
-    }
-
-    /// Reads everything in every way there is, checks it, and goes on.
-    mutating func lookAtEverything() -> Look {
-        do throws(LogError) {
-            var generation = Generation(try open(.calm))
-            try judge(&generation)
-            for keys in KnownKeys.every {
-                for reversed in [false, true] {
-                    try check(LogQuery(keys: keys.expression, reversed: reversed), keys, &generation)
-                }
-            }
-            for id in 0...known.lastID.rawValue + 1 { try? read(RecordID(id), &generation) }
-            let verification = try generation.log.verify()
-            let refused = known.records.count { record in generation.holes.contains { $0.contains(record.id) } }
-            if refused > 0, verification.isClean { violations.append("verify finds nothing") }
-            let isTold = !verification.isClean || !generation.notes.isEmpty
-            try append(&generation, isSmall: true)
-            try check(LogQuery(), .none, &generation)
-            return .opened(recordsRefused: refused, isTold: isTold)
-        } catch {
-            if !mayRefuse(error) { violations.append("\(error)") }
-            return .refused
-        }
     }
 }

@@ -232,7 +232,7 @@ package struct Life: Sendable {
                 guard error.isNoSpace, isCramped else { throw error }
             }
         }
-        try generation.writer.mark()
+        try generation.writer.rest()
         generation.holes = generation.report.damage
         try check(LogQuery(), .none, &generation)
         compareDamage(generation)
@@ -251,7 +251,7 @@ package struct Life: Sendable {
     }
 
     /// What the log says of its damage must be what reads have just found.
-    private mutating func compareDamage(_ generation: Generation) {
+    mutating func compareDamage(_ generation: Generation) {
         let told = generation.log.damage
         for record in known.records {
             let isRefused = generation.holes.contains { $0.contains(record.id) }

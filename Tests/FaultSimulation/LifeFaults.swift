@@ -53,6 +53,8 @@ extension Life {
             case unreadable
             /// A write that landed elsewhere while the log was open.
             case astray
+            /// A file that was cut, lengthened or removed, or that holds what another one, or an older one, held.
+            case cut, lengthened, removed, replaced
         }
 
         let path: String
@@ -99,7 +101,7 @@ extension Life {
     /// Damages one place of one file.
     mutating func damageAtRest() {
         guard let path = files().filter({ size($0) > 0 }).randomElement(using: &random) else { return }
-        let bytes = (disk.image[path] ?? nil) ?? []
+        let bytes = bytes(of: path)
         var offset = Int.random(in: bytes.indices, using: &random)
         // Most of a raw file is zeros, to which damage means little.
         for _ in 0..<4 where bytes[offset] == 0 { offset = Int.random(in: bytes.indices, using: &random) }
@@ -131,13 +133,22 @@ extension Life {
     func mayRefuse(_ error: LogError) -> Bool {
         switch error {
         case .unreadable(let path, _), .unknownFormat(let path, _):
-            damaged.contains { $0.path == path && path == "\(Self.directory.data)/\(StoreFile.name)" }
+            damaged.contains {
+                switch $0.kind {
+                // What belongs elsewhere is somebody's mistake, and says so.
+                case .replaced where path == $0.path: true
+                case .removed where $0.path == Self.storeFile: path == Self.directory.data
+                default: path == $0.path && path == Self.storeFile
+                }
+            }
         case .disk(let error):
             error.operation == .read
                 && damaged.contains { $0.kind == .unreadable && ($0.path == error.path || $0.isNewest) }
         default: false
         }
     }
+
+    private static let storeFile = "\(directory.data)/\(StoreFile.name)"
 
     /// Whether reads of this generation may be refused: there is damage, or the disk has failed a read.
     var mayHaveHoles: Bool {
@@ -151,7 +162,9 @@ extension Life {
         }.keys.sorted()
     }
 
-    private func size(_ path: String) -> Int { disk.image[path]??.count ?? 0 }
+    func bytes(of path: String) -> [UInt8] { (disk.image[path] ?? nil) ?? [] }
+
+    private func size(_ path: String) -> Int { bytes(of: path).count }
 
     private var newestRaw: String? { files().last { $0.hasSuffix(".active") } }
 }

@@ -10,7 +10,7 @@ struct FaultSim: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "faultsim",
         abstract: "Tries the log against a disk that fails in every way.",
-        subcommands: [Crashes.self, Explore.self, Flips.self, OneLife.self]
+        subcommands: [Crashes.self, Explore.self, Flips.self, Files.self, OneLife.self]
     )
 }
 
@@ -71,6 +71,33 @@ struct Flips: AsyncParsableCommand {
             "\(report.flips) flips in \(duration): \(report.whole) told and nothing lost, \(report.degraded) told and "
                 + "\(report.recordsRefused) records refused by name, \(report.refused) refusals to open, "
                 + "\(report.meaningless) without meaning, \(report.violations.count) violations"
+        )
+        if !report.violations.isEmpty { throw ExitCode(1) }
+    }
+}
+
+struct Files: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Every file of a small store cut, lengthened, removed and replaced, one at a time."
+    )
+
+    @Option(help: "Every so many faults.")
+    var every = 1
+
+    @Option(help: "How many threads.")
+    var jobs = 2
+
+    @Option(help: "Stop after so many violations.")
+    var limit = 20
+
+    func run() async throws {
+        let files = FileFaults(step: every)
+        let (report, duration) = await timed { await files.run(jobs: jobs, limit: limit) }
+        for violation in report.violations { print(violation) }
+        print(
+            "\(report.faults) faults in \(duration): \(report.whole) cost nothing, \(report.degraded) had "
+                + "\(report.recordsRefused) records refused by name, \(report.refused) refusals to open, "
+                + "\(report.violations.count) violations"
         )
         if !report.violations.isEmpty { throw ExitCode(1) }
     }

@@ -281,6 +281,7 @@ struct LogRepair {
         }
         // Of the frame itself the manifest says nothing before it has its new place: it may be in memory alone until then.
         try begin(prepared, tail: RecordID(frame.firstID.rawValue - 1))
+        try manifest.write(restingEntry())
     }
 
     private mutating func beginBehindAll() throws(LogError) {

@@ -41,7 +41,9 @@ struct LostTail {
         switch newest {
         case .whole: break
         case .doubtful(let lastID, let end, let fileBytes):
-            if certain?.state != .atRest {
+            if let certain, certain.state == .atRest {
+                last = max(last, certain.greatestLaterID)
+            } else {
                 last = max(last, RawCapacity.greatestID(after: lastID, from: end, in: fileBytes))
             }
         case .unreadable(let base, let fileBytes):

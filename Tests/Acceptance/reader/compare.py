@@ -14,8 +14,9 @@ import sys
 import tempfile
 import time
 
-from compare_damage import check_cuts, check_flips, closed_store, joined, moved_store
+from compare_damage import Judge, check_cuts, check_flips, check_marker, closed_store, files_of, joined, moved_store
 from compare_daemon import TOP, Daemon, Known, lines, members, nanoseconds, odd_events, plain_events, verify
+from compare_forged import forge
 from compare_pages import check_pages
 from evstore_event import Event, split_body
 from evstore_files import reducer_hash
@@ -250,11 +251,44 @@ def check_moved(binaries: str, folder: str) -> None:
     check("export without the damage equals the reader", theirs == [fields(one) for one in store.events], len(theirs))
 
 
+def check_command(daemon: Daemon) -> None:
+    """The command line of the reader."""
+    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "read.py")
+
+    def read(*arguments: str) -> tuple[int, list[str]]:
+        done = subprocess.run([here, daemon.data, *arguments], capture_output=True, timeout=60)
+        return done.returncode, [one for one in done.stdout.decode().split("\n") if one]
+
+    code, events = read("--events")
+    numbers = [int(members(one)["event_id"]) for one in events]
+    good = code == 0 and numbers == list(range(1, len(events) + 1)) and read("--check")[0] == 0
+    check("read.py --events and --check of a clean store", good and bool(read("--keys")[1]) and read("--controls") == (0, []))
+    path = os.path.join(daemon.data, "log", f"{1:020}.segment")
+    with open(path, "r+b") as file:
+        whole = file.read()
+        file.seek(300)
+        file.write(bytes([whole[300] ^ 1]))
+    code, told = read("--check")
+    check("read.py --check exits 6 and names the file and the ids", code == 6 and "ids 1 to" in " ".join(told), (code, told))
+    with open(path, "wb") as file:
+        file.write(whole)
+
+
+def check_forged(binaries: str, data: str, count: int, seed: int) -> None:
+    judge = Judge(binaries, data)
+    names = [one for one in files_of(data) if one not in ("LOCK", "store.json") and not one.endswith(".spare")]
+    forge(judge, names, count, seed, time.monotonic() + 600)
+    for told in judge.disagree + judge.other_ids:
+        print(f"     {told[:700]}")
+    check(f"{count} forged fields: verify and the reader refuse the same", not judge.disagree, len(judge.disagree))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Holds the reader against the daemon.")
     parser.add_argument("--bin", default=os.path.join(TOP, ".build/release"))
     parser.add_argument("--flips", type=int, default=300)
     parser.add_argument("--cuts", type=int, default=40)
+    parser.add_argument("--forged", type=int, default=0, help="so many fields with other values under right checksums, too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=55, help="after so many, no further flips and cuts")
     arguments = parser.parse_args()
@@ -269,7 +303,11 @@ def main() -> int:
         clean("the closed store to damage", binaries, daemon)
         until = began + arguments.seconds
         check_cuts(check, binaries, daemon.data, arguments.cuts, arguments.seed, until)
+        check_marker(check, binaries, daemon.data)
         check_flips(check, binaries, daemon.data, arguments.flips, arguments.seed, until)
+        check_command(daemon)
+        if arguments.forged:
+            check_forged(binaries, daemon.data, arguments.forged, arguments.seed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{'ok  ' if not failures else 'FAIL'} in {time.monotonic() - began:.0f} s, {failures} checks failed")

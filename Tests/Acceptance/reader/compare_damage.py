@@ -156,6 +156,19 @@ def check_flips(check, binaries: str, data: str, flips: int, seed: int, until: f
     report(check, judge, "flips", count)
 
 
+def check_marker(check, binaries: str, data: str) -> None:
+    """The last frame of a store at rest is a marker, which nothing but the manifest vouches for."""
+    judge = Judge(binaries, data)
+    newest = judge.whole.segments[-1]
+    for at in range(newest.end - 56, newest.end, 9):
+        flip(os.path.join(data, newest.name), at, 2)
+        try:
+            judge.judge(f"{newest.name}, byte {at}, bit 0x2", nothing=False, must_tell=True)
+        finally:
+            flip(os.path.join(data, newest.name), at, 2)
+    check("flips in the last marker: verify and the reader tell", not judge.disagree and not judge.wrong, judge.disagree[:2])
+
+
 def flip(path: str, at: int, bit: int) -> None:
     with open(path, "r+b") as file:
         file.seek(at)

@@ -168,7 +168,8 @@ def read_index(sealed: Sealed, findings: Findings) -> Index:
     def section(kind: int, unpack):
         found = [one for one in sealed.blocks if one.kind == kind]
         said = [one for one in (sealed.footer.sections if sealed.footer else []) if one.kind == kind]
-        if sealed.footer and [one.offset for one in found] != [one.offset for one in said]:
+        places = [[(one.offset, one.content_bytes, one.raw_bytes) for one in part] for part in (found, said)]
+        if sealed.footer and places[0] != places[1]:
             findings.damage(sealed.name, f"the section of kind {kind} is not where the footer says")
         try:
             return unpack(found[0], content(sealed.data, found[0])) if found else None

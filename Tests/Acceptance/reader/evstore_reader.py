@@ -228,6 +228,11 @@ class Store:
             return
         newest = log[-1] if log else None
         known = {one.origin for one in log} | {one.header.segment for one in log} | {NO_SEGMENT}
+        for segment in log:
+            said = (manifest.base, manifest.file_bytes)
+            if isinstance(segment, Raw) and segment.header.segment == manifest.segment:
+                if said != (segment.header.base, segment.header.file_bytes):
+                    self.findings.damage("manifest", f"says base and bytes {said} of {segment.name}")
         if manifest.segment not in known:
             if manifest.replaces not in known - {NO_SEGMENT}:
                 self.findings.damage("manifest", "the newest segment is missing", self.last + 1, self._most(self.last))

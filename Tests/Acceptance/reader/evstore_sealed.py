@@ -346,7 +346,7 @@ class _Reader:
             return
         if footer.first != sealed.header.base:
             self.damage("the footer covers other ids than the header says")
-        if len(sealed.controls) != footer.control_count and any(one.kind == CONTROLS for one in sealed.blocks):
+        if len(sealed.controls) != footer.control_count:
             self.damage("the footer counts other control records")
         if sealed.damaged:
             return

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+
 from compare_damage import Judge, check_cuts, check_flips, check_marker, closed_store, files_of, joined, moved_store
 from compare_daemon import TOP, Daemon, Known, lines, members, nanoseconds, odd_events, plain_events, verify
 from compare_forged import forge

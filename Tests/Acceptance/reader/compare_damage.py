@@ -52,19 +52,23 @@ def closed_store(binaries: str, folder: str) -> Daemon:
 def moved_store(binaries: str, folder: str) -> tuple[Daemon, dict]:
     """A killed daemon whose last frame nobody vouches for, and a damaged one before it: recovery moves the tail to
     another segment, and the damaged one is never sealed. Gives the events as they were before the damage, too."""
-    daemon = Daemon(binaries, folder)
-    daemon.start()
-    try:
-        for seed in range(5):
-            daemon.run("import", stdin=lines(plain_events(10, seed)))
-        daemon.end(signal.SIGKILL)
-        before = {one.event_id: one for one in Store(daemon.data).events}
-        flip(os.path.join(daemon.data, f"log/{1:020}.active"), 9000, 4)
-        daemon.start()
-        daemon.run("append", "odd", "behind", "moved")
-    finally:
-        daemon.end()
-    return daemon, before
+    for turn in range(5):
+        daemon = Daemon(binaries, f"{folder}{turn}")
+        try:
+            daemon.start()
+            for seed in range(5):
+                daemon.run("import", stdin=lines(plain_events(10, seed)))
+            daemon.end(signal.SIGKILL)
+            killed = Store(daemon.data)
+            if killed.manifest and killed.manifest.tail == killed.last:
+                continue  # a marker was faster, and vouches for the last frame
+            flip(os.path.join(daemon.data, f"log/{1:020}.active"), 9000, 4)
+            daemon.start()
+            daemon.run("append", "odd", "behind", "moved")
+            break
+        finally:
+            daemon.end()
+    return daemon, {one.event_id: one for one in killed.events}
 
 
 class Judge:
@@ -125,7 +129,7 @@ def report(check, judge: Judge, what: str, count: int) -> None:
     check(f"{what}: the reader never gives a wrong event, and tells what is missing", not judge.wrong, judge.wrong[:5])
     check(f"{what}: verify and the reader agree on clean or not", not judge.disagree, judge.disagree[:8])
     check(f"{what}: verify and the reader name the same lost ids", not judge.other_ids, judge.other_ids[:8])
-    check(f"{what}: {count} tried, {judge.damaged} told, {judge.lost} cost events; exit statuses {judge.codes}", True)
+    check(f"{what}: {count} tried, {judge.damaged} told, {judge.lost} cost events; exit statuses {judge.codes}", count > 0, "no time was left")
 
 
 def check_flips(check, binaries: str, data: str, flips: int, seed: int, until: float) -> None:
@@ -182,9 +186,7 @@ def check_cuts(check, binaries: str, data: str, cuts: int, seed: int, until: flo
     judge = Judge(binaries, data)
     names = [one for one in files_of(data) if os.path.getsize(os.path.join(data, one)) and not one.endswith(".spare")]
     count = 0
-    for count in range(cuts):
-        if time.monotonic() > until:
-            break
+    while count < cuts and time.monotonic() < until:
         name = names[count % len(names)]
         path = os.path.join(data, name)
         with open(path, "rb") as file:
@@ -198,4 +200,5 @@ def check_cuts(check, binaries: str, data: str, cuts: int, seed: int, until: flo
         finally:
             with open(path, "r+b") as file:
                 file.write(whole)
-    report(check, judge, "cuts", count + 1)
+        count += 1
+    report(check, judge, "cuts", count)

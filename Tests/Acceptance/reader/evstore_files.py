@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from evstore_bytes import (
-    Damaged, Features, Findings, GREATEST_ID, LEAST_TIME, Later, i64, inflate, is_zero, u16, u32, u64, versioned,
+    Damaged, Features, Findings, GREATEST_ID, Later, i64, inflate, is_zero, u16, u32, u64, versioned,
 )
 
 STORE_LINE = re.compile(rb'(\{"format":(\d+),"store_uuid":"([0-9a-f]{32})","created":(-?\d+)),"crc":(\d+)\}\n?')

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 from evstore_bytes import (
-    Damaged, FileHeader, Findings, GREATEST_ID, LEAST_TIME, Later, i64, id_in_range, is_zero, u32, u64,
+    Damaged, FileHeader, Findings, GREATEST_ID, LEAST_TIME, i64, id_in_range, is_zero, u32, u64,
 )
 
 MAGIC = b"EVRAWSEG"

@@ -34,6 +34,7 @@ class Candidate:
     data: bytes
     header: Optional[FileHeader] = None  # none where the file tells nothing of itself
     footer: Optional[Footer] = None
+    later: bool = False  # of a later version, which is no damage
 
     @property
     def origin(self) -> bytes:
@@ -122,6 +123,7 @@ class Store:
                 else (raw_header(path, data, self.findings), None),
             )
             if not both:
+                one.later = self.findings.all[-1].kind == "later"
                 continue
             header = both[0]
             if store is not None and header.store != store:
@@ -182,14 +184,16 @@ class Store:
         return self.manifest is not None and one.origin in (self.manifest.segment, self.manifest.replaces)
 
     def _read_segments(self, kept: list[Candidate]) -> None:
-        expected = 1
+        expected, later = 1, False
         for place, one in enumerate(kept):
             behind = kept[place + 1].base if place + 1 < len(kept) else None
             if one.base > expected:
                 self.findings.damage("log", "a whole segment is missing", expected, one.base - 1)
             if not one.header:
                 end = behind - 1 if behind else self._most(one.base - 1)
-                self.findings.damage(one.name, "cannot be read", one.base, end)
+                tell = self.findings.later if one.later else self.findings.damage
+                tell(one.name, "cannot be read", one.base, end)
+                later = later or one.later
                 expected = max(expected, one.base, end + 1)
                 continue
             segment: Segment
@@ -201,6 +205,7 @@ class Store:
             self.segments.append(segment)
             expected = max(expected, segment.last + 1)
         self.last = expected - 1
+        self.later = later
 
     def _seen(self, segment: bytes) -> Optional[Seen]:
         manifest = self.manifest
@@ -224,7 +229,7 @@ class Store:
         for segment in log:
             if segment.unknown_to > self.last:
                 self.findings.damage(segment.name, "what was committed last is not known", self.last + 1, segment.unknown_to)
-        if not manifest:
+        if not manifest or self.later:
             return
         newest = log[-1] if log else None
         known = {one.origin for one in log} | {one.header.segment for one in log} | {NO_SEGMENT}

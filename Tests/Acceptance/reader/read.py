@@ -8,6 +8,8 @@ import argparse
 import json
 import sys
 
+sys.dont_write_bytecode = True
+
 from evstore_event import split_body
 from evstore_reader import Store
 

@@ -97,6 +97,13 @@ package struct Snapshot: Sendable, Equatable {
         )
     }
 
+    /// Whether the log has, at its position, the record that it was made from. Where that cannot be read nothing speaks
+    /// against it.
+    func belongs(to view: LogView) -> Bool {
+        guard let anchor, let found = SnapshotAnchor(of: position, in: view) else { return true }
+        return anchor == found
+    }
+
     /// Reads the file of a snapshot; nil where there is none that can be read.
     package init?(_ disk: any Disk, path: String, store: UniqueID) throws(DiskError) {
         guard let bytes = try SnapshotHead.bytes(disk, path: path) else { return nil }
@@ -149,12 +156,8 @@ struct SnapshotHead {
 
     /// Nil where the snapshot is damaged, of another store, or of a version this one does not know.
     init?(_ bytes: [UInt8], store: UniqueID) {
-        guard let length = Self.length(bytes), length < bytes.count else { return nil }
-        let crc = bytes.withUnsafeBytes { buffer in
-            let head = Checksum.crc32(Array(buffer[..<12]) + [0, 0, 0, 0])
-            return Checksum.crc32(UnsafeRawBufferPointer(rebasing: buffer[16...]), from: head)
-        }
-        guard bytes.integer(at: 12, as: UInt32.self) == crc, bytes[16..<32].elementsEqual(store.bytes),
+        guard let length = Self.length(bytes), length < bytes.count, Self.isWhole(bytes),
+            bytes[16..<32].elementsEqual(store.bytes),
             bytes.withUnsafeBytes({ FeatureBits($0, at: 32) }).canRead, bytes[44] <= 1, bytes[45] == 1,
             bytes.integer(at: 120, as: UInt64.self) == UInt64(bytes.count - length),
             let rawBytes = Int(exactly: bytes.integer(at: 112, as: UInt64.self))
@@ -177,6 +180,24 @@ struct SnapshotHead {
                 recordedAt: Timestamp(nanoseconds: bytes.integer(at: 96, as: Int64.self)),
                 crc: bytes.integer(at: 104, as: UInt32.self)
             ) : nil
+    }
+
+    /// Whether a later version wrote the file, whole.
+    static func isLater(_ disk: any Disk, path: String) throws(DiskError) -> Bool {
+        let file = try disk.open(path, .read)
+        guard let bytes = try file.bytes(at: FileOffset(0), count: Int(clamping: min(file.size(), 1 << 28))),
+            bytes.count >= Self.bytes, Array(bytes[..<8]) == Snapshot.magic, isWhole(bytes)
+        else { return false }
+        return bytes.integer(at: 8, as: UInt16.self) > FormatVersion.current
+            || !bytes.withUnsafeBytes { FeatureBits($0, at: 32) }.canRead || bytes[44] > 1 || bytes[45] != 1
+    }
+
+    private static func isWhole(_ bytes: [UInt8]) -> Bool {
+        let crc = bytes.withUnsafeBytes { buffer in
+            let head = Checksum.crc32(Array(buffer[..<12]) + [0, 0, 0, 0])
+            return Checksum.crc32(UnsafeRawBufferPointer(rebasing: buffer[16...]), from: head)
+        }
+        return bytes.integer(at: 12, as: UInt32.self) == crc
     }
 
     /// How long the header is that begins the bytes; nil where it is none of this version.

@@ -111,7 +111,7 @@ package final class SnapshotStore: Sendable {
             guard let snapshot = try? Snapshot(disk, path: path, store: store),
                 snapshot.hash == hash, snapshot.position == rung.position
             else { continue }
-            if isOfThisLog(snapshot) { return snapshot }
+            if snapshot.belongs(to: view()) { return snapshot }
             // Out of the ladder for good: it is the state of a log that ended otherwise.
             try? disk.rename(path, to: path + Self.strangerSuffix)
             report(
@@ -121,14 +121,6 @@ package final class SnapshotStore: Sendable {
             rungs.withLock { $0[source.name]?.removeAll { $0.position == rung.position } }
         }
         return nil
-    }
-
-    /// Whether the log has, at its position, the record that it was made from. Where that cannot be read nothing speaks
-    /// against it.
-    private func isOfThisLog(_ snapshot: Snapshot) -> Bool {
-        guard let anchor = snapshot.anchor, let found = SnapshotAnchor(of: snapshot.position, in: view())
-        else { return true }
-        return anchor == found
     }
 
     /// Puts a snapshot in place, then thins the ladder out. Returns the bytes written.
@@ -142,7 +134,7 @@ package final class SnapshotStore: Sendable {
         do throws(DiskError) {
             try disk.createDirectory(folder(of: source))
             try disk.syncDirectory(directory)
-            try disk.replaceFile(name(of: snapshot.position), in: folder(of: source), with: bytes)
+            try disk.replaceFile(Self.name(of: snapshot.position), in: folder(of: source), with: bytes)
         } catch {
             throw StoreError(LogError.disk(error))
         }
@@ -182,12 +174,13 @@ package final class SnapshotStore: Sendable {
 
     private func folder(of source: ReducerSource) -> String { "\(directory)/\(source.name)" }
 
-    private func name(of position: EventID) -> String {
+    /// The name of a snapshot's file.
+    static func name(of position: EventID) -> String {
         let digits = String(position.rawValue)
         return String(repeating: "0", count: 20 - digits.utf8.count) + digits + Self.suffix
     }
 
     private func path(of source: ReducerSource, _ position: EventID) -> String {
-        "\(folder(of: source))/\(name(of: position))"
+        "\(folder(of: source))/\(Self.name(of: position))"
     }
 }

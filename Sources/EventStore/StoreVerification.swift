@@ -65,11 +65,8 @@ extension VerificationReport {
                 do throws(DiskError) {
                     bytes += try log.disk.open(path, .read).size()
                     snapshots += 1
-                    if try Snapshot(log.disk, path: path, store: log.store.store) == nil {
-                        note(
-                            "the snapshot is damaged, or not of this store or version",
-                            in: log.directory.name(of: path)
-                        )
+                    if let flaw = try Snapshot.flaw(name, path: path, log) {
+                        note(flaw, in: log.directory.name(of: path))
                     }
                 } catch {
                     // A live store thins its ladders out while it is checked.
@@ -78,6 +75,22 @@ extension VerificationReport {
                 }
             }
         }
+    }
+}
+
+extension Snapshot {
+    /// What is wrong with the snapshot of this name, in words; nil for a sound one.
+    fileprivate static func flaw(_ name: String, path: String, _ log: SegmentLog) throws(DiskError) -> String? {
+        guard let snapshot = try Snapshot(log.disk, path: path, store: log.store.store) else {
+            return try SnapshotHead.isLater(log.disk, path: path)
+                ? "the snapshot is of a later version" : "the snapshot is damaged, or of another store"
+        }
+        let view = log.view
+        if name != SnapshotStore.name(of: snapshot.position) {
+            return "the snapshot has the name of another one: its position is \(snapshot.position)"
+        }
+        if snapshot.position.rawValue > view.tail.rawValue { return "the snapshot is newer than the log" }
+        return snapshot.belongs(to: view) ? nil : "the snapshot is that of another event than the log has there"
     }
 }
 

@@ -25,7 +25,7 @@
 //    104  8  durable offset  in it, of what stood for the tail
 //    112 16  replaces        the segment of the same base whose place it takes; zero for none
 //    128  8  control         the sequence of the last control record
-//    136  8  limit           the last id that can have been given, where the segment is at rest
+//    136  8  limit           at rest, the last id that can have been given, not below the tail; in use, zero
 //    144 112 zero
 
 internal import Disk
@@ -47,14 +47,20 @@ struct ManifestEntry: Equatable, Sendable {
     var durableOffset = FrameHeader.firstOffset
     var replaces = UniqueID.zero
     var controlSequence: UInt64 = 0
-    /// Where the segment is at rest, the last id that can have been given: it begins with a frame that is not counted yet. Zero
-    /// for the tail.
+    /// Where the segment is at rest, the last id that can have been given, if that is beyond the tail: the segment begins with a
+    /// frame that is not counted yet.
     var limit = RecordID.zero
 
     /// The greatest id that can have been given after this was written: each takes some bytes of the segment.
     var greatestLaterID: RecordID {
         guard state == .inUse, fileBytes > 0 else { return max(tail, limit) }
         return RawCapacity.greatestID(after: tail, from: durableOffset, in: fileBytes)
+    }
+
+    /// Whether the log has come further than it can have come after this was written. `newest` is the first id of the last
+    /// raw segment that has a record.
+    func isOlder(thanLogUpTo tail: RecordID, newest: RecordID?) -> Bool {
+        greatestLaterID < tail || newest.map { base < $0 } ?? false
     }
 }
 
@@ -129,7 +135,7 @@ struct Manifest: Sendable {
         bytes.appendLittleEndian(entry.durableOffset.rawValue)
         bytes += entry.replaces.bytes
         bytes.appendLittleEndian(entry.controlSequence)
-        bytes.appendLittleEndian(entry.limit.rawValue)
+        bytes.appendLittleEndian(entry.state == .atRest ? max(entry.tail, entry.limit).rawValue : 0)
         bytes += [UInt8](repeating: 0, count: entryBytes - bytes.count)
         let crc = Checksum.crc32(bytes)
         bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 12) }
@@ -163,6 +169,10 @@ struct Manifest: Sendable {
                 }
             }
             try manifest.take(copies, slot, store: store, path: path)
+        }
+        if manifest.entry == nil, manifest.problems.isEmpty {
+            manifest.problems.append("the manifest holds no entry")
+            manifest.isWhole = false
         }
         return manifest
     }

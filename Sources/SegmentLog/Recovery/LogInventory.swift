@@ -297,6 +297,9 @@ struct LogInventory {
         controls.reserve(through: manifest.entry?.controlSequence ?? 0)
     }
 
+    /// The first id of the last raw segment that has a record.
+    private var newestRaw: RecordID? { raw.last { $0.segment.lastID != nil }?.segment.base }
+
     private mutating func findDamage(_ newest: LostTail.Newest) {
         var expected = RecordID(1)
         for segment in segments {
@@ -307,6 +310,9 @@ struct LogInventory {
         let tail = max(RecordID(expected.rawValue - 1), report.damage.map(\.upperBound).max() ?? .zero)
         let lost = LostTail(manifest, tail: tail, newest: newest)
         report.notes += lost.notes
+        if let entry = manifest.entry, entry.isOlder(thanLogUpTo: tail, newest: newestRaw) {
+            report.notes.append("the manifest is older than the log, which has come to \(tail)")
+        }
         if let ids = lost.ids { report.damage.append(ids) }
         report.damage = RecordRanges.merged(report.damage)
         for hole in report.damage {

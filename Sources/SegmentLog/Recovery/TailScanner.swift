@@ -124,7 +124,7 @@ package struct TailScanner {
             } else if let proof = try firstProof(ofBytesAt: offset) {
                 if let frame, frame.firstID == outcome.nextID, frame.end <= proof.offset {
                     isAtWitness = false
-                    try salvage(frame)
+                    try salvage(frame, upTo: proof.firstID)
                     offset = frame.end
                 } else {
                     if frame == nil { try salvageWithoutHeader(at: offset, upTo: proof.offset, proof.firstID) }
@@ -207,17 +207,19 @@ package struct TailScanner {
     /// Takes what is whole of a damaged frame whose header can be believed, and reports the rest: single records where
     /// the frame's checksum still vouches for their places, otherwise all from the first damaged one on. A record is not
     /// looked for anywhere else, since a caller's payload may look like one.
-    private mutating func salvage(_ frame: FrameHeader) throws(LogError) {
+    /// No more ids are its own than `limit` leaves, whatever it says.
+    private mutating func salvage(_ frame: FrameHeader, upTo limit: RecordID = .maximum) throws(LogError) {
+        let next = min(frame.nextID, limit)
         guard window.holds(frame.end - frame.offset, at: frame.offset) else {
             // Its end is beyond that of the file.
-            try takeRecords(at: frame.offset + FrameHeader.bytes, upTo: FileOffset(window.size), frame.nextID)
-            return reportDamage(upTo: frame.nextID)
+            try takeRecords(at: frame.offset + FrameHeader.bytes, upTo: FileOffset(window.size), next)
+            return reportDamage(upTo: next)
         }
         let walk = try walk(frame)
         for place in walk.isVouchedFor ? walk.records[...] : walk.records.prefix(while: { $0.record != nil }) {
             add(place)
         }
-        reportDamage(upTo: frame.nextID)
+        reportDamage(upTo: next)
         let isReached = walk.isVouchedFor || walk.records.count == Int(frame.recordCount)
         let controls = isReached ? walk.controls.prefix { walk.isVouchedFor || $0 != nil }.compactMap(\.self) : []
         outcome.controls += controls

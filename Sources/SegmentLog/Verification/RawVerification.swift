@@ -12,6 +12,8 @@ struct RawVerification {
     private let file: String
     private let last: RecordID
     private let isNewest: Bool
+    /// Up to here the manifest has seen frames.
+    private let proven: FileOffset
     private let check: RecordCheck
 
     /// Records up to `tail` are checked. The newest segment may be written to meanwhile.
@@ -21,6 +23,7 @@ struct RawVerification {
         file: String,
         tail: RecordID,
         isNewest: Bool,
+        witness: ManifestEntry?,
         check: @escaping RecordCheck
     ) {
         self.segment = segment
@@ -28,6 +31,8 @@ struct RawVerification {
         self.file = file
         self.isNewest = isNewest
         self.check = check
+        proven =
+            witness?.segment == segment.id ? witness?.durableOffset ?? FrameHeader.firstOffset : FrameHeader.firstOffset
         last = min(segment.lastID ?? .zero, tail)
     }
 
@@ -99,7 +104,7 @@ struct RawVerification {
         var offset = FrameHeader.firstOffset
         while true {
             guard let frame = try walk.header(at: offset), frame.firstID >= expected else {
-                guard expected <= last else { break }
+                guard expected <= last || offset < proven else { break }
                 found.isWhole = false
                 report.note("the header of the frame at offset \(offset) is damaged", in: file)
                 guard let next = try walk.next(behind: offset, from: expected) else { break }

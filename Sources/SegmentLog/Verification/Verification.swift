@@ -118,6 +118,8 @@ extension SegmentLog {
         progress: (Double) -> Bool = { _ in true }
     ) throws(LogError) -> VerificationReport {
         let view = view
+        // Read behind the view: it can only know more.
+        let witness = try? Manifest.read(disk, directory, store: store.store).entry
         var report = VerificationReport()
         report.damage = RecordRanges.merged(view.damage)
         try withoutActuallyEscaping(check) { check throws(LogError) in
@@ -138,6 +140,7 @@ extension SegmentLog {
                             file: file,
                             tail: view.tail,
                             isNewest: isNewest,
+                            witness: witness,
                             check: check
                         ).run(&report, &progress)
                     default: preconditionFailure("a segment is raw or sealed")
@@ -193,8 +196,11 @@ extension SegmentLog {
             let manifest = try Manifest.read(disk, directory, store: store.store)
             report.bytes += UInt64(Manifest.bytes)
             for problem in manifest.problems { report.note(problem, in: file) }
-            if let entry = manifest.entry, entry.tail > self.view.tail {
-                report.note("it has seen the log come to \(entry.tail)", in: file)
+            guard let entry = manifest.entry else { return }
+            if entry.tail > self.view.tail { report.note("it has seen the log come to \(entry.tail)", in: file) }
+            let newest = view.segments.last { $0 is RawSegment && $0.lastID != nil }?.base
+            if entry.isOlder(thanLogUpTo: view.tail, newest: newest) {
+                report.note("it is older than the log, which has come to \(view.tail)", in: file)
             }
         }
     }

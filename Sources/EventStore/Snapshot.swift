@@ -137,6 +137,7 @@ struct SnapshotHead {
     let position: EventID
     let state: FoldState
     let anchor: SnapshotAnchor?
+    let features: FeatureBits
     /// Of the state's JSON.
     let rawBytes: Int
     let isDeflated: Bool
@@ -158,10 +159,12 @@ struct SnapshotHead {
     init?(_ bytes: [UInt8], store: UniqueID) {
         guard let length = Self.length(bytes), length < bytes.count, Self.isWhole(bytes),
             bytes[16..<32].elementsEqual(store.bytes),
-            bytes.withUnsafeBytes({ FeatureBits($0, at: 32) }).canRead, bytes[44] <= 1, bytes[45] == 1,
+            bytes[44] <= 1, bytes[45] == 1,
             bytes.integer(at: 120, as: UInt64.self) == UInt64(bytes.count - length),
             let rawBytes = Int(exactly: bytes.integer(at: 112, as: UInt64.self))
         else { return nil }
+        features = bytes.withUnsafeBytes { FeatureBits($0, at: 32) }
+        guard features.canRead else { return nil }
         let last = bytes.integer(at: 72, as: UInt64.self)
         self.length = length
         self.rawBytes = rawBytes

@@ -28,6 +28,8 @@ package final class SnapshotStore: Sendable {
         let position: EventID
         let hash: ContentHash
         let maximumTimestamp: Timestamp
+        /// Whether a later version has made it so that only such a one removes it.
+        var isLeft = false
     }
 
     /// The snapshots in a directory, of a store whose log `view` shows as it is now.
@@ -90,7 +92,8 @@ package final class SnapshotStore: Sendable {
                 Rung(
                     position: snapshot.position,
                     hash: snapshot.hash,
-                    maximumTimestamp: snapshot.state.maximumTimestamp
+                    maximumTimestamp: snapshot.state.maximumTimestamp,
+                    isLeft: !snapshot.features.canWrite
                 )
             )
         }
@@ -148,8 +151,10 @@ package final class SnapshotStore: Sendable {
                 )
             )
             ladder.sort { $0.position < $1.position }
+            let left = ladder.filter(\.isLeft)
+            ladder.removeAll(where: \.isLeft)
             let removed = Self.thin(&ladder, keep: keep, current: snapshot.hash)
-            rungs[source.name] = ladder
+            rungs[source.name] = ladder + left
             return removed
         }
         // A rung that could not be removed costs space, nothing else.

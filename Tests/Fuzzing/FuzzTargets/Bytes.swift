@@ -68,7 +68,7 @@ enum ZlibStream {
             low &+= UInt64(byte)
             high &+= low
         }
-        withUnsafeBytes(of: UInt32(high % 65521 << 16 | low % 65521).bigEndian) { stream.append(contentsOf: $0) }
+        withUnsafeBytes(of: UInt32((high % 65521) << 16 | low % 65521).bigEndian) { stream.append(contentsOf: $0) }
         return stream
     }
 }

@@ -9,9 +9,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case replies
     /// The frames of a raw segment: records, and the tail rule.
     case raw
-    /// A sealed segment: header, blocks, block table, key pages, directory, filter and footer.
+    /// A sealed segment: header, blocks of records and of every section, and footer.
     case sealed
-    /// A log with one such segment, raw or sealed: what reading, recovery and a restart make of it.
+    /// A log with one such segment, raw or sealed, the trailer of a raw one and the manifest: what reading, recovery and a
+    /// restart make of it.
     case logs
     /// A snapshot of a projection.
     case snapshot

@@ -54,6 +54,7 @@ final class HostileDisk: Disk, @unchecked Sendable {
             throw DiskError(.rename, path: source, errno: ENOENT)
         }
         changes += 1
+        file.path = destination
         files[destination] = file
     }
 
@@ -73,7 +74,8 @@ final class HostileDisk: Disk, @unchecked Sendable {
 
 /// `@unchecked Sendable` because it is its disk's.
 private final class DiskContent: DiskFile, @unchecked Sendable {
-    let path: String
+    /// Goes with a rename: there is one of these for all who have the file open.
+    fileprivate(set) var path: String
     fileprivate var content: [UInt8]
     private unowned let disk: HostileDisk
 

@@ -1,7 +1,8 @@
 // Owns: the promises of a log whatever stands in a segment of it: it is opened or refused, and read without writing a byte;
 // recovery keeps what reading found, goes on behind it, and loses nothing when it is run again.
 //
-// The first octet says which kind of segment it is; the rest is an input of the target of that kind.
+// The first octet says which kind of segment it is, and of a raw one whether it has a trailer, and whether the manifest names
+// it; the rest is an input of the target of that kind, before which a raw one has the trailer and what the manifest says.
 
 import SegmentLog
 
@@ -9,7 +10,7 @@ enum LogTarget {
     static func run(_ bytes: [UInt8]) {
         guard let kind = bytes.first, let options = bytes.dropFirst().first, bytes.count <= 4096 else { return }
         if kind & 1 == 0 {
-            raw(bytes.dropFirst(2), options: options)
+            raw(bytes.dropFirst(2), kind: kind, options: options)
         } else {
             sealed(bytes.dropFirst(2))
         }
@@ -23,13 +24,27 @@ enum LogTarget {
         _ = read(disk)
     }
 
-    private static func raw(_ template: ArraySlice<UInt8>, options: UInt8) {
+    private static func raw(_ template: ArraySlice<UInt8>, kind: UInt8, options: UInt8) {
         let base = RecordID(options & 1 == 0 ? 1 : 5)
         let disk = HostileStore.disk()
-        disk[HostileStore.path(base, ".active")] = file(RawTemplate.frames(template), base: base, options: options)
+        var input = template
+        var trailer: [UInt8] = []
+        if kind & 2 != 0 {
+            trailer = RawTemplate.trailer(input, base: base)
+            input = input.dropFirst(RawTemplate.trailerBytes)
+        }
+        disk[HostileStore.directory.manifest] = ManifestTemplate.naming(base)
+        if kind & 4 != 0 {
+            disk[HostileStore.directory.manifest] = ManifestTemplate.file(input)
+            input = input.dropFirst(ManifestTemplate.bytes)
+        }
+        var bytes = file(RawTemplate.frames(input), header: header(base), options: options, trailer: trailer)
+        // Without its last page.
+        if kind & 8 != 0 { bytes.removeLast(RawTemplate.fileBytes - RawTemplate.firstFrame - RawTemplate.frameArea) }
+        disk[HostileStore.path(base, ".active")] = bytes
         if options & 2 != 0 {
             let next = base.advanced(by: Int(options >> 4))
-            disk[HostileStore.path(next, ".active")] = file([], base: next, options: 0)
+            disk[HostileStore.path(next, ".active")] = file([], header: header(next, 0x33), options: 0, trailer: [])
         }
         guard let records = read(disk) else { return }
 
@@ -86,36 +101,35 @@ enum LogTarget {
         var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(.max))
         frame.add(buffer, 0..<buffer.byteCount, records: 1)
         do throws(LogError) {
-            if !writer.fits(byteCount: frame.byteCount) { try writer.roll() }
-            frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(.max))
-            frame.add(buffer, 0..<buffer.byteCount, records: 1)
+            _ = try writer.reserve(byteCount: frame.byteCount)
             try writer.commit(frame)
         } catch {
             fatalError("a recovered log takes no append: \(error)")
         }
     }
 
-    /// A raw segment with these frames.
-    private static func file(_ frames: [UInt8], base: RecordID, options: UInt8) -> [UInt8] {
-        var file: [UInt8] = []
-        file.reserveCapacity(HostileStore.options.segmentBytes)
-        file += header(base)
-        if options & 4 != 0 { file[20] ^= 1 }
-        file += repeatElement(0, count: RawTemplate.firstFrame / 2 - file.count)
-        file += header(base)
-        if options & 8 != 0 { file[4096 + 20] ^= 1 }
-        file += repeatElement(0, count: RawTemplate.firstFrame - file.count)
-        file += frames
-        file += repeatElement(0, count: HostileStore.options.segmentBytes - file.count)
-        return file
+    private static func header(_ base: RecordID, _ segment: UInt8? = nil) -> [UInt8] {
+        let (own, store) = (HostileStore.identity, HostileStore.identity.store)
+        let other = segment.map {
+            SegmentIdentity(store: store, segment: UniqueID(bytes: [UInt8](repeating: $0, count: 16)))
+        }
+        let fileBytes = UInt64(RawTemplate.fileBytes)
+        return FileHeader(kind: .raw, identity: other ?? own, base: base, fileBytes: fileBytes).encoded()
     }
 
-    private static func header(_ base: RecordID) -> [UInt8] {
-        var header = Array("EVRAWSEG".utf8) + [1, 0, 0, 0, 0, 0, 0, 0]
-        header += HostileStore.identity.store.bytes + HostileStore.identity.segment.bytes
-        header += [UInt8](repeating: 0, count: 16)
-        header.put(base.rawValue, at: 48)
-        header.put(Checksum.crc32(header), at: 12)
-        return header
+    /// A raw segment with these frames.
+    private static func file(_ frames: [UInt8], header: [UInt8], options: UInt8, trailer: [UInt8]) -> [UInt8] {
+        var file: [UInt8] = []
+        file.reserveCapacity(RawTemplate.fileBytes)
+        file += header
+        if options & 4 != 0 { file[20] ^= 1 }
+        file += repeatElement(0, count: RawTemplate.firstFrame / 2 - file.count)
+        file += header
+        if options & 8 != 0 { file[4096 + 20] ^= 1 }
+        file += repeatElement(0, count: RawTemplate.firstFrame - file.count)
+        file += RawTemplate.padded(Array(frames.prefix(RawTemplate.frameArea)))
+        let page = RawTemplate.firstFrame + RawTemplate.frameArea
+        file.replaceSubrange(page..<page + trailer.count, with: trailer)
+        return file
     }
 }

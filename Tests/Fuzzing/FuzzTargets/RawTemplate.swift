@@ -1,10 +1,15 @@
-// Owns: making the frames of a raw segment of the bytes of a fuzzer: checksums and offsets of zero stand for the right
-// ones, so that the fuzzer gets past them, and any other value for damage.
+// Owns: making the frames and the trailer of a raw segment of the bytes of a fuzzer: checksums and offsets of zero stand for
+// the right ones, so that the fuzzer gets past them, and any other value for damage.
 
 import SegmentLog
 
 enum RawTemplate {
+    static let fileBytes = 16 << 10
     static let firstFrame = 8192
+    static let trailerBytes = 128
+    private static let trailerOffset = fileBytes - 4096
+    /// Between the headers and the trailer.
+    static let frameArea = trailerOffset - firstFrame
     private static let frameBytes = 56
     private static let recordHeaderBytes = 32
 
@@ -18,6 +23,22 @@ enum RawTemplate {
             seal(frameAt: place, of: &frames)
         }
         return frames
+    }
+
+    /// The frames, and zeros up to the end of the file.
+    static func padded(_ frames: [UInt8]) -> [UInt8] {
+        frames + [UInt8](repeating: 0, count: fileBytes - firstFrame - frames.count)
+    }
+
+    /// What stands in the last page of a closed file.
+    static func trailer(_ template: ArraySlice<UInt8>, base: RecordID) -> [UInt8] {
+        var trailer = Array(template.prefix(trailerBytes))
+        trailer += [UInt8](repeating: 0, count: trailerBytes - trailer.count)
+        if trailer.isZero(0..<8) { trailer.replaceSubrange(0..<8, with: "EVCLOSED".utf8) }
+        trailer.putIfZero(UInt64(trailerOffset), at: 16)
+        trailer.putIfZero(base.rawValue, at: 32)
+        trailer.putIfZero(trailer.crc(12..<trailerBytes, from: HostileStore.seed), at: 8)
+        return trailer
     }
 
     private static func seal(frameAt place: Int, of frames: inout [UInt8]) {

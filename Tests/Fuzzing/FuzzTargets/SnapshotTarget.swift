@@ -1,27 +1,26 @@
 // Owns: the promises of the snapshot file: it is read back as it was written, or passed over; and a state costs no more
 // memory than its file can hold.
 //
-// A checksum, a store and a raw length of zero stand for the right ones, and the bytes behind the header for a stream
-// that inflates to them where the flag says so: otherwise nothing would ever come past the checksum.
+// A checksum, a store and lengths of zero stand for the right ones, and the bytes behind the header for a stream that
+// inflates to them where the options and the codec say so: otherwise nothing would ever come past the checksum.
 
 import EventStore
 import SegmentLog
 
 enum SnapshotTarget {
     private static let store = UniqueID(bytes: [UInt8](repeating: 0x11, count: 16))
-    private static let headerBytes = 84
+    private static let headerBytes = 160
 
     static func run(_ bytes: [UInt8]) {
         guard let first = bytes.first else { return }
         var file = Array(bytes.dropFirst())
         if file.count > headerBytes {
-            if first & 1 == 0 {
-                let state = Array(file[headerBytes...])
-                if file.integer(at: 80, as: UInt32.self) == 0 { file.put(UInt32(state.count), at: 80) }
-                file.replaceSubrange(headerBytes..., with: ZlibStream.stored(state))
-            }
-            if file[16..<32].allSatisfy({ $0 == 0 }) { file.replaceSubrange(16..<32, with: store.bytes) }
-            if file.integer(at: 12, as: UInt32.self) == 0 { file.put(Checksum.crc32(Array(file[16...])), at: 12) }
+            let state = Array(file[headerBytes...])
+            if first & 1 == 0, file[44] == 1 { file.replaceSubrange(headerBytes..., with: ZlibStream.stored(state)) }
+            file.putIfZero(UInt64(state.count), at: 112)
+            file.putIfZero(UInt64(file.count - headerBytes), at: 120)
+            if file.isZero(16..<32) { file.replaceSubrange(16..<32, with: store.bytes) }
+            file.putIfZero(Checksum.crc32(file), at: 12)
         }
         guard let snapshot = Snapshot(file, store: store) else { return }
         // zlib cannot make more than 1032 bytes of one.

@@ -58,7 +58,7 @@ private struct GoldenWriter {
 
     private static let options = {
         var options = LogOptions()
-        options.segmentBytes = 16 << 10
+        options.segmentBytes = 32 << 10
         options.spareFiles = 0
         options.recycledFiles = 0
         return options
@@ -71,14 +71,14 @@ private struct GoldenWriter {
     mutating func write() throws {
         // A compacted segment of several blocks and key pages, and one fresh from sealing behind it.
         try withLog { writer, log, _ in
-            try fill(800, writer, log)
+            try fill(800, "compacted", writer, log)
             try writer.roll()
             while try log.sealOldest() {}
             _ = try log.compact(.everything)
-            try fill(60, writer, log)
+            try fill(60, "sealed", writer, log)
             try writer.roll()
             _ = try log.sealOldest()
-            try fill(20, writer, log)
+            try fill(20, "sealed later", writer, log)
             try writer.mark()
         }
         // A torn write, which recovery puts into the quarantine.
@@ -88,11 +88,14 @@ private struct GoldenWriter {
         }
         try withLog { _, _, report in try #require(report.tornBytes > 0) }
         try snapshot()
-        // A raw segment that is closed and not sealed, and an active one with frames of several events and a marker.
+        // Raw segments that are closed and not sealed, one with records of the store's own and one without, and an active
+        // one with frames of several events and a marker.
         try withLog { writer, log, _ in
-            try fill(30, writer, log)
+            try fill(30, "closed", writer, log)
             try writer.roll()
-            try fill(40, writer, log)
+            try fill(10, nil, writer, log)
+            try writer.roll()
+            try fill(40, "active", writer, log)
             try writer.mark()
         }
         try writeDown()
@@ -133,25 +136,38 @@ private struct GoldenWriter {
         return try EventStore.open(options, clock: StoreClock { Timestamp(nanoseconds: Self.epoch + 1 << 50) })
     }
 
-    /// Appends events in commits of one to five.
-    private mutating func fill(_ count: Int, _ writer: LogWriter, _ log: SegmentLog) throws {
+    /// Appends events in commits of one to five. What the store says of itself meanwhile are words on a subject named `stage`
+    /// and on one that is spoken of again and again.
+    private mutating func fill(_ count: Int, _ stage: String?, _ writer: LogWriter, _ log: SegmentLog) throws {
         let end = number + count
         while number < end {
             let buffer = RecordBuffer()
             let events = (0..<min(1 + number % 5, end - number)).map { Self.event(number + $0) }
             for event in events { event.withParts { buffer.append($0) } }
-            if !writer.fits(byteCount: buffer.byteCount) {
-                try writer.roll()
-                _ = try log.sealOldest()
+            let isStart = number + count == end
+            try commit(writer, log) { frame in
+                frame.add(buffer, 0..<buffer.byteCount, records: events.count)
+                guard let stage else { return }
+                if isStart { frame.addControl(subject: Array(stage.utf8), payload: [0, 0xFF]) }
+                if number.isMultiple(of: 3) {
+                    frame.addControl(subject: Array("position".utf8), payload: Array("{\"at\":\(number)}".utf8))
+                }
             }
-            var frame = CommitFrame(
-                firstID: writer.nextID,
-                recordedAt: RecordTime(Self.epoch + Int64(number) * 1_000_003)
-            )
-            frame.add(buffer, 0..<buffer.byteCount, records: events.count)
-            try writer.commit(frame)
             number += events.count
         }
+        // A frame of the store's own alone.
+        guard let stage else { return }
+        try commit(writer, log) { $0.addControl(subject: Array("end of \(stage)".utf8), payload: []) }
+    }
+
+    private func commit(_ writer: LogWriter, _ log: SegmentLog, _ fill: (inout CommitFrame) -> Void) throws {
+        var frame = CommitFrame(
+            firstID: writer.nextID,
+            recordedAt: RecordTime(Self.epoch + Int64(number) * 1_000_003)
+        )
+        fill(&frame)
+        if try writer.reserve(byteCount: frame.byteCount) { _ = try log.sealOldest() }
+        try writer.commit(frame)
     }
 
     private static let epoch: Int64 = 1_760_000_000_000_000_000
@@ -194,6 +210,8 @@ private struct GoldenWriter {
         }
         try encoder.encode(states).write(to: golden.folder.appending(path: "states.json"))
         store.close()
+        let controls = try golden.copy().controls()
+        try encoder.encode(controls).write(to: golden.folder.appending(path: "controls.json"))
         // What is no data, and heavy.
         for path in try FileManager.default.subpathsOfDirectory(atPath: golden.data.path)
         where path == "LOCK" || path.hasSuffix(".spare") {

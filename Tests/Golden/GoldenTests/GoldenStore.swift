@@ -1,5 +1,6 @@
 // Owns: the golden stores: where they lie, what is written down of each, and a copy to work on.
 
+import Disk
 import EventModel
 import EventStore
 import Foundation
@@ -34,6 +35,16 @@ struct GoldenStore {
             try JSONDecoder().decode(
                 [String: String].self,
                 from: Data(contentsOf: folder.appending(path: "states.json"))
+            )
+        }
+    }
+
+    /// The last word on each subject, in order.
+    var controls: [GoldenControl] {
+        get throws {
+            try JSONDecoder().decode(
+                [GoldenControl].self,
+                from: Data(contentsOf: folder.appending(path: "controls.json"))
             )
         }
     }
@@ -95,6 +106,23 @@ struct GoldenEvent: Codable, Equatable {
     }
 }
 
+/// What a store says of itself, as it is written down beside it.
+struct GoldenControl: Codable, Equatable {
+    let sequence: UInt64
+    let position: UInt64
+    let recordedAt: Int64
+    let subject: String
+    let payload: [UInt8]
+
+    init(_ record: ControlRecord) {
+        sequence = record.sequence
+        position = record.position.rawValue
+        recordedAt = record.recordedAt.rawValue
+        subject = String(decoding: record.subject, as: UTF8.self)
+        payload = record.payload
+    }
+}
+
 /// A directory of a test's own with a copy of a golden store in it.
 final class GoldenCopy {
     let directory: URL
@@ -134,8 +162,17 @@ final class GoldenCopy {
         return image
     }
 
-    func open(_ golden: GoldenStore, segmentBytes: Int = 1 << 20) throws -> EventStore {
+    /// What the store says of itself, whether it is open or not.
+    func controls() throws -> [GoldenControl] {
+        let copy = try copy()
+        let opened = try SegmentLog.openReadOnly(PosixDisk(), directory: LogDirectory(copy.data.path))
+        return opened.log.controls.current.map(GoldenControl.init)
+    }
+
+    /// `snapshots` says how many of a projection are kept.
+    func open(_ golden: GoldenStore, segmentBytes: Int = 1 << 20, snapshots: Int = 64) throws -> EventStore {
         var options = StoreOptions(directory: data.path)
+        options.snapshots.keep = snapshots
         options.log.segmentBytes = segmentBytes
         options.log.spareFiles = 0
         options.log.recycledFiles = 0

@@ -380,7 +380,7 @@ def lost_newest(store):
 
 def raw_beside_sealed(store):
     """A crash may leave a raw file beside what has been made of it."""
-    case = Case(store, 30, "a sealed segment is damaged while its raw one is still there")
+    case = Case(store, 15, "a sealed segment is damaged while its raw one is still there")
     case.daemon.start()
     wait_until_sealed(case.daemon.connect())
     case.daemon.stop()

@@ -337,7 +337,7 @@ def lost_newest(store):
     case = Case(store, 16, "a bit of the last frame of the segment in use, and one of the marker behind it")
     flip(case.path(raw), found[-1].offset + 56 + 40)
     flip(case.path(raw), found[-1].end + 20)
-    case.serves([(found[-1].first_id, store.tail)], [case.path(raw)],
+    case.serves([(found[-1].first_id, found[-1].first_id)], [case.path(raw)],
                 also_lacking=[(found[-1].first_id, store.tail)])
 
     case = Case(store, 19, "an older copy of the segment in use")

@@ -49,6 +49,20 @@ def footer(path):
         return size - struct.unpack("<I", file.read(4))[0]
 
 
+def proven(manifest, path):
+    """What the manifest says of a raw segment: all bytes before this place were durable."""
+    with open(manifest, "rb") as file:
+        slots = file.read()
+    with open(path, "rb") as file:
+        segment = file.read(HEADER)[32:48]
+    newest, place = 0, FIRST_FRAME
+    for entry in (slots[:256], slots[4096:4096 + 256]):
+        sequence, durable = struct.unpack_from("<Q", entry, 32)[0], struct.unpack_from("<Q", entry, 104)[0]
+        if sequence > newest:
+            newest, place = sequence, durable if entry[72:88] == segment else FIRST_FRAME
+    return place
+
+
 def flip(path, offset, bit=0):
     """Turns one bit over. Doing it again undoes it."""
     with open(path, "r+b") as file:

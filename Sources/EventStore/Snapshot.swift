@@ -43,6 +43,7 @@ package struct Snapshot: Sendable, Equatable {
 
     package func encoded(store: UniqueID) -> [UInt8] {
         var bytes = Self.magic
+        bytes.reserveCapacity(SnapshotHead.bytes)
         bytes.append(FormatVersion.current)
         bytes.append(UInt16(SnapshotHead.bytes))
         bytes.append(UInt32(0))

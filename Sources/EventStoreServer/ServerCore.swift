@@ -8,7 +8,7 @@ import NIOPosix
 import Synchronization
 
 final class ServerCore: Sendable {
-    static let version = "0.1.0"
+    static let version = "0.2.0"
 
     let options: ServerOptions
     let readers: NIOThreadPool

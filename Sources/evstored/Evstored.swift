@@ -17,7 +17,7 @@ struct Evstored: AsyncParsableCommand {
             Exit status: 0 stopped, 64 usage, 65 corrupt store or unknown format, 69 data directory or socket in use,
             74 I/O error, 78 configuration.
             """,
-        version: "evstored 0.1.0"
+        version: "evstored 0.2.0"
     )
 
     @Option(help: "The configuration file; \(Configuration.defaultFile) where it exists.")

@@ -19,13 +19,15 @@ import zlib
 from clients import append_of, entries, entry
 from kill import projections
 from scene import Scene, attempt
-from segments import FOOTER, HEADER_COPY, blocks, flip, frames
-from store import TOP, Claims, Folder, Refused, arguments, info, wait_until_sealed
+from segments import HEADER, HEADER_COPY, blocks, flip, footer, frames
+from store import TOP, Claims, Folder, Lost, Refused, arguments, info, wait_until_sealed
 
 # Merging is kept away, so that segments stay where a case looks for them.
 SETTINGS = {"EVSTORED_SEGMENT_BYTES": str(1 << 20), "EVSTORED_COMPACTION_BYTES": str(1 << 20),
             "EVSTORED_SNAPSHOTS_EVERY_EVENTS": "2000"}
 CORRUPT, IN_USE, IO_ERROR, CONFIGURATION = 65, 69, 74, 78
+# Bytes of an entry of the manifest.
+ENTRY = 256
 VERIFY_FOUND = 6
 Survey = collections.namedtuple("Survey", "wrong lacking")
 
@@ -135,6 +137,10 @@ class Case:
     def path(self, name):
         return os.path.join(self.daemon.data, "log", name)
 
+    @property
+    def manifest(self):
+        return os.path.join(self.daemon.data, "manifest")
+
     def claim(self, holds, text, detail=""):
         self.claims.check(holds, f"{self.label}: {text}", detail)
 
@@ -176,13 +182,35 @@ class Case:
         self.claim((status == VERIFY_FOUND or heals and status == 0) and live == survey.lacking, "evctl verify live exits with 6 and names it",
                    f"{status}, {live}, {str(report['problems'])[:100]}")
         self.claim(self.daemon.stop() == 0, "a stop ends with status 0")
-        self.claim(all(digest(path) == before[path] for path in evidence), "the damaged file is left as it is")
+        self.claim(all(os.path.exists(path) and digest(path) == before[path] for path in evidence),
+                   "the damaged file is left as it is")
         self.daemon.start()
         connection = self.daemon.connect()
         again = self.store.survey(connection)
         event = attempt(connection, "EV.GET", expected)
         self.claim(again == survey and isinstance(event, list), "a second start finds the same, and what was appended")
         self.daemon.stop()
+
+    def killed(self):
+        """Appends ten events one by one, and kills the daemon before the marker. The last id."""
+        self.daemon.start()
+        connection = self.daemon.connect()
+        for number in range(10):
+            last = connection.ask(*append_of(self.store.sources(50, 100 + number, False)))
+        self.daemon.kill()
+        return last
+
+    def heals_manifest(self, words):
+        """Serves everything, says what was wrong with the manifest, and makes it anew."""
+        self.daemon.start()
+        connection = self.daemon.connect()
+        survey = self.store.survey(connection)
+        self.claim(not survey.wrong and not survey.lacking and info(connection)["state"] == "ok", "every event is there",
+                   f"{survey}")
+        self.claim(words in self.daemon.notes(), "the log says so")
+        self.daemon.stop()
+        status, report = self.verify("verify", "--data-dir", self.daemon.data)
+        self.claim(status == 0, "it is whole again", f"{status} {str(report['problems'])[:100]}")
 
     def refuses(self, status, words, before=(), writes_nothing=True):
         """Does not start, says why, and writes nothing."""
@@ -225,7 +253,7 @@ def sealed_cases(store):
     case.serves([(victim.first_id, victim.last_id)], [case.path(middle)])
 
     case = Case(store, 36, "the footer of a sealed segment")
-    flip(case.path(middle), os.path.getsize(case.path(middle)) - FOOTER + 40)
+    flip(case.path(middle), footer(case.path(middle)) + 40)
     case.serves([], [case.path(middle)])
 
     case = Case(store, 36, "an index page of a sealed segment")
@@ -281,27 +309,98 @@ def raw_cases(store):
 
 
 def lost_newest(store):
-    """Nobody can know how many ids the newest file gave away; none of them may be given again."""
+    """The manifest tells how far the newest file had come: of a store at rest, to the last id."""
     raw = store.raw
-    first = frames(os.path.join(store.daemon.data, "log", raw))[0].first_id
-    damaged = Case(store, 19, "both headers of the segment in use")
-    flip(damaged.path(raw), 20)
-    flip(damaged.path(raw), HEADER_COPY + 20)
-    missing = Case(store, 19, "the segment in use is missing")
-    os.remove(missing.path(raw))
-    for case in (damaged, missing):
+    found = [frame for frame in frames(os.path.join(store.daemon.data, "log", raw)) if frame.records]
+    first, cut = found[0].first_id, found[len(found) // 2]
+
+    case = Case(store, 19, "both headers of the segment in use")
+    flip(case.path(raw), 20)
+    flip(case.path(raw), HEADER_COPY + 20)
+    case.serves([(first, store.tail)])
+    aside = os.listdir(os.path.join(case.daemon.data, "quarantine"))
+    case.claim(raw in aside, "the file is in the quarantine", f"{aside}")
+
+    case = Case(store, 19, "the segment in use is missing")
+    os.remove(case.path(raw))
+    case.serves([(first, store.tail)])
+
+    case = Case(store, 18, "the segment in use is cut")
+    os.truncate(case.path(raw), cut.offset + 60)
+    case.serves([(cut.first_id, store.tail)], [case.path(raw)])
+
+    case = Case(store, 18, "the last frame of the segment in use, and the marker behind it, are zeros")
+    with open(case.path(raw), "r+b") as file:
+        file.seek(found[-1].offset)
+        file.write(bytes(found[-1].end - found[-1].offset + 56))
+    case.serves([(found[-1].first_id, store.tail)], [case.path(raw)])
+
+    case = Case(store, 16, "a bit of the last frame of the segment in use, and one of the marker behind it")
+    flip(case.path(raw), found[-1].offset + 56 + 40)
+    flip(case.path(raw), found[-1].end + 20)
+    case.serves([(found[-1].first_id, found[-1].first_id)], [case.path(raw)],
+                also_lacking=[(found[-1].first_id, store.tail)])
+
+    case = Case(store, 19, "an older copy of the segment in use")
+    shutil.copy(os.path.join(store.earlier, "log", raw), case.path(raw))
+    case.serves([(first, store.tail)])
+
+    case = Case(store, 19, "the manifest is missing")
+    os.remove(case.manifest)
+    case.heals_manifest("the manifest is missing")
+
+    case = Case(store, 19, "every copy of the manifest is damaged")
+    for offset in range(20, os.path.getsize(case.manifest), 2048):
+        flip(case.manifest, offset)
+    case.heals_manifest("of the manifest is damaged")
+
+    def judge(case, first, last):
+        """Of a segment in use that was not closed the manifest tells how much it can have held."""
         case.daemon.start()
         connection = case.daemon.connect()
-        survey = store.survey(connection)
-        case.claim(not survey.wrong and survey.lacking == [(first, store.tail)],
-                   "every event is right, or an error that names it", f"{survey.lacking} {survey.wrong[:3]}")
-        figures = info(connection)
-        case.claim(figures["state"] == "degraded", "EV.INFO says degraded", f"{figures['state']}, {figures['damaged']}")
-        answer = attempt(connection, *append_of(store.sources(50, 1, False)))
-        case.claim(isinstance(answer, int) and answer > store.tail, "no id is given twice", f"{answer}")
+        survey, figures = store.survey(connection), info(connection)
+        low, high = (ranges_of(figures) or [(0, 0)])[0]
+        case.claim(not survey.wrong, "every event is right, or an error that names it", f"{survey.lacking}, {survey.wrong[:3]}")
+        case.claim(figures["state"] == "degraded" and low == first and last <= high <= last + (1 << 20) // 33,
+                   "EV.INFO names as many ids as the file can have held", f"{figures['state']}, {figures['damaged']}")
+        answer = attempt(connection, *append_of(store.sources(50, 3, False)))
+        case.claim(isinstance(answer, int) and answer == high + 1 > last, "no id is given twice", f"{answer}, after {last}")
         case.daemon.stop()
-    aside = os.listdir(os.path.join(damaged.daemon.data, "quarantine"))
-    damaged.claim(any(raw in name for name in aside), "the file is in the quarantine", f"{aside}")
+
+    case = Case(store, 19, "the segment in use is missing after a kill")
+    last = case.killed()
+    os.remove(case.path(raw))
+    judge(case, first, last)
+
+    case = Case(store, 18, "the segment in use is cut after a kill")
+    last = case.killed()
+    cut = next(frame for frame in frames(case.path(raw)) if frame.records and frame.first_id == last - 5)
+    os.truncate(case.path(raw), cut.offset + 60)
+    judge(case, cut.first_id, last)
+
+
+def raw_beside_sealed(store):
+    """A crash may leave a raw file beside what has been made of it."""
+    case = Case(store, 15, "a sealed segment is damaged while its raw one is still there")
+    case.daemon.start()
+    wait_until_sealed(case.daemon.connect())
+    case.daemon.stop()
+    sealed = case.path(store.raw.replace(".active", ".segment"))
+    block = record_blocks(sealed)[0]
+    flip(sealed, (block.offset + block.end) // 2)
+    shutil.copy(os.path.join(store.daemon.data, "log", store.raw), case.path(store.raw))
+    case.daemon.start()
+    connection = case.daemon.connect()
+    survey = store.survey(connection)
+    case.claim(not survey.wrong and not survey.lacking and info(connection)["state"] == "ok", "every event is there",
+               f"{survey}")
+    aside = os.listdir(os.path.join(case.daemon.data, "quarantine"))
+    case.claim(os.path.basename(sealed) in aside, "the sealed one is in the quarantine", f"{aside}")
+    wait_until_sealed(connection)
+    survey = store.survey(connection)
+    case.claim(not survey.wrong and not survey.lacking and record_blocks(sealed)[0].first_id == block.first_id,
+               "the raw one is sealed again", f"{survey}")
+    case.daemon.stop()
 
 
 def torn_tail(store):
@@ -326,6 +425,15 @@ def torn_tail(store):
     case.daemon.stop()
 
 
+def of_version(version, header):
+    """What carries a version at 8 and its checksum at 12, with another version."""
+    header = bytearray(header)
+    header[8:10] = struct.pack("<H", version)
+    header[12:16] = bytes(4)
+    header[12:16] = struct.pack("<I", zlib.crc32(header))
+    return bytes(header)
+
+
 def strangers(store):
     case = Case(store, 20, "a segment of another store")
     other = store.folder.daemon(store.options.evstored, SETTINGS, name="other")
@@ -343,25 +451,31 @@ def strangers(store):
 
     case = Case(store, 25, "store.json of a later format")
     with open(os.path.join(case.daemon.data, "store.json"), "r+") as file:
-        text = file.read().replace('"format":1', '"format":9')
+        text = file.read().replace('"format":2', '"format":9')
         file.seek(0)
         file.write(text)
     case.refuses(CORRUPT, "version 9")
 
     case = Case(store, 25, "a segment of a later version")
+    place = footer(case.path(store.sealed[1]))
     with open(case.path(store.sealed[1]), "r+b") as file:
-        header = bytearray(file.read(64))
-        header[8:10] = struct.pack("<H", 7)
-        header[12:16] = bytes(4)
-        header[12:16] = struct.pack("<I", zlib.crc32(header))
+        header = of_version(7, file.read(HEADER))
         file.seek(0)
         file.write(header)
-        file.seek(-FOOTER, os.SEEK_END)
-        footer = bytearray(file.read())
-        footer[152:154] = struct.pack("<H", 7)
-        footer[8:12] = struct.pack("<I", zlib.crc32(footer[12:]))
-        file.seek(-FOOTER, os.SEEK_END)
-        file.write(footer)
+        file.seek(place)
+        end = bytearray(file.read())
+        end[:HEADER] = header
+        end[-12:-8] = struct.pack("<I", zlib.crc32(end[:-12]))
+        file.seek(place)
+        file.write(end)
+    case.refuses(CORRUPT, "version 7")
+
+    case = Case(store, 25, "a manifest of a later version")
+    with open(case.manifest, "r+b") as file:
+        slots = file.read()
+        for offset in range(0, len(slots), len(slots) // 4):
+            file.seek(offset)
+            file.write(of_version(7, slots[offset:offset + ENTRY]))
     case.refuses(CORRUPT, "version 7")
 
     case = Case(store, 38, "store.json is missing")
@@ -396,9 +510,10 @@ def snapshot_cases(store):
     expect(case, "cannot be read")
 
     case = Case(store, 33, "a snapshot is newer than the log")
-    # The log as it was when somebody copied it; snapshots as they are now.
+    # The log as it was when somebody copied it, and the manifest with it; snapshots as they are now.
     shutil.rmtree(os.path.join(case.daemon.data, "log"))
     shutil.copytree(os.path.join(store.earlier, "log"), os.path.join(case.daemon.data, "log"))
+    shutil.copy(os.path.join(store.earlier, "manifest"), case.manifest)
     case.daemon.start()
     connection = case.daemon.connect()
     last = connection.ask("EV.COUNT")
@@ -420,6 +535,34 @@ def other_owners(store):
     status, said = second.refuses()
     case.claim(status not in (None, 0), "a second at its socket ends too", f"{status} {said}")
     case.claim(case.daemon.answers(), "the first goes on, and is reached")
+    os.remove(os.path.join(case.daemon.data, "LOCK"))
+    case.label = "row 37: LOCK is removed under a running daemon"
+    second = store.folder.daemon(store.options.evstored, SETTINGS, name="third", data=case.daemon.data)
+    status, said = second.refuses()
+    case.claim(status == IN_USE, f"a second ends with status {IN_USE} all the same", f"{status} {said}")
+    case.daemon.stop()
+
+    case = Case(store, 19, "the segment in use is removed under a running daemon")
+    case.daemon.start()
+    connection = case.daemon.connect()
+    last = connection.ask(*append_of(store.sources(50, 4, False)))
+    os.remove(case.daemon.files(".active")[-1])
+    answers, begin = [last], time.monotonic()
+    while isinstance(answers[-1], int) and time.monotonic() - begin < 20:
+        try:
+            answers.append(attempt(connection, *append_of(store.sources(50, 4 + len(answers), False))))
+        except Lost as error:
+            answers.append(error)
+        time.sleep(0.05)
+    ended = case.daemon.ended(20)
+    case.claim(ended in (CORRUPT, IO_ERROR) and not isinstance(answers[-1], int),
+               "appends fail within seconds, and the daemon ends", f"{ended}, after {time.monotonic() - begin:.1f} s")
+    acknowledged = answers[-2]
+    case.daemon.start()
+    connection = case.daemon.connect()
+    answer = attempt(connection, *append_of(store.sources(50, 99, False)))
+    case.claim(info(connection)["state"] == "degraded" and answer > acknowledged,
+               "what was acknowledged is told to be lost, and no id is given twice", f"{acknowledged}, then {answer}")
     case.daemon.stop()
 
     case = Case(store, 38, "the data directory is missing, and none is to be made", {"EVSTORED_CREATE": "false"})
@@ -487,7 +630,7 @@ def scrub(store):
     case.daemon.stop()
 
 
-CASES = {"sealed": sealed_cases, "raw": raw_cases, "newest": lost_newest, "torn": torn_tail, "strangers": strangers,
+CASES = {"sealed": sealed_cases, "raw": raw_cases, "newest": lost_newest, "beside": raw_beside_sealed, "torn": torn_tail, "strangers": strangers,
          "snapshots": snapshot_cases, "owners": other_owners, "scrub": scrub}
 
 

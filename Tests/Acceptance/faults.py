@@ -210,10 +210,14 @@ def write_by_pages(disk):
 
 def failed_name(claims, folder, options):
     """The directory cannot be synced when a new segment gets its name."""
-    scene, label = Scene(claims, folder, options), "row 7: EIO from the fsync of the directory at a roll"
+    scene = Scene(claims, folder, options, {"EVSTORED_DISK_RESERVE_FILES": "0"})
+    label = "row 7: EIO from the fsync of the directory at a roll"
     connection = scene.start()
     scene.append(MANY)
-    time.sleep(0.3)
+    # With a file at hand it is the name of the segment that fails, not that of a spare.
+    deadline = time.monotonic() + 60
+    while not scene.daemon.files(".spare") and time.monotonic() < deadline:
+        time.sleep(0.1)
     with Strace(scene.daemon, ["fsync:error=EIO"], paths=[os.path.join(scene.daemon.data, "log")]) as strace:
         try:
             answer = connection.ask("EV.ROLL")
@@ -235,6 +239,29 @@ def failed_name(claims, folder, options):
     scene.judge(connection, label)
     claims.check(info(connection)["state"] == "ok", f"{label}: the store is well after the restart")
     scene.daemon.stop()
+
+
+def failed_spare(claims, folder, options):
+    """The directory cannot be synced when a file is made for the next segment: nothing rests on that one yet, and nothing is
+    lost with it."""
+    settings = {"EVSTORED_SEGMENT_SPARE_FILES": "0", "EVSTORED_SEGMENT_RECYCLED_FILES": "0", "EVSTORED_DISK_RESERVE_FILES": "0"}
+    scene, label = Scene(claims, folder, options, settings), "row 9: EIO from the fsync of the directory for a new file"
+    connection = scene.start()
+    scene.append(LONE)
+    time.sleep(0.3)
+    with Strace(scene.daemon, ["fsync:error=EIO"], paths=[os.path.join(scene.daemon.data, "log")]) as strace:
+        answer = attempt(connection, "EV.ROLL")
+        time.sleep(0.3)
+        injected = strace.count("fsync")
+    claims.check(injected > 0 and str(answer).startswith("ERR "), f"{label} is an error of that request", f"{answer}")
+    time.sleep(0.3)
+    settled = scene.end_clients()
+    claims.check(settled and not scene.errors, f"{label}: appends go on", f"{len(scene.acknowledged)}, {sorted(scene.errors)}")
+    answer = attempt(connection, "EV.ROLL")
+    claims.check(not isinstance(answer, Refused), f"{label}: the next roll succeeds", f"{answer!r}")
+    scene.judge(connection, label)
+    claims.check(info(connection)["state"] == "ok", f"{label}: the store is well")
+    claims.check(scene.daemon.stop() == 0, f"{label}: a stop ends with status 0")
 
 
 def harmless(claims, folder, options, row, name, inject):
@@ -398,6 +425,7 @@ CASES = {
     "write-limit": file_size_limit,
     "cache": forgotten_pages,
     "name": failed_name,
+    "spare": failed_spare,
     "write-interrupted": lambda *to: harmless(*to, 6, "EINTR from every other write", "pwritev:error=EINTR:when=1+2"),
     "read-interrupted": lambda *to: harmless(*to, 6, "EINTR from every other read", "pread64:error=EINTR:when=1+2"),
     "slow": slow_sync,

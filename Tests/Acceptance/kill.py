@@ -19,7 +19,7 @@ import time
 
 from clients import Client, Sources, entries
 from oracle import Oracle
-from segments import frames
+from segments import frames, proven
 from store import Claims, Folder, Lost, Refused, arguments, info
 
 PROJECTIONS = ["order_counts", "user_activity", "inventory_levels"]
@@ -179,10 +179,11 @@ def holds(pid, path):
 
 
 def zero_last_frames(daemon):
-    """What a disk does that forgets what it said was written."""
+    """What a disk does that forgets what it said was written; what the manifest proves would be told."""
     path = daemon.files(".active")[-1]
+    known = proven(os.path.join(daemon.data, "manifest"), path)
     with open(path, "r+b") as file:
-        for frame in frames(path)[-4:]:
+        for frame in [frame for frame in frames(path) if frame.offset >= known][-4:]:
             file.seek(frame.offset)
             file.write(bytes(frame.end - frame.offset))
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Owns: the proof of the simulation: the code is broken on purpose, one promise at a time, in a copy of the tree, and
 # `faultsim` must find a violation each time. A simulation that finds nothing wrong with this code would find nothing wrong
-# with any.
+# with any. What guards against things that the simulation does not do to a store, `damage.py` must find.
 #
 #   mutants.py [--all] [--scratch FOLDER] [NAME...]
 #
@@ -14,21 +14,22 @@ SEEDS = 20_000
 
 
 class Mutant:
-    def __init__(self, name, breaks, file, old, new, damage=False, often=True):
+    def __init__(self, name, breaks, file, old, new, damage=False, often=True, case=None):
         self.name, self.breaks, self.file, self.old, self.new = name, breaks, file, old, new
-        # Whether it is looked for among damage at rest; whether it is tried with every change.
-        self.damage, self.often = damage, often
+        # Whether it is looked for among damage at rest; whether it is tried with every change; which case of `damage.py`
+        # finds it.
+        self.damage, self.often, self.case = damage, often, case
 
 
 MUTANTS = [
     Mutant("directory-sync", "a new segment's name is durable before anything is acknowledged in it",
            LOG + "Writing/ActiveSegment.swift",
-           "            try disk.rename(prepared.spare, to: path)\n            try disk.syncDirectory(directory.log)\n",
-           "            try disk.rename(prepared.spare, to: path)\n"),
+           "            prepared.isRenamed = true\n            try disk.syncDirectory(directory.log)\n",
+           "            prepared.isRenamed = true\n"),
     Mutant("early-acknowledgement", "a commit is acknowledged after its sync",
            LOG + "Writing/LogWriter.swift",
-           "                try segment.file.sync()\n",
-           ""),
+           "                if let failed { throw failed }\n                try segment.file.sync()\n",
+           "                if let failed { throw failed }\n"),
     Mutant("truncation", "what a later frame proves durable is damage, and is never cut",
            LOG + "Recovery/TailScanner.swift",
            "else if let proof = try firstProof(ofBytesAt: offset) {",
@@ -61,8 +62,8 @@ MUTANTS = [
            often=False),
     Mutant("half-a-commit", "a commit is recovered whole or not at all",
            LOG + "Recovery/TailScanner.swift",
-           "guard walk.isVouchedFor, walk.places.allSatisfy({ $0.record != nil }) else { return false }",
-           "guard let first = walk.places.first, first.record != nil || frame.recordCount == 0 else { return false }",
+           "guard walk.isWhole else { return false }",
+           "guard walk.records.first?.record != nil || frame.recordCount == 0 else { return false }",
            often=False),
     Mutant("retry", "after a failed sync no commit succeeds",
            LOG + "Writing/LogWriter.swift",
@@ -79,6 +80,32 @@ MUTANTS = [
            "            guard query.skipsDamage else { throw .corrupt(hole, reason: \"damaged on disk\") }\n",
            "",
            damage=True, often=False),
+    Mutant("manifest-first", "no record is acknowledged in a segment before the manifest says that it is in use",
+           LOG + "Writing/LogWriter.swift",
+           "        if !isWitnessed {\n            try manifest.write(entry(.inUse))\n",
+           "        if !isWitnessed {\n",
+           often=False, case="newest"),
+    Mutant("manifest-witness", "what the manifest proves durable is damage, and is never cut",
+           LOG + "Recovery/TailScanner.swift",
+           "        if let witness, witness.segment == header.identity.segment, witness.durableOffset",
+           "        if let witness, witness.segment == .zero, witness.durableOffset",
+           often=False, case="newest"),
+    Mutant("shortened-file", "a file that is shorter than its header says may have held what is gone",
+           LOG + "Recovery/RawInspection.swift",
+           "if trailer == nil, size < header.fileBytes && !outcome.hasCleanEnd || outcome.endsAtWitness {",
+           "if trailer == nil, outcome.endsAtWitness {",
+           often=False, case="newest"),
+    Mutant("directory-lock", "a store has one owner, whatever becomes of its lock file",
+           LOG + "Recovery/StoreClaim.swift",
+           "            guard let owned = try disk.lockDirectory(directory.data) else { return nil }\n"
+           "            return try disk.lock(directory.lock).map { [owned, $0] }\n",
+           "            return try disk.lock(directory.lock).map { [$0] }\n",
+           often=False, case="owners"),
+    Mutant("only-good-copy", "a raw segment is given up only where every block of its sealed one can be read",
+           LOG + "Recovery/LogInventory.swift",
+           "isWhole = try copy?.isWhole() ?? false",
+           "isWhole = copy != nil",
+           often=False, case="beside"),
 ]
 
 
@@ -97,14 +124,39 @@ def copy_tree(folder):
             shutil.copyfile(source, copy)
 
 
-def build(folder):
-    built = run("swift", "build", "-c", "release", "--product", "faultsim", "--scratch-path", str(folder / ".build"), cwd=folder)
-    if built.returncode != 0:
-        sys.exit(f"FAIL  the copy does not build:\n{built.stdout[-4000:]}")
+def build(folder, products):
+    for product in products:
+        built = run("swift", "build", "-c", "release", "--product", product, "--scratch-path", str(folder / ".build"), cwd=folder)
+        if built.returncode != 0:
+            sys.exit(f"FAIL  the copy does not build:\n{built.stdout[-4000:]}")
+
+
+def simulate(mutant, folder):
+    """What the simulation finds, in words; None where that is nothing. And all that it says."""
+    build(folder, ["faultsim"])
+    command = [str(folder / ".build/release/faultsim"), "crashes", "--seeds", f"0..<{SEEDS}", "--limit", "1"]
+    found = run(*command, *(["--damage"] if mutant.damage else []))
+    first = re.search(r"^seed (\d+): (.*)", found.stdout, re.M)
+    seeds = re.search(r"^(\d+) seeds", found.stdout, re.M)
+    what = None
+    if first and found.returncode != 0:
+        what = f"seed {first[1]}, after {seeds[1]}: {first[2]}"
+    elif found.returncode < 0:
+        # A mutant may also run into a precondition: that is a find, too.
+        what = "a precondition stops it"
+    return what, found.stdout
+
+
+def damage(mutant, folder):
+    """The same of a case of `damage.py`."""
+    build(folder, ["evstored", "evctl"])
+    found = run(folder / "Tests/Acceptance/damage.py", "--only", mutant.case)
+    first = re.search(r"^FAIL  (row .*)", found.stdout, re.M)
+    return first[1] if first and found.returncode == 1 else None, found.stdout
 
 
 def try_mutant(mutant, folder):
-    """Whether the simulation finds the mutant."""
+    """Whether the mutant is found."""
     start = time.monotonic()
     path = folder / mutant.file
     whole = path.read_text()
@@ -112,19 +164,14 @@ def try_mutant(mutant, folder):
         sys.exit(f"FAIL  {mutant.name}: the code that it breaks has changed; {mutant.file} must be looked at")
     path.write_text(whole.replace(mutant.old, mutant.new))
     try:
-        build(folder)
-        command = [str(folder / ".build/release/faultsim"), "crashes", "--seeds", f"0..<{SEEDS}", "--limit", "1"]
-        found = run(*command, *(["--damage"] if mutant.damage else []))
+        what, said = (damage if mutant.case else simulate)(mutant, folder)
     finally:
         path.write_text(whole)
     took = time.monotonic() - start
-    # A mutant may also run into a precondition: that is a find, too.
-    first = re.search(r"^seed (\d+): (.*)", found.stdout, re.M)
-    seeds = re.search(r"^(\d+) seeds", found.stdout, re.M)
-    if found.returncode == 0 or not (first or found.returncode < 0):
-        print(f"FAIL  {mutant.name}: {mutant.breaks}: {SEEDS} seeds find nothing\n{found.stdout[-2000:]}")
+    if not what:
+        where = f"the case {mutant.case} of damage.py finds" if mutant.case else f"{SEEDS} seeds find"
+        print(f"FAIL  {mutant.name}: {mutant.breaks}: {where} nothing\n{said[-2000:]}")
         return False
-    what = f"seed {first[1]}, after {seeds[1]}: {first[2]}" if first else "a precondition stops it"
     print(f"ok    {mutant.name}: {mutant.breaks} ({took:.0f} s)\n      {what[:240]}", flush=True)
     return True
 

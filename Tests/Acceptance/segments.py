@@ -1,11 +1,12 @@
 """Owns: as much of the segment format as it takes to damage a chosen place. The format's page has all of it."""
 
 import collections
+import os
 import struct
 
-FIRST_FRAME = 8192
+HEADER = 192
 HEADER_COPY = 4096
-FOOTER = 160
+FIRST_FRAME = 8192
 
 Frame = collections.namedtuple("Frame", "offset end first_id records")
 Block = collections.namedtuple("Block", "offset end first_id last_id kind")
@@ -30,7 +31,7 @@ def blocks(path):
     """The blocks of a sealed segment; those of kind 1 hold records."""
     with open(path, "rb") as file:
         data = file.read()
-    found, offset = [], 64
+    found, offset = [], HEADER
     while data[offset:offset + 4] == b"BLCK":
         place, first, last, _, _, stream, _, kind = struct.unpack_from("<QQQIIIIB", data, offset + 8)
         if place != offset:
@@ -38,6 +39,28 @@ def blocks(path):
         found.append(Block(offset, offset + 56 + stream, first, last, kind))
         offset += 56 + stream
     return found
+
+
+def footer(path):
+    """Where the footer of a sealed segment begins."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        file.seek(size - 16)
+        return size - struct.unpack("<I", file.read(4))[0]
+
+
+def proven(manifest, path):
+    """What the manifest says of a raw segment: all bytes before this place were durable."""
+    with open(manifest, "rb") as file:
+        slots = file.read()
+    with open(path, "rb") as file:
+        segment = file.read(HEADER)[32:48]
+    newest, place = 0, FIRST_FRAME
+    for entry in (slots[:256], slots[4096:4096 + 256]):
+        sequence, durable = struct.unpack_from("<Q", entry, 32)[0], struct.unpack_from("<Q", entry, 104)[0]
+        if sequence > newest:
+            newest, place = sequence, durable if entry[72:88] == segment else FIRST_FRAME
+    return place
 
 
 def flip(path, offset, bit=0):

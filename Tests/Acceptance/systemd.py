@@ -207,7 +207,7 @@ class Trial:
     def corrupt(self):
         machine = self.machine
         machine("systemctl", "stop", "evstored.socket", "evstored.service")
-        machine("sed", "-i", 's/"format":1/"format":9/', f"{DATA}/store.json")
+        machine("sed", "-i", 's/"format":2/"format":9/', f"{DATA}/store.json")
         machine("systemctl", "start", "evstored.service", check=False)
         time.sleep(4)
         found = [machine.show(name) for name in ("ActiveState", "ExecMainStatus", "NRestarts")]
@@ -227,7 +227,7 @@ class Trial:
         text = machine("journalctl", "--no-pager", "-u", "evstored.service", "--since", f"@{marker}", check=False)
         starts = text.count("status=65")
         self.claims.check(1 <= starts <= 6, "with a client that waits, its starts are limited", f"{starts} starts")
-        machine("sed", "-i", 's/"format":9/"format":1/', f"{DATA}/store.json")
+        machine("sed", "-i", 's/"format":9/"format":2/', f"{DATA}/store.json")
         machine("systemctl", "reset-failed", "evstored.service", "evstored.socket", check=False)
         machine("systemctl", "restart", "evstored.socket")
         self.clients = []

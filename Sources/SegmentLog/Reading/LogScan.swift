@@ -53,7 +53,7 @@ package struct LogScan: Sendable {
                 leaveSegment()
                 continue
             }
-            try passDamage(upTo: query.reversed ? summary.lastID : summary.firstID)
+            try passDamage(before: summary)
             let block = try readable(index, summary)
             candidates?.removeFirst()
             position = query.reversed ? summary.firstID : max(position, min(summary.lastID, query.through))
@@ -73,7 +73,7 @@ package struct LogScan: Sendable {
                 leaveSegment()
                 continue
             }
-            try passDamage(upTo: summary.firstID)
+            try passDamage(before: summary)
             try view.segments[segment].transferBlock(index, to: &bytes)
             candidates?.removeFirst()
             position = max(position, min(summary.lastID, query.through))
@@ -97,7 +97,7 @@ package struct LogScan: Sendable {
                 leaveSegment()
                 continue
             }
-            try passDamage(upTo: summary.firstID)
+            try passDamage(before: summary)
             if query.keys.isEmpty, query.contains(summary), !summary.isUnreadable {
                 total += Int(summary.recordCount)
             } else if let block = try readable(index, summary) {
@@ -211,6 +211,18 @@ package struct LogScan: Sendable {
             }
         }
         return matches
+    }
+
+    /// Throws where damaged ids come before a block, or all of it is part of them: they are named as a whole, and once. Or
+    /// passes over them.
+    private mutating func passDamage(before summary: BlockSummary) throws(LogError) {
+        let (first, last) = (summary.firstID, summary.lastID)
+        let isLost = summary.isUnreadable
+        if query.reversed {
+            try passDamage(upTo: isLost ? RecordID(first.rawValue - 1) : last)
+        } else {
+            try passDamage(upTo: isLost ? last.next : first)
+        }
     }
 
     /// Throws where damaged ids lie between the position and `id`, within the bounds; or passes over them.

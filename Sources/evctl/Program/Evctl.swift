@@ -12,7 +12,7 @@ struct Evctl: ParsableCommand {
             Exit status: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict, 5 cannot connect, 6 corruption found, \
             7 read-only or disk full, 8 outcome unknown, 130 interrupted.
             """,
-        version: "evctl 0.1.0",
+        version: "evctl 0.2.0",
         groupedSubcommands: [
             CommandGroup(
                 name: "Events",

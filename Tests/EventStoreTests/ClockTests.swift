@@ -53,7 +53,6 @@ import Testing
         )
         var options = StoreOptions(directory: directory.path + "/data")
         options.log.segmentBytes = 1 << 20
-        options.rollAfterSeconds = 0
         options.reducersDirectory = directory.path + "/reducers"
         options.projections = ["counter"]
         options.snapshots.everyMinutes = 1 << 31
@@ -68,6 +67,34 @@ import Testing
             #expect(event.recordedAt.nanoseconds == nanoseconds)
             #expect(try store.read(Filter(asOf: .time(event.recordedAt)), count: 9).count == life)
             #expect(eventually { store.info.scrub.passes > 0 })
+            store.close()
+        }
+    }
+
+    @Test(arguments: [42, 300] as [Int64])
+    func `An event has the time that the clock said, also where that is behind the commits before it`(
+        years: Int64
+    ) throws {
+        let directory = TemporaryDirectory()
+        let options = StoreOptions(directory: directory.path + "/data")
+        let (now, wrong) = (Timestamp(seconds: 1_700_000_000), Self.timestamp(1_700_000_000 + Int(years) * 31_557_600))
+        let hands = Hands(now)
+        func append(_ store: EventStore, at time: Timestamp, _ n: Int) {
+            hands.set(time)
+            store.batch { batch in NewEvent.numbered(n).withParts { batch.append($0) } }
+        }
+        for life in 0..<2 {
+            let store = try EventStore.open(options, clock: hands.clock)
+            if life == 0 {
+                append(store, at: now, 1)
+                append(store, at: wrong, 2)
+            }
+            append(store, at: now, 3)
+            append(store, at: Timestamp(seconds: 1_700_000_001), 4)
+            let events = try store.read(.all, count: 9).map(\.event)
+            let times = [now, wrong] + (0...life).flatMap { _ in [now, Timestamp(seconds: 1_700_000_001)] }
+            #expect(events.map(\.timestamp) == times)
+            #expect(events.map(\.recordedAt) == [now] + times.dropFirst().map { _ in wrong })
             store.close()
         }
     }

@@ -45,6 +45,13 @@ package struct FeatureBits: Hashable, Sendable {
             throw .unknownFormat(path: path, found: "feature bits \(mustRead) that a reader must know")
         }
     }
+
+    /// Refuses what must be known to write the file at `path` and is not.
+    func requireWritable(path: String) throws(LogError) {
+        guard canWrite else {
+            throw .unknownFormat(path: path, found: "feature bits \(mustWrite) that a writer must know")
+        }
+    }
 }
 
 /// The version of the format that this code writes, and the only one it reads.

@@ -51,11 +51,10 @@ extension SegmentLog {
             spares: SpareFiles(disk, directory, options: options, existing: inventory.spares),
             fileBytes: UInt64(options.segmentBytes)
         )
-        guard inventory.manifest.features.canWrite else {
-            throw .unknownFormat(
-                path: directory.manifest,
-                found: "feature bits \(inventory.manifest.features.mustWrite) that a writer must know"
-            )
+        try inventory.manifest.features.requireWritable(path: directory.manifest)
+        // A new segment would take the name of one that has no event yet.
+        if let newest = inventory.raw.last?.segment, newest.base > inventory.tail {
+            try newest.header.features.requireWritable(path: newest.path)
         }
         let manifest = ManifestWriter(disk, directory, store: claim.store.store, found: inventory.manifest)
         var repair = LogRepair(inventory, maker: maker, register: register, manifest: manifest, now: now)

@@ -113,12 +113,17 @@ package struct SealedVerification {
                 && footer.greatestTime == summaries.map(\.maximumTime).max()
             if !isRight { report.note("the times in the footer are not those of the blocks", in: file) }
         }
-        let controls = try copy.controls()
-        if UInt64(controls.count) != footer.controlCount {
-            report.note(
-                "\(controls.count) of the store's own records, where the footer says \(footer.controlCount)",
-                in: file
-            )
+        do throws(LogError) {
+            let controls = try copy.controls()
+            if UInt64(controls.count) != footer.controlCount {
+                report.note(
+                    "\(controls.count) of the store's own records, where the footer says \(footer.controlCount)",
+                    in: file
+                )
+            }
+        } catch {
+            guard case .unreadable(_, let reason) = error else { throw error }
+            report.note(reason, in: file)
         }
     }
 

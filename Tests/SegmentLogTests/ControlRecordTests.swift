@@ -1,0 +1,205 @@
+// Owns: what the store itself has to say: durable with the events of its frame, without an id, and kept as long as it counts.
+
+import Disk
+import DiskSimulation
+import FaultSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct ControlRecordTests {
+    /// What is said of a subject.
+    private typealias Word = (subject: String, payload: String)
+
+    @discardableResult
+    private static func commit(
+        _ writer: LogWriter,
+        _ records: [TestRecord] = [],
+        _ words: [Word],
+        at now: Int64
+    ) throws -> RecordID {
+        let buffer = RecordBuffer(records)
+        var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(now))
+        frame.add(buffer, 0..<buffer.byteCount, records: records.count)
+        for word in words { frame.addControl(subject: Array(word.subject.utf8), payload: Array(word.payload.utf8)) }
+        _ = try writer.reserve(byteCount: frame.byteCount)
+        try writer.commit(frame)
+        return writer.nextID
+    }
+
+    /// The last word on each subject.
+    private static func said(_ log: SegmentLog) -> [String: String] {
+        log.controls.current.reduce(into: [:]) { words, control in
+            words[String(decoding: control.subject, as: UTF8.self)] = String(decoding: control.payload, as: UTF8.self)
+        }
+    }
+
+    private static let one = [TestRecord(payload: [1])]
+
+    /// Frames with events alone, with both, and with words alone; where the third says `a` anew, and nobody `b`.
+    private static func fill(_ log: SegmentLog, _ writer: LogWriter) throws {
+        try commit(writer, one, [("a", "1"), ("b", "1")], at: 1)
+        try commit(writer, one, [], at: 2)
+        try commit(writer, [], [("a", "2")], at: 3)
+        try commit(writer, one, [("c", "1")], at: 4)
+    }
+
+    private static let words = ["a": "2", "b": "1", "c": "1"]
+
+    @Test func `They take no id, have a place of their own in order, and the last word on a subject counts`() throws {
+        let (log, writer, _) = try openLog(SimulatedDisk())
+        try Self.fill(log, writer)
+        #expect(Self.said(log) == Self.words)
+        #expect(try log.view.records().map(\.id.rawValue) == [1, 2, 3] && writer.nextID == RecordID(4))
+        #expect(log.controls.current.map(\.sequence) == [2, 3, 4])
+        #expect(log.controls.current.map(\.position.rawValue) == [1, 2, 3])
+        #expect(log.controls.lastSequence == 4)
+        #expect(log.controls[Array("a".utf8)]?.recordedAt == RecordTime(3))
+    }
+
+    @Test func `They are there after a stop in good order, and after a crash, wherever their frame has come to`() throws
+    {
+        for end in 0..<3 {
+            let disk = SimulatedDisk()
+            do {
+                let (log, writer, _) = try openLog(disk)
+                try Self.fill(log, writer)
+                if end == 1 { try writer.mark() }
+                if end == 2 { try writer.rest() }
+            }
+            for seed in 0..<6 as Range<UInt64> {
+                let copy = disk.copy()
+                copy.restart(seed: seed)
+                for life in 1...3 {
+                    do {
+                        let (log, writer, report) = try openLog(copy)
+                        #expect(report.damage == [] && report.notes == [])
+                        #expect(Self.said(log) == Self.words, "life \(life)")
+                        #expect(writer.nextID == RecordID(4) && log.controls.lastSequence == 4)
+                        #expect(try log.verify().isClean)
+                    }
+                    copy.restart(seed: seed)
+                }
+            }
+        }
+    }
+
+    @Test func `Of words alone, whose frame is moved or whose segment gives way, none is lost or said twice`() throws {
+        let disk = SimulatedDisk()
+        do {
+            let (_, writer, _) = try openLog(disk)
+            try Self.commit(writer, [], [("a", "1"), ("b", "1")], at: 1)
+            try Self.commit(writer, [], [("a", "2")], at: 2)
+        }
+        for size in [64 << 10, 128 << 10, 32 << 10] {
+            let disk = disk.copy()
+            disk.restart(seed: UInt64(size))
+            var options = LogOptions.small
+            options.segmentBytes = size
+            let (log, writer, report) = try openLog(disk, options)
+            #expect(report.damage == [])
+            #expect(Self.said(log) == ["a": "2", "b": "1"])
+            #expect(log.controls.current.map(\.sequence) == [2, 3] && writer.nextID == RecordID(1))
+            try Self.commit(writer, [], [("b", "1"), ("a", "2")], at: 3)
+            // The sequence goes on, so that these are later words.
+            #expect(log.controls.current.map(\.sequence) == [4, 5])
+        }
+    }
+
+    @Test func `Sealing keeps what counts and leaves out what does not, and merging keeps it`() throws {
+        let disk = SimulatedDisk()
+        var options = LogOptions.small
+        options.spareFiles = 0
+        do {
+            let (log, writer, _) = try openLog(disk, options)
+            try Self.fill(log, writer)
+            try writer.roll()
+            #expect(try log.sealOldest())
+            func kept() throws -> [[UInt64]] {
+                try log.view.segments.dropLast().map { try $0.controls().map(\.sequence) }
+            }
+            #expect(try kept() == [[2, 3, 4]])
+            for number in 5...8 {
+                try Self.commit(writer, Self.one, [("a", "\(number)")], at: Int64(number))
+                try writer.roll()
+                _ = try log.sealOldest()
+            }
+            // Each was the last word when its segment was sealed.
+            #expect(try kept() == [[2, 3, 4], [5], [6], [7], [8]])
+            _ = try log.compact(.everything)
+            #expect(try kept() == [[2, 4, 8]])
+            #expect(Self.said(log) == ["a": "8", "b": "1", "c": "1"])
+            #expect(try log.verify().isClean)
+        }
+        disk.restart(seed: 3)
+        let (log, writer, report) = try openLog(disk, options)
+        #expect(report.notes == [] && Self.said(log) == ["a": "8", "b": "1", "c": "1"])
+        #expect(writer.nextID == RecordID(8))
+        try Self.commit(writer, [], [("a", "9")], at: 9)
+        #expect(log.controls.lastSequence == 9)
+    }
+
+    @Test func `A repaired store says what the old one did`() throws {
+        let (disk, _) = try diskWithLog { log, writer in
+            try Self.fill(log, writer)
+            try writer.rest()
+        }
+        disk.restartProcess()
+        try disk.createDirectory("/new")
+        _ = try SegmentLog.salvage(
+            disk,
+            from: storeDirectory,
+            into: LogDirectory("/new"),
+            options: .small,
+            now: RecordTime(9)
+        )
+        let opened = try SegmentLog.open(disk, directory: LogDirectory("/new"), options: .small, now: RecordTime(9))
+        #expect(Self.said(opened.log) == Self.words)
+        #expect(opened.log.controls.lastSequence == 4)
+    }
+
+    @Test func `One that is lost to damage is told, and an older one counts`() throws {
+        let (disk, _) = try diskWithLog { log, writer in
+            try Self.fill(log, writer)
+            try writer.mark()
+        }
+        disk.restartProcess()
+        let path = storeDirectory.active(RecordID(1))
+        let third = try frames(of: path, on: disk)[2]
+        let running = disk.copy()
+        let live = try openLog(running)
+        for copy in [running, disk] {
+            copy.flip(bit: 0, at: Int(third.offset.rawValue) + FrameHeader.bytes + 34, of: path)
+        }
+        #expect(try live.log.verify().problems.contains { $0.contains("the store's own records") })
+        let told = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.verify()
+        #expect(told.damage == [] && told.problems.contains { $0.contains("the store's own records") })
+        let (log, writer, report) = try openLog(disk)
+        #expect(report.damage == [] && report.notes.contains { $0.contains("the store's own records") })
+        #expect(Self.said(log) == ["a": "1", "b": "1", "c": "1"])
+        #expect(try log.view.records().count == 3)
+        // Its place in the order is not given again.
+        try Self.commit(writer, [], [("a", "3")], at: 9)
+        #expect(log.controls.lastSequence == 5 && Self.said(log)["a"] == "3")
+    }
+
+    @Test func `Those of a sealed segment that cannot be read are told`() throws {
+        let (disk, _) = try diskWithLog { log, writer in
+            try Self.fill(log, writer)
+            try writer.roll()
+            _ = try log.sealOldest()
+            _ = try log.replenishSpares()
+            try writer.rest()
+        }
+        disk.restartProcess()
+        let section = try #require(try CraftedSegment(on: disk).footer.section(.controls))
+        disk.flip(bit: 3, at: Int(section.offset.rawValue) + SealedBlockHeader.bytes + 2, of: CraftedSegment.path)
+        let told = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.verify()
+        #expect(told.damage == [] && told.problems.contains { $0.contains("controls block") })
+        let (log, writer, report) = try openLog(disk)
+        #expect(!report.notes.isEmpty && report.damage == [])
+        #expect(try log.view.records().count == 3)
+        try Self.commit(writer, [], [("a", "3")], at: 9)
+        #expect(log.controls.lastSequence == 5)
+    }
+}

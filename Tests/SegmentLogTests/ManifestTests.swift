@@ -1,0 +1,170 @@
+// Owns: a manifest that is older than the log, missing, damaged, or somebody else's: it costs nothing while the segments are
+// there, and is never believed against them.
+
+import Disk
+import DiskSimulation
+import FaultSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct ManifestTests {
+    private static let path = storeDirectory.manifest
+
+    /// A closed raw segment of three records, and one that is written to, of two; and the manifest as it was before each step.
+    private static func disk(atRest: Bool = false) throws -> (disk: SimulatedDisk, older: [[UInt8]]) {
+        let disk = SimulatedDisk()
+        var older: [[UInt8]] = []
+        do {
+            let (_, writer, _) = try openLog(disk)
+            for number in 1...5 {
+                try writer.commit([TestRecord(payload: [UInt8(number)])], at: Int64(number))
+                older.append(disk.bytes(path))
+                if number == 3 { try writer.roll() }
+                older.append(disk.bytes(path))
+            }
+            try writer.mark()
+            older.append(disk.bytes(path))
+            if atRest { try writer.rest() }
+        }
+        disk.restartProcess()
+        return (disk, older)
+    }
+
+    private static func replace(_ bytes: [UInt8], on disk: SimulatedDisk) throws {
+        try disk.open(path, .createOrTruncate).write(bytes, at: FileOffset(0))
+    }
+
+    /// Nothing is lost, the log goes on, and the manifest is whole afterwards. Returns what the opening noted.
+    @discardableResult
+    private static func expectNothingLost(_ disk: SimulatedDisk, _ comment: Comment) throws -> [String] {
+        var notes: [String] = []
+        do {
+            let (log, writer, report) = try openLog(disk)
+            notes = report.notes
+            #expect(report.damage == [], comment)
+            #expect(try log.view.records().map(\.payload) == (1...5).map { [$0] }, comment)
+            #expect(try log.verify().isClean, comment)
+            #expect(try writer.commit([TestRecord(payload: [6])], at: 9)[0].id == RecordID(6), comment)
+            try writer.rest()
+        }
+        disk.restartProcess()
+        let (log, _, report) = try openLog(disk)
+        #expect(report.damage == [] && report.notes == [], comment)
+        #expect(try log.view.records().count == 6, comment)
+        return notes
+    }
+
+    @Test(arguments: [false, true])
+    func `An older copy of the manifest takes nothing from a log that has gone on`(atRest: Bool) throws {
+        let (disk, older) = try Self.disk(atRest: atRest)
+        #expect(Set(older).count >= 3)
+        for (age, bytes) in older.enumerated() {
+            let copy = disk.copy()
+            try Self.replace(bytes, on: copy)
+            try Self.expectNothingLost(copy, "\(age)")
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `A manifest that is missing, cut, or not what it should be is made anew`(atRest: Bool) throws {
+        let (disk, _) = try Self.disk(atRest: atRest)
+        let whole = disk.bytes(Self.path)
+        let cases: [(String, (SimulatedDisk) throws -> Void)] = [
+            ("missing", { try $0.remove(Self.path) }),
+            ("empty", { $0.cut(Self.path, to: 0) }),
+            ("half", { $0.cut(Self.path, to: 4_096) }),
+            ("a byte short", { $0.cut(Self.path, to: 8_191) }),
+            ("longer", { try Self.replace(whole + [0], on: $0) }),
+            ("zeros", { try Self.replace([UInt8](repeating: 0, count: 8_192), on: $0) }),
+            ("noise", { try Self.replace(noise(8_192, seed: 1), on: $0) }),
+        ]
+        for (name, damage) in cases {
+            let copy = disk.copy()
+            try damage(copy)
+            let told = try SegmentLog.openReadOnly(copy.copy(), directory: storeDirectory).log.verify()
+            if name != "zeros" { #expect(told.findings.map(\.file) == ["manifest"], "\(name)") }
+            let notes = try Self.expectNothingLost(copy, "\(name)")
+            if name != "zeros" { #expect(!notes.isEmpty, "\(name)") }
+        }
+    }
+
+    @Test func `Any copies of its entries may be damaged, and the newest whole one counts`() throws {
+        for atRest in [false, true] {
+            let (disk, _) = try Self.disk(atRest: atRest)
+            let store = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.store.store
+            let newest = try Manifest.read(disk, storeDirectory, store: store)
+            #expect(newest.entry?.tail == RecordID(5) && newest.entry?.state == (atRest ? .atRest : .inUse))
+            for damaged in 1..<16 {
+                let places = (0..<4).filter { damaged & 1 << $0 != 0 }
+                for field in [0, 8, 13, 33, 57, 100, 255] {
+                    let copy = disk.copy()
+                    for place in places { copy.flip(bit: 5, at: place * 2_048 + field, of: Self.path) }
+                    let found = try Manifest.read(copy, storeDirectory, store: store)
+                    #expect(!found.problems.isEmpty)
+                    let isNewestThere = !places.contains(2 * newest.slot) || !places.contains(2 * newest.slot + 1)
+                    #expect((found.entry == newest.entry) == isNewestThere, "\(places)")
+                    #expect(
+                        found.isWhole == ![[0, 1], [2, 3]].contains { Set($0).isSubset(of: places) },
+                        "\(places)"
+                    )
+                    try Self.expectNothingLost(copy, "copies \(places), at \(field)")
+                }
+            }
+        }
+    }
+
+    /// Where the manifest cannot be read and the newest segment is gone, too, the largest there can be is taken to have
+    /// been full; an older entry proves nothing.
+    @Test func `Without the newest entry nobody knows which ids a missing segment held, and none of them is given`()
+        throws
+    {
+        let (disk, older) = try Self.disk(atRest: true)
+        let store = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.store.store
+        let slot = try Manifest.read(disk, storeDirectory, store: store).slot
+        let cases: [(String, (SimulatedDisk) throws -> Void)] = [
+            ("missing", { try $0.remove(Self.path) }),
+            (
+                "newer slot",
+                { disk in for copy in 0...1 { disk.flip(bit: 0, at: slot * 4_096 + copy * 2_048, of: Self.path) } }
+            ),
+        ]
+        for (name, damage) in cases {
+            let copy = disk.copy()
+            try copy.remove(storeDirectory.active(RecordID(4)))
+            try damage(copy)
+            let (log, writer, report) = try openLog(copy)
+            let lost = try #require(report.damage.first)
+            #expect(lost.lowerBound == RecordID(4) && report.damage.count == 1, "\(name)")
+            #expect(lost.upperBound > RecordID(1 << 26), "\(name)")
+            #expect(try log.view.readingPastDamage().records.count == 3, "\(name)")
+            #expect(try writer.commit([TestRecord()], at: 9)[0].id == lost.upperBound.next, "\(name)")
+        }
+        #expect(!older.isEmpty)
+    }
+
+    @Test func `The manifest of another store is refused, and not a byte is written`() throws {
+        let (disk, _) = try Self.disk()
+        let other = try Self.disk().disk
+        try Self.replace(other.bytes(Self.path), on: disk)
+        let before = disk.image
+        #expect(throws: LogError.unreadable(path: Self.path, reason: "the manifest belongs to another store")) {
+            try openLog(disk)
+        }
+        #expect(disk.image == before)
+    }
+
+    @Test func `A manifest that is removed under a running log is made again`() throws {
+        let disk = SimulatedDisk()
+        let (log, writer, _) = try openLog(disk)
+        try writer.commit([TestRecord(payload: [1])], at: 1)
+        try disk.remove(Self.path)
+        #expect(try log.verify().findings.map(\.file) == ["manifest"])
+        try writer.commit([TestRecord(payload: [2])], at: 2)
+        try writer.mark()
+        #expect(try log.verify().isClean)
+        let copy = disk.copy()
+        copy.restart(seed: 1)
+        #expect(try openLog(copy).report.notes == [])
+    }
+}

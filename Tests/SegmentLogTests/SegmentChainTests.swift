@@ -1,0 +1,107 @@
+// Owns: segments of another past of the same store, with checksums that are all right: they are told by the links of their
+// neighbours, and not read.
+
+import Disk
+import DiskSimulation
+import FaultSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct SegmentChainTests {
+    private static let bases: [UInt64] = [4, 7, 10, 13]
+
+    /// Two stores with one beginning, which has a segment of three records; in each come four more, the last of them open. A
+    /// payload says in which past it was written.
+    private static func pasts(sealing: Bool = false) throws -> (here: SimulatedDisk, other: SimulatedDisk) {
+        let here = try diskWithLog { _, writer in
+            for number in 1...3 { try writer.commit([TestRecord(payload: [0])], at: Int64(number)) }
+            try writer.rest()
+        }.disk
+        here.restartProcess()
+        let other = here.copy()
+        for (disk, past) in [(here, UInt8(1)), (other, UInt8(2))] {
+            do {
+                let (log, writer, _) = try openLog(disk)
+                for base in bases {
+                    try writer.roll()
+                    if sealing { _ = try log.sealOldest() }
+                    for number in 0..<3 {
+                        try writer.commit([TestRecord(payload: [past])], at: Int64(base) + Int64(number))
+                    }
+                }
+                try writer.rest()
+            }
+            disk.restartProcess()
+        }
+        return (here, other)
+    }
+
+    /// Puts segments of one disk in the place of another's.
+    private static func bring(_ bases: [UInt64], from other: SimulatedDisk, to disk: SimulatedDisk) throws {
+        for base in bases {
+            for path in [storeDirectory.active(RecordID(base)), storeDirectory.sealed(RecordID(base))]
+            where other.image[path] != nil {
+                try disk.open(path, .createOrTruncate).write(other.bytes(path), at: FileOffset(0))
+            }
+        }
+    }
+
+    @Test(
+        arguments: [false, true],
+        [[4], [7], [10], [13], [7, 10], [10, 13], [7, 10, 13], [7, 13]] as [[UInt64]]
+    )
+    func `Segments of another past are left where they are and not read, and their ids are damage`(
+        sealing: Bool,
+        strangers: [UInt64]
+    ) throws {
+        let (here, other) = try Self.pasts(sealing: sealing)
+        try Self.bring(strangers, from: other, to: here)
+        let files = here.logFiles
+        let (log, writer, report) = try openLog(here)
+        let lost = RecordRanges.merged(strangers.map { ClosedRange($0, $0 + 2) })
+        #expect(report.damage == lost)
+        for base in strangers {
+            let told = report.notes.filter {
+                $0.contains(String(base)) && $0.contains("is not the segment that stood there")
+            }
+            #expect(told.count == 1, "\(base)")
+        }
+        let found = try log.view.readingPastDamage()
+        #expect(found.records.allSatisfy { $0.payload != [2] })
+        #expect(found.records.count == 15 - 3 * strangers.count)
+        #expect(try !log.verify().isClean)
+        #expect(Set(files).subtracting(here.logFiles).allSatisfy { $0.hasSuffix(".spare") })
+        #expect(try writer.commit([TestRecord()], at: 99)[0].id == RecordID(16))
+    }
+
+    @Test(arguments: [false, true])
+    func `Where nothing was brought in from elsewhere nobody is a stranger, whatever becomes of the links`(
+        sealing: Bool
+    ) throws {
+        let (here, _) = try Self.pasts(sealing: sealing)
+        if sealing { _ = try openLog(here).log.compact(.everything) }
+        for missing in [[], [1], [4], [7], [4, 7], [10]] as [[UInt64]] {
+            let copy = here.copy()
+            let lost = Set(
+                missing.flatMap { [storeDirectory.active(RecordID($0)), storeDirectory.sealed(RecordID($0))] }
+            )
+            let names = copy.logFiles.filter { lost.contains("/store/log/\($0)") }
+            for name in names { try copy.remove("/store/log/\(name)") }
+            let (log, _, report) = try openLog(copy)
+            #expect(!report.notes.contains { $0.contains("is not the segment") }, "\(missing)")
+            let ids = names.isEmpty ? [] : RecordRanges.merged(missing.map { ClosedRange($0, $0 + 2) })
+            if !sealing { #expect(report.damage == ids, "\(missing)") }
+            #expect(try log.view.readingPastDamage().records.allSatisfy { $0.payload != [2] })
+        }
+    }
+
+    @Test func `Of a store whose manifest is lost, a stranger between two that know each other's places is told`()
+        throws
+    {
+        let (here, other) = try Self.pasts()
+        try here.remove(storeDirectory.manifest)
+        try Self.bring([7], from: other, to: here)
+        #expect(try openLog(here).report.damage == [ClosedRange(7, 9)])
+    }
+}

@@ -1,0 +1,171 @@
+// Owns: the trailer of a closed raw segment: it is read in place of the frames, and never believed against them.
+
+import Disk
+import DiskSimulation
+import FaultSimulation
+import Synchronization
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct TrailerTests {
+    private static let closed = storeDirectory.active(RecordID(1))
+    private static let page = RawTrailer.offset(in: UInt64(LogOptions.small.segmentBytes))
+
+    /// A closed segment of twenty frames, and one of a single frame behind it.
+    private static func disk(isNewest: Bool = false) throws -> (disk: SimulatedDisk, records: [TestRecord]) {
+        let filled = try diskWithLog { _, writer in
+            var records = try (1...20).flatMap { number in
+                try writer.commit(
+                    [TestRecord(time: 50 - Int64(number), payload: noise(2_000, seed: number))],
+                    at: Int64(number)
+                )
+            }
+            try writer.roll()
+            records += try writer.commit([TestRecord()], at: 21)
+            try writer.mark()
+            return records
+        }
+        filled.disk.restartProcess()
+        if isNewest { try filled.disk.remove(storeDirectory.active(RecordID(21))) }
+        return (filled.disk, filled.result)
+    }
+
+    private static func trailer(on disk: SimulatedDisk) throws -> (header: FileHeader, trailer: RawTrailer?) {
+        let file = try disk.open(closed, .read)
+        let header = try SegmentLog.header(of: file)
+        return (header, RawTrailer(try #require(try file.bytes(at: page, count: RawTrailer.pageBytes)), of: header))
+    }
+
+    /// Counts the reads of the closed segment's file.
+    private final class Reads: Sendable {
+        private let number = Atomic(0)
+        var count: Int { number.load(ordering: .relaxed) }
+
+        init(_ disk: WatchedDisk) {
+            disk.watch { operation, path throws(DiskError) in
+                if operation == .read, path == closed { self.number.add(1, ordering: .relaxed) }
+            }
+        }
+    }
+
+    @Test func `A closed segment is opened by its trailer, and walked when somebody wants a record of it`() throws {
+        let (simulated, records) = try Self.disk()
+        // A frame that the opening would fall over, were it to look at it.
+        simulated.makeUnreadable(8_192..<60_000, of: Self.closed)
+        let disk = WatchedDisk(simulated)
+        let reads = Reads(disk)
+        let (log, _, report) = try openLog(disk)
+        // Both headers, and the trailer.
+        #expect(reads.count <= 3)
+        #expect(report.damage == [] && report.notes == [])
+        #expect(log.view.segments.map(\.lastID) == [RecordID(20), RecordID(21)])
+        let segment = try #require(log.view.segments[0] as? RawSegment)
+        let bytes = records.dropLast().reduce(0) { $0 + $1.payload.count + 1 }
+        #expect(segment.recordCount == 20 && segment.bodyBytes == bytes)
+        #expect(segment.firstRecordedAt == RecordTime(1) && segment.lastRecordedAt == RecordTime(20))
+        #expect(log.statistics.backlogBytes == UInt64(bytes))
+        // Who wants a record of it learns that it cannot be read.
+        #expect(throws: LogError.self) { try log.view.records() }
+        #expect(reads.count > 3)
+    }
+
+    @Test func `Without a trailer the frames are walked, and nothing is lost`() throws {
+        for isNewest in [false, true] {
+            let (disk, records) = try Self.disk(isNewest: isNewest)
+            let expected = isNewest ? Array(records.dropLast()) : records
+            for offset in [0, 9, 16, 24, 40, 56, 64, 103] {
+                let copy = disk.copy()
+                copy.flip(bit: 2, at: Int(Self.page.rawValue) + offset, of: Self.closed)
+                #expect(try Self.trailer(on: copy).trailer == nil)
+                let told = try SegmentLog.openReadOnly(copy.copy(), directory: storeDirectory).log.verify()
+                #expect(told.findings.contains { $0.file == storeDirectory.name(of: Self.closed) }, "\(offset)")
+                let (log, _, report) = try openLog(copy)
+                #expect(report.damage.allSatisfy { isNewest && $0.lowerBound >= RecordID(21) }, "\(offset)")
+                #expect(try log.view.readingPastDamage().records == expected, "\(offset)")
+            }
+            let unreadable = disk.copy()
+            unreadable.makeUnreadable(Int(Self.page.rawValue)..<Int(Self.page.rawValue) + 512, of: Self.closed)
+            #expect(try openLog(unreadable).log.view.readingPastDamage().records == expected)
+        }
+    }
+
+    @Test func `A trailer that cannot be true is not believed`() throws {
+        let (disk, records) = try Self.disk()
+        let (header, found) = try Self.trailer(on: disk)
+        let whole = try #require(found)
+        let lies: [(String, (inout RawTrailer) -> Void)] = [
+            ("another first id", { $0.firstID = RecordID(2) }),
+            ("ids without number", { $0.lastID = .maximum }),
+            ("ids the wrong way round", { $0.lastID = .zero }),
+            ("another count", { $0.recordCount = 19 }),
+            ("an end before the frames", { $0.end = FileOffset(8_192) }),
+            ("an end behind itself", { $0.end = Self.page + 8 }),
+            ("ids that the next segment has", { ($0.lastID, $0.recordCount) = (RecordID(21), 21) }),
+        ]
+        for (name, lie) in lies {
+            var trailer = whole
+            lie(&trailer)
+            let copy = disk.copy()
+            try copy.open(Self.closed, .readWrite)
+                .write(trailer.encoded(header.identity, fileBytes: header.fileBytes), at: Self.page)
+            let (log, _, report) = try openLog(copy)
+            #expect(report.damage == [], "\(name)")
+            #expect(try log.view.records() == records, "\(name)")
+            #expect(try !log.verify().isClean, "\(name)")
+        }
+        // Of another file, or of another place in this one.
+        let elsewhere = disk.copy()
+        try elsewhere.open(Self.closed, .readWrite)
+            .write(whole.encoded(header.identity, fileBytes: header.fileBytes + 4_096), at: Self.page)
+        #expect(try Self.trailer(on: elsewhere).trailer == nil)
+        let other = SegmentIdentity(store: header.identity.store, segment: .random())
+        try elsewhere.open(Self.closed, .readWrite).write(
+            whole.encoded(other, fileBytes: header.fileBytes),
+            at: Self.page
+        )
+        #expect(try Self.trailer(on: elsewhere).trailer == nil)
+    }
+
+    @Test func `A trailer that says other than the frames gives no wrong record, and is told`() throws {
+        let (disk, records) = try Self.disk()
+        let (header, found) = try Self.trailer(on: disk)
+        let whole = try #require(found)
+        let lies: [(String, (inout RawTrailer) -> Void)] = [
+            ("fewer records", { ($0.lastID, $0.recordCount) = (RecordID(15), 15) }),
+            ("another end", { $0.end = $0.end + 8 }),
+            ("other bytes", { $0.recordBytes += 1 }),
+            ("another beginning", { $0.firstRecordedAt = RecordTime(0) }),
+            ("another commit time", { $0.lastRecordedAt = RecordTime(22) }),
+            ("an earlier time", { $0.leastTime = RecordTime(-1) }),
+            ("a later time", { $0.greatestTime = RecordTime(1 << 40) }),
+            ("a control record", { $0.controlCount = 1 }),
+        ]
+        for (name, lie) in lies {
+            var trailer = whole
+            lie(&trailer)
+            let copy = disk.copy()
+            try copy.open(Self.closed, .readWrite)
+                .write(trailer.encoded(header.identity, fileBytes: header.fileBytes), at: Self.page)
+            let (log, writer, report) = try openLog(copy)
+            let read = try log.view.readingPastDamage()
+            #expect(read.records == records.filter { !read.lost.contains($0.id.rawValue) }, "\(name)")
+            #expect(report.damage == (name == "fewer records" ? [ClosedRange(16, 20)] : []), "\(name)")
+            let told = try log.verify().findings.first { $0.file == storeDirectory.name(of: Self.closed) }
+            #expect(told?.problems.isEmpty == false, "\(name)")
+            #expect(try writer.commit([TestRecord()], at: 30)[0].id == RecordID(22), "\(name)")
+        }
+    }
+
+    @Test func `A trailer that a crash has cut off is cleared, and appends go on`() throws {
+        let (disk, records) = try Self.disk(isNewest: true)
+        // The crash came before the roll: nothing has been acknowledged behind the segment.
+        try disk.remove(storeDirectory.manifest)
+        try disk.open(Self.closed, .readWrite).write([UInt8](repeating: 0, count: 64), at: Self.page + 64)
+        let (log, writer, _) = try openLog(disk)
+        #expect(try log.view.readingPastDamage().records == Array(records.dropLast()))
+        #expect(try writer.commit([TestRecord()], at: 40)[0].id == RecordID(21))
+        try writer.mark()
+        #expect(try log.verify().isClean)
+    }
+}

@@ -1,0 +1,277 @@
+// Owns: that a check tells all that the page on the format refuses, and what a reader can do without: files that say what is
+// not so, with checksums that are right.
+
+import Disk
+import DiskSimulation
+import FaultSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct VerifyTellsTests {
+    private static let raw = storeDirectory.active(RecordID(1))
+
+    private static func problems(_ disk: SimulatedDisk) throws -> [String] {
+        let copy = disk.copy()
+        copy.restartProcess()
+        return try SegmentLog.openReadOnly(copy, directory: storeDirectory, options: .small).log.verify().problems
+    }
+
+    // MARK: Raw segments
+
+    /// Four frames: two records; one, and a control record; two records; a marker. The last byte of padding is in the first.
+    private static func rawDisk(closing: Bool = false) throws -> SimulatedDisk {
+        try diskWithLog { _, writer in
+            try writer.commit((0..<2).map { TestRecord(keys: ["k"], payload: noise(41 + $0, seed: $0)) }, at: 10)
+            for number in 2...3 as ClosedRange<Int64> {
+                let buffer = RecordBuffer([TestRecord(payload: [7])])
+                var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(10 * number))
+                frame.add(buffer, 0..<buffer.byteCount, records: 1)
+                frame.addControl(subject: [1], payload: [UInt8(number)])
+                _ = try writer.reserve(byteCount: frame.byteCount)
+                try writer.commit(frame)
+            }
+            if closing { try writer.roll() } else { try writer.mark() }
+        }.disk
+    }
+
+    /// Writes a frame anew with other fields, and makes every checksum right again.
+    private static func change(_ number: Int, on disk: SimulatedDisk, _ edit: (inout [UInt8]) -> Void) throws {
+        let frame = try frames(of: raw, on: disk)[number]
+        let seed = try SegmentLog.header(of: disk.open(raw, .read)).identity.seed
+        let start = Int(frame.offset.rawValue)
+        try disk.patch(raw, start..<start + FrameHeader.bytes + Int(frame.bodyBytes)) { bytes in
+            edit(&bytes)
+            var (sum, offset): (UInt32, Int) = (0, FrameHeader.bytes)
+            while offset < bytes.count {
+                let length = Int(bytes.withUnsafeBytes { $0.littleEndian(at: offset + 4, as: UInt32.self) })
+                let crc = Checksum.crc32(Array(bytes[offset + 4..<offset + length]))
+                bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: offset) }
+                sum = Checksum.crc32(Array(bytes[offset..<offset + 4]), from: sum)
+                offset += length
+            }
+            bytes.withUnsafeMutableBytes { $0.storeLittleEndian(sum, at: 48) }
+            let crc = Checksum.crc32(Array(bytes[8..<FrameHeader.bytes]), from: seed)
+            bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 4) }
+        }
+    }
+
+    @Test func `A frame that says other than it holds, or goes back behind the one before it, is told`() throws {
+        let disk = try Self.rawDisk()
+        #expect(try Self.problems(disk) == [])
+        let count = FrameHeader.bytes
+        let cases: [(frame: Int, told: String, edit: (inout [UInt8]) -> Void)] = [
+            (0, "does not hold the records that it says", { $0[40] = 1 }),
+            (1, "does not hold the records that it says", { $0[52] = 0 }),
+            (1, "committed before the one before it", { $0[32] = 9 }),
+            (3, "committed before the one before it", { $0[32] = 29 }),
+            (3, "knows of less than the one before it", { $0[16] = 8 }),
+            (2, "was not committed with its frame", { $0[count + 24] = 31 }),
+            (2, "own records in the frame at offset", { $0[$0.count - 36 + 16] = 1 }),
+        ]
+        for (number, told, edit) in cases {
+            let copy = disk.copy()
+            try Self.change(number, on: copy, edit)
+            let problems = try Self.problems(copy)
+            #expect(problems.contains { $0.contains(told) }, "\(told): \(problems)")
+        }
+    }
+
+    @Test func `Bytes where there should be zeros are told`() throws {
+        for closing in [false, true] {
+            let disk = try Self.rawDisk(closing: closing)
+            #expect(try Self.problems(disk) == [])
+            let found = try frames(of: Self.raw, on: disk)
+            let body = Int(found[0].offset.rawValue) + FrameHeader.bytes + Int(found[0].bodyBytes)
+            #expect(body < Int(found[0].end.rawValue))
+            let end = Int(try #require(found.last).end.rawValue)
+            var places = [192, 1_000, 4_095, 4_288, 8_191, body, 61_440 + 128, 65_535]
+            // Behind the last frame of a segment that is written to somebody may be writing.
+            if closing { places += [end, end + 55] }
+            for place in places {
+                let copy = disk.copy()
+                copy.flip(bit: 0, at: place, of: Self.raw)
+                let problems = try Self.problems(copy)
+                #expect(problems.contains { $0.contains("belong to nothing") }, "\(place): \(problems)")
+            }
+        }
+    }
+
+    @Test func `Of the header of a frame that a file ends within nothing is taken for a frame`() throws {
+        let disk = try Self.rawDisk()
+        let last = try #require(try frames(of: Self.raw, on: disk).last)
+        for count in [1, 8, 55] {
+            let copy = disk.copy()
+            copy.cut(Self.raw, to: Int(last.offset.rawValue) + count)
+            #expect(try Self.problems(copy).contains { $0.contains("bytes instead of") }, "\(count)")
+        }
+    }
+
+    // MARK: Sealed segments
+
+    /// Thirty records in a sealed segment of three blocks, with a control record.
+    private static func sealedDisk() throws -> SimulatedDisk {
+        var options = LogOptions.small
+        options.segmentBytes = 256 << 10
+        return try diskWithLog(options) { log, writer in
+            for index in 0..<30 {
+                let keys = ["all", index.isMultiple(of: 2) ? "even" : "odd"]
+                let buffer = RecordBuffer([
+                    TestRecord(keys: keys, payload: [UInt8](repeating: UInt8(index), count: 5_000))
+                ])
+                var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(Int64(index)))
+                frame.add(buffer, 0..<buffer.byteCount, records: 1)
+                if index == 3 { frame.addControl(subject: [1], payload: [2]) }
+                _ = try writer.reserve(byteCount: frame.byteCount)
+                try writer.commit(frame)
+            }
+            try writer.roll()
+            _ = try log.sealOldest()
+            _ = try log.replenishSpares()
+        }.disk
+    }
+
+    private typealias Lie = (name: String, edit: (inout CraftedSegment) throws -> Void)
+
+    private static func expectTold(_ lies: [Lie]) throws {
+        let disk = try sealedDisk()
+        let honest = disk.copy()
+        var whole = try CraftedSegment(on: honest)
+        whole.replaceTable { _ in }
+        try whole.write(to: honest)
+        #expect(try problems(disk) == [] && problems(honest) == [])
+        for (name, edit) in lies {
+            let copy = disk.copy()
+            var segment = try CraftedSegment(on: copy)
+            try edit(&segment)
+            try segment.write(to: copy)
+            #expect(try !problems(copy).isEmpty, "\(name)")
+        }
+    }
+
+    @Test func `A footer that says other than the blocks and records is told`() throws {
+        try Self.expectTold([
+            ("fewer records", { $0.footer.recordCount -= 1 }),
+            ("more records", { $0.footer.recordCount += 1 }),
+            ("other bytes", { $0.footer.recordBytes += 1 }),
+            ("an earlier beginning", { $0.footer.firstRecordedAt = RecordTime(-1) }),
+            ("a later end", { $0.footer.lastRecordedAt = RecordTime(31) }),
+            ("an earlier time", { $0.footer.leastTime = RecordTime(-1) }),
+            ("a later time", { $0.footer.greatestTime = RecordTime(31) }),
+            ("no control record", { $0.footer.controlCount = 0 }),
+            ("two control records", { $0.footer.controlCount = 2 }),
+            ("no section of control records", { $0.replaceSection(.controls, with: nil) }),
+            ("no table", { $0.replaceSection(.blocks, with: nil) }),
+            ("bytes behind the blocks", { $0.body += [0] }),
+        ])
+    }
+
+    @Test func `A table whose blocks do not ascend, in place, id or time, is told`() throws {
+        try Self.expectTold([
+            ("places", { $0.replaceTable { $0.swapAt(0, 1) } }),
+            ("ids", { $0.replaceTable { $0[1] = $0[1].saying { $0.firstID = RecordID(1) } } }),
+            ("commit times", { $0.replaceTable { $0[1] = $0[1].saying { $0.firstRecordedAt = RecordTime(0) } } }),
+            (
+                "times the wrong way round",
+                {
+                    $0.replaceTable {
+                        $0[1] = $0[1].saying {
+                            ($0.firstRecordedAt, $0.lastRecordedAt) = ($0.lastRecordedAt, $0.firstRecordedAt)
+                        }
+                    }
+                }
+            ),
+            ("one too few", { $0.replaceTable { $0.removeLast() } }),
+            ("one twice", { $0.replaceTable { $0.append($0[2]) } }),
+        ])
+    }
+
+    /// The same number in a byte more.
+    private static func lengthened(_ bytes: [UInt8], at place: Int) -> [UInt8] {
+        Array(bytes[..<place]) + [bytes[place] | 0x80, 0] + Array(bytes[(place + 1)...])
+    }
+
+    @Test func `A number that is longer than it need be is told, wherever it stands`() throws {
+        func controls(_ segment: CraftedSegment) throws -> [UInt8] {
+            try segment.raw(try #require(segment.footer.section(.controls)), .controls)
+        }
+        try Self.expectTold([
+            (
+                "in a page of keys",
+                { segment in
+                    let page = try segment.raw(segment.directory.pages[0].reference, .keys)
+                    segment.replacePage(Self.lengthened(page, at: 0))
+                }
+            ),
+            (
+                "in the names",
+                { segment in
+                    let names = try segment.raw(try #require(segment.footer.section(.names)), .names)
+                    // The length of the first key stands before the key itself.
+                    let place = names.count - segment.directory.pages[0].firstKey.count - 1
+                    let count = segment.directory.pages.count
+                    segment.replaceSection(
+                        .names,
+                        with: segment.add(Self.lengthened(names, at: place), .names, count: count)
+                    )
+                }
+            ),
+            (
+                "in the control records",
+                { segment in
+                    let bytes = try controls(segment)
+                    segment.replaceSection(
+                        .controls,
+                        with: segment.add(Self.lengthened(bytes, at: 0), .controls, count: 1)
+                    )
+                }
+            ),
+            (
+                "in a block of records",
+                { segment in
+                    let entry = segment.table.entries[2]
+                    let raw = try segment.raw(entry.block, .records)
+                    let block = segment.add(
+                        Self.lengthened(raw, at: 1),
+                        .records,
+                        count: Int(entry.summary.recordCount),
+                        ids: entry.summary.firstID...entry.summary.lastID
+                    )
+                    segment.replaceBlock(2, with: block)
+                }
+            ),
+        ])
+    }
+
+    @Test func `Control records that do not ascend, or have no subject, are told`() throws {
+        let one: [UInt8] = [1, 4, 6, 4, 1, 0, 1, 2]
+        try Self.expectTold([
+            (
+                "the same sequence twice",
+                { segment in
+                    segment.footer.controlCount = 2
+                    let bytes = one + [0] + one.dropFirst()
+                    segment.replaceSection(.controls, with: segment.add(bytes, .controls, count: 2))
+                }
+            ),
+            (
+                "no subject",
+                { segment in
+                    segment.replaceSection(.controls, with: segment.add([1, 4, 6, 2, 0, 1], .controls, count: 1))
+                }
+            ),
+            (
+                "no sequence",
+                { segment in
+                    segment.replaceSection(.controls, with: segment.add([0] + one.dropFirst(), .controls, count: 1))
+                }
+            ),
+            (
+                "another count",
+                { segment in
+                    segment.replaceSection(.controls, with: segment.add(one, .controls, count: 2))
+                }
+            ),
+        ])
+    }
+}

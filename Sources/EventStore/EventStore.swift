@@ -196,7 +196,7 @@ package final class EventStore: Sendable {
         let (rolls, log) = (rolls, log)
         // Asked on the writer's thread, one roll after the other, so that each sees what those before it have left.
         let objection = { @Sendable () -> StoreError? in
-            rolls.update { $0.objection(rawSegments: log.statistics.rawSegments, now: .now) }
+            rolls.update { $0.objection(waiting: log.statistics.waitingSegments, now: .now) }
         }
         writer.roll(unless: objection) { result in
             completion(result.map { $0.map { EventID($0.lowerBound)...EventID($0.upperBound) } })

@@ -34,10 +34,9 @@ struct RollBudget: Sendable {
         self.limit = limit
     }
 
-    /// Why there is to be no roll now; nil where there may be one, which then counts. `rawSegments` are those that are not
-    /// sealed, the one being written among them.
-    mutating func objection(rawSegments: Int, now: ContinuousClock.Instant) -> StoreError? {
-        let waiting = max(rawSegments - 1, 0)
+    /// Why there is to be no roll now; nil where there may be one, which then counts. `waiting` are the closed segments
+    /// that are still to be sealed.
+    mutating func objection(waiting: Int, now: ContinuousClock.Instant) -> StoreError? {
         guard waiting < limit.waitingSegments else {
             return StoreError(
                 .other,

@@ -13,7 +13,7 @@ import Testing
     /// How many of a hundred rolls at once are let in.
     private func admitted(_ budget: inout RollBudget, at time: Duration) -> Int {
         var count = 0
-        for _ in 0..<100 where budget.objection(rawSegments: 1, now: start + time) == nil { count += 1 }
+        for _ in 0..<100 where budget.objection(waiting: 0, now: start + time) == nil { count += 1 }
         return count
     }
 
@@ -31,23 +31,23 @@ import Testing
     @Test func `A refusal says why, and when to come again, and coming then is right`() throws {
         var budget = RollBudget(RollLimit())
         #expect(admitted(&budget, at: .zero) == 10)
-        let objection = budget.objection(rawSegments: 1, now: start + .microseconds(250_300))
+        let objection = budget.objection(waiting: 0, now: start + .microseconds(250_300))
         let error = try #require(objection)
         #expect(error.code == .other)
         #expect(error.message.hasSuffix("10 at once, then one in 1000 ms; come again in 750 ms"))
-        #expect(budget.objection(rawSegments: 1, now: start + .microseconds(250_300) + .milliseconds(750)) == nil)
+        #expect(budget.objection(waiting: 0, now: start + .microseconds(250_300) + .milliseconds(750)) == nil)
     }
 
     @Test func `With eight closed segments waiting there is no roll, and being refused costs nothing`() throws {
         var budget = RollBudget(RollLimit())
         for _ in 0..<100 {
-            let objection = budget.objection(rawSegments: 9, now: start)
+            let objection = budget.objection(waiting: 8, now: start)
             let error = try #require(objection)
             #expect(error.code == .other)
             #expect(error.message.hasPrefix("8 closed segments wait to be sealed"))
             #expect(error.message.hasSuffix("segments_raw in EV.INFO is down to 8"))
         }
-        #expect(budget.objection(rawSegments: 8, now: start) == nil)
+        #expect(budget.objection(waiting: 7, now: start) == nil)
         #expect(admitted(&budget, at: .zero) == 9)
     }
 

@@ -101,7 +101,9 @@ import Testing
         let dumped = try Self.dump(.manifest)
         let written = PageExample.manifest()
         #expect(dumped == Array(written.prefix(dumped.count)) && dumped == Array(written[2048..<2048 + dumped.count]))
-        #expect(written[dumped.count..<2048].allSatisfy { $0 == 0 } && written[4096...].allSatisfy { $0 == 0 })
+        #expect(
+            written[dumped.count..<2048].allSatisfy { $0 == 0 } && written[..<4096] == [UInt8](written[4096...])[...]
+        )
     }
 
     @Test func `The page names the bits of a key in a filter`() throws {
@@ -131,7 +133,14 @@ import Testing
     @Test(arguments: [true, false]) func `Production code reads the dumps`(isSealed: Bool) throws {
         let disk = SimulatedDisk(directory: "/store")
         try disk.createDirectory("/store/log")
-        try disk.replaceFile(Manifest.name, in: "/store", with: Manifest.initial(PageExample.store))
+        let entry = ManifestEntry(
+            state: .atRest,
+            tail: RecordID(isSealed ? 2 : 1),
+            recordedAt: .minimum,
+            base: RecordID(isSealed ? 3 : 1)
+        )
+        let manifest = Manifest.file(entry, store: PageExample.store, sequence: 1)
+        try disk.replaceFile(Manifest.name, in: "/store", with: manifest)
         let store = StoreFile(store: PageExample.store, created: .minimum)
         try disk.replaceFile(StoreFile.name, in: "/store", with: store.encoded())
         let (name, bytes) =

@@ -51,7 +51,7 @@ import Testing
         arguments: [false, true],
         [[4], [7], [10], [13], [7, 10], [10, 13], [7, 10, 13], [7, 13]] as [[UInt64]]
     )
-    func `Segments of another past are left where they are and not read, and their ids are damage`(
+    func `Segments of another past are set aside and not read, and their ids are damage for good`(
         sealing: Bool,
         strangers: [UInt64]
     ) throws {
@@ -71,8 +71,11 @@ import Testing
         #expect(found.records.allSatisfy { $0.payload != [2] })
         #expect(found.records.count == 15 - 3 * strangers.count)
         #expect(try !log.verify().isClean)
-        #expect(Set(files).subtracting(here.logFiles).allSatisfy { $0.hasSuffix(".spare") })
+        #expect(Set(files).subtracting(here.logFiles).count { !$0.hasSuffix(".spare") } == strangers.count)
+        #expect(try here.names(in: storeDirectory.quarantine).count == strangers.count)
         #expect(try writer.commit([TestRecord()], at: 99)[0].id == RecordID(16))
+        here.restartProcess()
+        #expect(try openLog(here).report.damage == lost)
     }
 
     @Test(arguments: [false, true])

@@ -15,10 +15,10 @@ import Testing
     @Test("An unknown format: 65, and nothing is written")
     func unknownFormat() throws {
         let daemon = try DaemonProcess()
-        let text = #"{"format":2,"store_uuid":"00000000000000000000000000000000","created":0}"#
+        let text = #"{"format":3,"store_uuid":"00000000000000000000000000000000","created":0}"#
         try daemon.directory.write(text, to: "data/store.json")
         #expect(try daemon.refusal() == 65)
-        #expect(daemon.log.contains("store.json") && daemon.log.contains("version 2"), "\(daemon.log)")
+        #expect(daemon.log.contains("store.json") && daemon.log.contains("version 3"), "\(daemon.log)")
         #expect(try String(contentsOfFile: daemon.directory.path + "/data/store.json", encoding: .utf8) == text)
     }
 

@@ -30,6 +30,9 @@ package struct ControlRecord: Equatable, Sendable {
     package let subject: [UInt8]
     package let payload: [UInt8]
 
+    /// More than there can ever be, and far from where counting on would overflow.
+    static let sequences: ClosedRange<UInt64> = 1...1 << 62
+
     init(sequence: UInt64, position: RecordID, recordedAt: RecordTime, subject: [UInt8], payload: [UInt8]) {
         self.sequence = sequence
         self.position = position
@@ -45,7 +48,7 @@ package struct ControlRecord: Equatable, Sendable {
             if subject == nil { subject = Array(key) }
             return true
         }
-        guard let subject, let payload, sequence > 0, position <= .greatest else { return nil }
+        guard let subject, let payload, Self.sequences.contains(sequence), position <= .greatest else { return nil }
         self.init(
             sequence: sequence,
             position: position,

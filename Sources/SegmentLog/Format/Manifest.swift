@@ -13,7 +13,7 @@
 //     10  2  entry bytes     256
 //     12  4  crc             CRC-32 of the entry with this field zero
 //     16 16  store
-//     32  8  sequence        the greater is the newer; a slot of zeros was never written
+//     32  8  sequence        the greater is the newer; a new file has one entry in both slots
 //     40 12  features        as in a file header
 //     52  1  state           1 at rest: nothing was appended afterwards; 2 in use
 //     53  3  zero
@@ -105,9 +105,10 @@ struct Manifest: Sendable {
         return file(entry, store: store, sequence: 1)
     }
 
-    /// A whole file with one entry.
+    /// A whole file with one entry, in both slots.
     static func file(_ entry: ManifestEntry, store: UniqueID, sequence: UInt64) -> [UInt8] {
-        slot(entry, store: store, sequence: sequence) + [UInt8](repeating: 0, count: slotBytes)
+        let slot = slot(entry, store: store, sequence: sequence)
+        return slot + slot
     }
 
     /// A slot with an entry, twice.
@@ -170,15 +171,10 @@ struct Manifest: Sendable {
             }
             try manifest.take(copies, slot, store: store, path: path)
         }
-        if manifest.entry == nil, manifest.problems.isEmpty {
-            manifest.problems.append("the manifest holds no entry")
-            manifest.isWhole = false
-        }
         return manifest
     }
 
     private mutating func take(_ copies: [[UInt8]], _ slot: Int, store: UniqueID, path: String) throws(LogError) {
-        if copies.allSatisfy({ $0.count == Self.copyBytes && $0.allSatisfy { $0 == 0 } }) { return }
         var isReadable = false
         for copy in copies {
             guard copy.count >= Self.entryBytes, let decoded = try Self.decode(copy, store: store, path: path) else {
@@ -232,7 +228,9 @@ struct Manifest: Sendable {
             limit: RecordID(number(at: 136))
         )
         guard entry.tail <= .greatest, entry.limit <= .greatest, entry.base > .zero, entry.base <= .greatest,
-            entry.fileBytes <= RawCapacity.fileBytes.upperBound, entry.durableOffset <= FrameHeader.maximumEnd
+            entry.fileBytes <= RawCapacity.fileBytes.upperBound, entry.durableOffset <= FrameHeader.maximumEnd,
+            number(at: 32) < ControlRecord.sequences.upperBound,
+            entry.controlSequence < ControlRecord.sequences.upperBound
         else { return nil }
         return (entry, number(at: 32), features)
     }

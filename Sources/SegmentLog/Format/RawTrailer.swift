@@ -10,7 +10,7 @@
 //     40  8  last id
 //     48  8  record count
 //     56  8  control count  of control records
-//     64  8  record bytes   of all records, their headers included
+//     64  8  record bytes   of all event records, their headers included
 //     72  8  first recorded at
 //     80  8  last recorded at
 //     88  8  least time
@@ -90,7 +90,8 @@ struct RawTrailer: Equatable {
         )
         guard firstID == header.base, firstID <= lastID, lastID <= .greatest,
             recordCount == lastID.rawValue - firstID.rawValue + 1, end > FrameHeader.firstOffset,
-            end <= Self.offset(in: header.fileBytes), recordBytes <= header.fileBytes
+            end <= Self.offset(in: header.fileBytes), recordBytes <= UInt64(end - FrameHeader.firstOffset),
+            recordCount <= recordBytes / UInt64(RecordFormat.headerBytes + 1)
         else { return nil }
     }
 

@@ -207,6 +207,7 @@ struct SealedFooter: Equatable, Sendable {
 
     private var isPossible: Bool {
         firstCovered > .zero && firstCovered <= lastCovered && lastCovered <= .greatest
+            && recordCount <= lastCovered.rawValue - firstCovered.rawValue + 1 && recordBytes <= 1 << 48
             && sections.allSatisfy { $0.block.lies(within: fileBytes) }
             && Set(sections.map(\.kind)).count == sections.count
     }

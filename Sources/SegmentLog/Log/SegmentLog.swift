@@ -141,6 +141,8 @@ extension SegmentLog {
     package struct Statistics: Sendable {
         package var sealedSegments = 0
         package var rawSegments = 0
+        /// Closed raw segments that will be sealed.
+        package var waitingSegments = 0
         /// Bytes of the sealed files.
         package var sealedBytes: UInt64 = 0
         /// Bytes of records in raw segments that wait to be sealed; the active one is not among them.
@@ -162,7 +164,9 @@ extension SegmentLog {
                 statistics.rawSegments += 1
                 let bytes = UInt64(raw.bodyBytes)
                 statistics.recordBytes += bytes
-                if position < segments.count - 1 { statistics.backlogBytes += bytes }
+                guard position < segments.count - 1 else { continue }
+                statistics.backlogBytes += bytes
+                if canSeal(raw) { statistics.waitingSegments += 1 }
             default:
                 preconditionFailure("a segment is raw or sealed")
             }

@@ -36,6 +36,29 @@ enum BlockFinder {
         return table
     }
 
+    /// Where the first block of a kind is, by its own header; nil where none is found.
+    static func reference(
+        _ kind: SealedBlockHeader.Kind,
+        in file: any DiskFile,
+        header: FileHeader
+    ) throws(LogError) -> BlockReference? {
+        let seed = header.identity.seed
+        var window = try FileWindow(file)
+        var position = FileOffset(header.length)
+        while let place = try window.find(SealedBlockHeader.magic, from: position, alignment: 1),
+            window.holds(SealedBlockHeader.bytes, at: place)
+        {
+            let found = try window.with(at: place, count: SealedBlockHeader.bytes) {
+                SealedBlockHeader($0, at: place, seed: seed)
+            }
+            if let found, found.kind == kind {
+                return BlockReference(offset: place, contentBytes: found.contentBytes, rawBytes: found.rawBytes)
+            }
+            position = found?.end ?? place + 1
+        }
+        return nil
+    }
+
     private static func entry(of block: SealedBlockHeader, records: Block?) -> BlockTable.Entry {
         let times = records?.entries.map(\.time) ?? []
         return BlockTable.Entry(

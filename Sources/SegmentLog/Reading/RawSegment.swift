@@ -152,13 +152,26 @@ package final class RawSegment: Segment {
     private func walk() throws(LogError) {
         try walking.withLock { _ throws(LogError) in
             guard let trailer, !contents.withLock({ $0.isWalked }) else { return }
-            let found = try TailScanner.scan(file, header: header, nextBase: trailer.lastID.next)
+            let found = try scan(upTo: trailer.lastID)
             let table = found.table
             contents.withLock { contents in
                 contents.table = table
                 contents.isWalked = true
             }
             for ids in found.damage { _ = damaged(ids, at: Self.placeOfHole(ids), "damaged on disk, in \(path)") }
+        }
+    }
+
+    /// Where the disk will not give all of it back, all of it is a hole, until the log is opened again.
+    private func scan(upTo last: RecordID) throws(LogError) -> TailScanner.Outcome {
+        do throws(LogError) {
+            return try TailScanner.scan(file, header: header, nextBase: last.next)
+        } catch {
+            guard error.isUnreadableMedium else { throw error }
+            var hole = TailScanner.Outcome(nextID: last.next)
+            hole.table.addHole(base...last)
+            hole.damage = [base...last]
+            return hole
         }
     }
 

@@ -143,7 +143,9 @@ package final class SealedSegment: Segment {
     }
 
     package func controls() throws(LogError) -> [ControlRecord] {
-        guard hasFooter, let section = footer.section(.controls) else { return [] }
+        let section =
+            try hasFooter ? footer.section(.controls) : BlockFinder.reference(.controls, in: file, header: header)
+        guard let section else { return [] }
         switch try Self.unpack(file, section, seed: seed, kind: .controls) {
         case .whole(let header, let raw):
             guard let records = ControlRecord.decode(raw, count: Int(header.count)) else { break }
@@ -160,7 +162,7 @@ package final class SealedSegment: Segment {
         do throws(LogError) {
             for index in 0..<(try blockCount()) { _ = try recheck(index) }
         } catch {
-            guard error.unreadableIDs != nil else { throw error }
+            guard case .corrupt = error else { throw error }
             return false
         }
         var offset = FileOffset(0)

@@ -5,7 +5,7 @@
 //    read: the one good copy never goes.
 //  * A file that cannot be read is set aside. A whole file that does not belong here (another store's, a later version's,
 //    one that was renamed) is somebody's mistake: the directory is refused as it is. One from another past of this store is
-//    left where it is, and not read.
+//    set aside, too.
 //  * Ids below the last that no segment can give are damage, and are reported; so are those behind the last that was found,
 //    where the manifest or a file that has been cut tell that there may have been some.
 
@@ -24,6 +24,8 @@ struct LogInventory {
     private(set) var spares: [String] = []
     private(set) var report = RecoveryReport()
     let manifest: Manifest
+    /// Whether the log has come further than the manifest can have seen.
+    private(set) var isManifestOlder = false
     /// What the store has said of itself, the last word on each subject.
     private(set) var controls = ControlState()
 
@@ -192,6 +194,10 @@ struct LogInventory {
         do throws(LogError) {
             isWhole = try copy?.isWhole() ?? false
         } catch {
+            if case .later = error {
+                report.notes.append("\(path) is kept: \(segment.path), which was made of it, is of a later version")
+                return true
+            }
             guard error.isUnreadableMedium else { throw error }
         }
         if isWhole {
@@ -269,7 +275,7 @@ struct LogInventory {
         }
     }
 
-    /// Puts segments from another past of the store out of sight; their ids are damage.
+    /// Puts segments from another past of the store aside; their ids are damage.
     private mutating func leaveStrangers(_ newest: inout LostTail.Newest) {
         var isKnown: Bool?
         if manifest.isWhole, let entry = manifest.entry, let last = raw.last?.segment, last.base == entry.base,
@@ -281,6 +287,7 @@ struct LogInventory {
             report.notes.append("\(stranger.path) is not the segment that stood there, and is not read")
             if let last = stranger.lastID { report.damage.append(stranger.base...last) }
             if raw.last?.segment === stranger { newest = .missing }
+            unreadable.append(stranger.path)
             sealed.removeAll { $0 === stranger }
             raw.removeAll { $0.segment === stranger }
         }
@@ -297,6 +304,15 @@ struct LogInventory {
         controls.reserve(through: manifest.entry?.controlSequence ?? 0)
     }
 
+    /// Whether the segment that the manifest names is there, or has become part of a sealed one, or another is behind it.
+    private var isNamedThere: Bool {
+        guard let entry = manifest.entry, entry.segment != .zero else { return true }
+        return segments.contains { segment in
+            [entry.segment, entry.replaces].contains(segment.id) || segment.header.origin == entry.segment
+                || segment.base > entry.base
+        } || sealed.contains { $0.footer.firstCovered <= entry.base && entry.base <= $0.footer.lastCovered }
+    }
+
     /// The first id of the last raw segment that has a record.
     private var newestRaw: RecordID? { raw.last { $0.segment.lastID != nil }?.segment.base }
 
@@ -308,9 +324,10 @@ struct LogInventory {
             expected = max(expected, segment.lastID?.next ?? segment.base)
         }
         let tail = max(RecordID(expected.rawValue - 1), report.damage.map(\.upperBound).max() ?? .zero)
-        let lost = LostTail(manifest, tail: tail, newest: newest)
+        let lost = LostTail(manifest, tail: tail, newest: newest, isNamedThere: isNamedThere)
         report.notes += lost.notes
         if let entry = manifest.entry, entry.isOlder(thanLogUpTo: tail, newest: newestRaw) {
+            isManifestOlder = true
             report.notes.append("the manifest is older than the log, which has come to \(tail)")
         }
         if let ids = lost.ids { report.damage.append(ids) }

@@ -70,10 +70,10 @@ struct LogRepair {
             if !(inventory.leftovers + inventory.unreadable).isEmpty { try disk.syncDirectory(directory.log) }
         }
         for path in inventory.sealedRaw { maker.spares.retire(path) }
-        place = try findPlace()
         do throws(LogError) {
+            place = try findPlace()
             if place == nil { try beginBehindAll() }
-            if !inventory.manifest.problems.isEmpty { try manifest.write(restingEntry()) }
+            if inventory.isManifestOlder || !inventory.manifest.problems.isEmpty { try manifest.write(restingEntry()) }
         } catch {
             guard error.isNoSpace else { throw error }
             notes.append("the log can only be read: \(error)")

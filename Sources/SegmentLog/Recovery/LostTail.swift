@@ -23,8 +23,9 @@ struct LostTail {
     private(set) var ids: ClosedRange<RecordID>?
     private(set) var notes: [String] = []
 
-    /// `tail` is the last id that the segments answer for.
-    init(_ manifest: Manifest, tail: RecordID, newest: Newest) {
+    /// `tail` is the last id that the segments answer for; `isNamedThere` says whether the segment that the manifest names is
+    /// among them.
+    init(_ manifest: Manifest, tail: RecordID, newest: Newest, isNamedThere: Bool) {
         var last = tail
         let entry = manifest.entry
         // Only a newer entry, which may have been lost, could know more.
@@ -33,6 +34,8 @@ struct LostTail {
             last = entry.greatestLaterID
             notes.append("the log ends at \(tail), and had come to \(entry.tail)")
         }
+        let isGone = certain?.state == .inUse && !isNamedThere
+        if let certain, isGone { last = max(last, certain.greatestLaterID) }
         /// Without anything that is certain, the largest file there can be may have been full.
         func count(after id: RecordID, _ found: UInt64 = 0) {
             let bytes = max(found, RawCapacity.fileBytes.upperBound)
@@ -48,30 +51,18 @@ struct LostTail {
             }
         case .unreadable(let base, let fileBytes):
             notes.append("nothing tells what the newest segment held, which begins with \(base)")
-            if let certain {
-                // No record is acknowledged in a segment that the manifest does not name.
-                if certain.base == base { last = max(last, certain.greatestLaterID) }
-            } else {
-                count(after: max(tail, RecordID(base.rawValue - 1)), fileBytes)
-            }
+            // No record is acknowledged in a segment that the manifest does not name.
+            if certain == nil { count(after: max(tail, RecordID(base.rawValue - 1)), fileBytes) }
         case .closed:
             // The next one takes no record before the manifest names it.
-            if let certain {
-                if certain.base > tail { last = max(last, certain.greatestLaterID) }
-            } else {
-                count(after: tail)
-            }
+            if certain == nil { count(after: tail) }
         case .missing:
-            if let certain {
-                guard certain.state == .inUse || certain.segment != .zero else { break }
-                notes.append("the newest segment is missing")
-                if certain.base > tail { last = max(last, certain.greatestLaterID) }
-            } else if manifest.sequence > 1 || tail > .zero {
-                // The first entry, with no segment beside it, is that of a store which was being made.
-                notes.append("the newest segment is missing")
-                count(after: tail)
-            }
+            // What the first entry of a store names is still to be made.
+            guard certain?.segment != .zero else { break }
+            notes.append("the newest segment is missing")
+            if certain == nil { count(after: tail) }
         }
+        if isGone, notes.isEmpty { notes.append("the newest segment is missing") }
         if last > tail { ids = tail.next...last }
     }
 }

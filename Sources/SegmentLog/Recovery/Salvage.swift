@@ -110,15 +110,14 @@ private struct SalvageTarget {
         self.directory = directory
         self.store = store
         self.options = options
-        let held = try onDisk { () throws(DiskError) in
+        lock = try OwnerLock(directory) { () throws(DiskError) in
             try disk.createDirectory(directory.data)
+            guard let owned = try disk.lockDirectory(directory.data) else { return nil }
             guard try disk.names(in: directory.data).isEmpty else {
                 throw DiskError(.createDirectory, path: directory.data, errno: ENOTEMPTY)
             }
-            return try disk.lock(directory.lock)
+            return try disk.lock(directory.lock).map { [owned, $0] }
         }
-        guard let held else { throw .inUse(path: directory.data) }
-        lock = held
         try onDisk { () throws(DiskError) in
             _ = try disk.open(unfinished, .createNew)
             try disk.syncDirectory(directory.data)

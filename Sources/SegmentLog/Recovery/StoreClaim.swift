@@ -102,8 +102,8 @@ struct StoreClaim {
 }
 
 /// What makes this process the owner of a directory: the directory itself, which no rename and no removal in it can take
-/// away, and the file `LOCK`, which is what other programs, and versions before, ask for.
-private final class OwnerLock: DiskLock {
+/// away, and the file `LOCK`, which is what other programs ask for.
+final class OwnerLock: DiskLock {
     private let held: [any DiskLock]
 
     /// `take` returns nil where somebody else has one of them.

@@ -111,6 +111,7 @@ extension SegmentLog {
 
     private func canMerge(_ segment: SealedSegment) -> Bool {
         segment.hasFooter && segment.footer.canWrite && !isDamaged(segment) && !isSpoiled(segment.header)
+            && (try? segment.controls()) != nil
     }
 
     private func isDamaged(_ segment: SealedSegment) -> Bool {

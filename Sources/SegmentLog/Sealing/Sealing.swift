@@ -13,16 +13,18 @@ extension SegmentLog {
     package func sealOldest(pace: () -> Bool = { true }) throws(LogError) -> Bool {
         try maintenance.withLock { _ throws(LogError) in
             for segment in view.segments.dropLast() {
-                // A segment with damage stays raw: its file is the evidence, and may hold more than was read. So does one that
-                // only a later version may write anew.
-                guard let raw = segment as? RawSegment, let last = raw.lastID, raw.damage.isEmpty,
-                    !isSpoiled(raw.header), raw.header.features.canWrite
-                else { continue }
+                guard let raw = segment as? RawSegment, let last = raw.lastID, canSeal(raw) else { continue }
                 // One that turns out damaged is in the register from then on, and does not keep those behind it waiting.
                 return try seal(raw, through: last, pace: pace)
             }
             return false
         }
+    }
+
+    /// A segment with damage stays raw: its file is the evidence, and may hold more than was read. So does one that only a later
+    /// version may write anew.
+    func canSeal(_ raw: RawSegment) -> Bool {
+        raw.damage.isEmpty && !isSpoiled(raw.header) && raw.header.features.canWrite
     }
 
     /// The sealed segment answers for no id beyond `last`: between it and the next segment may stand a file that the disk

@@ -113,7 +113,7 @@ package struct SealedVerification {
                 && footer.greatestTime == summaries.map(\.maximumTime).max()
             if !isRight { report.note("the times in the footer are not those of the blocks", in: file) }
         }
-        do throws(LogError) {
+        try report.examine(file) { report throws(LogError) in
             let controls = try copy.controls()
             if UInt64(controls.count) != footer.controlCount {
                 report.note(
@@ -121,9 +121,6 @@ package struct SealedVerification {
                     in: file
                 )
             }
-        } catch {
-            guard case .unreadable(_, let reason) = error else { throw error }
-            report.note(reason, in: file)
         }
     }
 

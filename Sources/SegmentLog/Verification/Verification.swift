@@ -69,6 +69,8 @@ package struct VerificationReport: Sendable {
                 note(lost, in: file)
                 note(reason, in: file)
             case .later(_, let reason): note("of a later version: \(reason)", in: file)
+            case .unreadable(_, let reason): note(reason, in: file)
+            case .unknownFormat(_, let found): note("of a later version: \(found)", in: file)
             case .disk(let cause) where cause.isUnreadableMedium:
                 if let ids { note(ids, in: file) }
                 note("\(cause)", in: file)
@@ -118,10 +120,10 @@ extension SegmentLog {
         progress: (Double) -> Bool = { _ in true }
     ) throws(LogError) -> VerificationReport {
         let view = view
-        // Read behind the view: it can only know more.
-        let witness = try? Manifest.read(disk, directory, store: store.store).entry
         var report = VerificationReport()
         report.damage = RecordRanges.merged(view.damage)
+        // Read behind the view: it can only know more.
+        let witness = try verifyManifest(view, &report)
         try withoutActuallyEscaping(check) { check throws(LogError) in
             try withoutActuallyEscaping(progress) { progress throws(LogError) in
                 var progress = VerificationProgress(total: bytes(of: view), report: progress)
@@ -147,7 +149,6 @@ extension SegmentLog {
                     }
                     try verifyName(of: segment, file, &report)
                 }
-                try verifyManifest(view, &report)
                 try verifyQuarantine(&report)
             }
         }
@@ -189,20 +190,26 @@ extension SegmentLog {
         }
     }
 
-    /// The manifest is whole, and the log has come as far as it says.
-    private func verifyManifest(_ view: LogView, _ report: inout VerificationReport) throws(LogError) {
+    /// The manifest is whole, and the log has come as far as it says. Returns what it says.
+    private func verifyManifest(
+        _ view: LogView,
+        _ report: inout VerificationReport
+    ) throws(LogError) -> ManifestEntry? {
         let file = directory.name(of: directory.manifest)
+        var witness: ManifestEntry?
         try report.examine(file) { report throws(LogError) in
             let manifest = try Manifest.read(disk, directory, store: store.store)
             report.bytes += UInt64(Manifest.bytes)
             for problem in manifest.problems { report.note(problem, in: file) }
             guard let entry = manifest.entry else { return }
+            witness = entry
             if entry.tail > self.view.tail { report.note("it has seen the log come to \(entry.tail)", in: file) }
             let newest = view.segments.last { $0 is RawSegment && $0.lastID != nil }?.base
             if entry.isOlder(thanLogUpTo: view.tail, newest: newest) {
                 report.note("it is older than the log, which has come to \(view.tail)", in: file)
             }
         }
+        return witness
     }
 
     private func bytes(of view: LogView) -> UInt64 {

@@ -116,7 +116,11 @@ struct ActiveSegmentMaker: Sendable {
             if !beginning.frames.isEmpty { try take(beginning.frames, file, &prepared) }
         } catch {
             // A file that cannot be written is no spare for the next try either, nor one that has grown.
-            if error.isNoSpace || error.isWantOfResources, fileBytes == self.fileBytes { spares.giveBack(spare) } else { try? disk.remove(spare) }
+            if error.isNoSpace || error.isWantOfResources, fileBytes == self.fileBytes {
+                spares.giveBack(spare)
+            } else {
+                try? disk.remove(spare)
+            }
             throw .disk(error)
         }
         return prepared

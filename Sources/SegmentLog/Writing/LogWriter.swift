@@ -19,7 +19,7 @@ package final class LogWriter {
     private var isMarked: Bool
     /// Whether the manifest says that this segment is in use.
     private var isWitnessed = false
-    /// The commit time from which on the manifest lags behind; nil where nothing has been committed since it was written.
+    /// The clock's time from which on the manifest lags behind; nil where nothing has been committed since it was written.
     private var witnessedAt: RecordTime?
     /// A roll that has begun: the active segment takes nothing more, and the next one has not its name yet.
     private var underWay: Roll?
@@ -137,19 +137,22 @@ package final class LogWriter {
         )
         isMarked = false
         guard let since = witnessedAt else {
-            witnessedAt = frame.recordedAt
+            witnessedAt = frame.clock
             return
         }
-        let (age, overflow) = frame.recordedAt.rawValue.subtractingReportingOverflow(since.rawValue)
+        // Commit times stand still after a clock was ahead; the clock itself goes on, and where it goes back nobody knows.
+        let (age, overflow) = frame.clock.rawValue.subtractingReportingOverflow(since.rawValue)
         // The frame is durable whatever becomes of this; the next roll says so where the manifest cannot be written.
-        if overflow || age >= log.options.manifestNanoseconds { try witness(segment) }
+        if overflow || age < 0 || age >= log.options.manifestNanoseconds {
+            try witness(segment)
+        }
     }
 
     /// Has the manifest say how far the log has come. An active segment that has lost its name takes nothing more: what is
     /// written to it would be gone with the process.
     private func witness(_ segment: RawSegment) throws(LogError) {
         try? manifest.write(entry(.inUse))
-        witnessedAt = log.lastRecordedAt
+        witnessedAt = nil
         guard (try? segment.file.isNamed()) == false else { return }
         let removed = LogError.unreadable(
             path: segment.path,

@@ -113,19 +113,22 @@ final class SpareFiles: Sendable {
     /// Returns whether anything was done. Where the keep-free limit leaves no room for a new one, none is made.
     func replenish(pace: () -> Bool) throws(LogError) -> Bool {
         var worked = false
+        var takenBack: [String] = []
         while let path = state.withLock({ $0.retired.popLast() }) {
             worked = true
             let size = try onDisk { () throws(DiskError) in try disk.open(path, .read).size() }
             // A file of another size comes from a time when another size was configured.
-            if size == fileBytes, readyCount < reserved + max(wanted, kept) {
+            if size == fileBytes, readyCount + takenBack.count < reserved + max(wanted, kept) {
                 let spare = nextPath()
                 try onDisk { () throws(DiskError) in try disk.rename(path, to: spare) }
-                state.withLock { $0.ready.append(spare) }
+                takenBack.append(spare)
             } else {
                 try onDisk { () throws(DiskError) in try disk.remove(path) }
             }
         }
         if worked { try onDisk { () throws(DiskError) in try disk.syncDirectory(directory.log) } }
+        // One that is used again must not be found under its old name.
+        state.withLock { $0.ready += takenBack }
         while readyCount < reserved + wanted {
             guard try hasRoom(), pace() else { break }
             worked = true

@@ -159,7 +159,7 @@ import Testing
             let connection = try test.connect()
             let path = test.store.options.directory + "/log/00000000000000000021.segment"
             var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-            bytes[150] ^= 1
+            bytes[270] ^= 1
             try bytes.write(to: URL(fileURLWithPath: path))
             let text = try connection.ask("EV.VERIFY").text ?? ""
             #expect(text.hasPrefix(#"{"events":10,"segments":2,"#) || text.hasPrefix(#"{"events":10,"segments":3,"#))

@@ -227,7 +227,7 @@ struct DamageCommandTests {
         try? FileManager.default.removeItem(atPath: data + "/snapshots")
         let path = data + "/" + Self.lost
         var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-        bytes[150] ^= 4
+        bytes[252] ^= 4
         try bytes.write(to: URL(fileURLWithPath: path))
         let found = try await offline("-o", "json")
         #expect(found.status == 6 && found.output.contains(#""damaged":[{"first":11,"last":20}],"#))

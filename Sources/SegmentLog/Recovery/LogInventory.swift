@@ -29,6 +29,8 @@ struct LogInventory {
     /// What the store has said of itself, the last word on each subject.
     private(set) var controls = ControlState()
 
+    /// Files that were given up in favour of a sealed segment.
+    private var givenUp: [(path: String, header: FileHeader, made: SealedSegment)] = []
     private let disk: any Disk
     private let directory: LogDirectory
     private let store: UniqueID
@@ -203,6 +205,7 @@ struct LogInventory {
         if isWhole {
             // What only a later version may write is not removed, either.
             if header.features.canWrite { self[keyPath: list].append(path) }
+            givenUp.append((path, header, segment))
         } else {
             report.notes.append("\(path) is kept: \(segment.path), which was made of it, is damaged")
         }
@@ -288,6 +291,12 @@ struct LogInventory {
             if let last = stranger.lastID { report.damage.append(stranger.base...last) }
             if raw.last?.segment === stranger { newest = .missing }
             unreadable.append(stranger.path)
+            // What it was made of is of the same past; of another, it is for the next start to judge.
+            for file in givenUp where file.made === stranger {
+                sealedRaw.removeAll { $0 == file.path }
+                leftovers.removeAll { $0 == file.path }
+                if file.header.origin == stranger.header.origin { unreadable.append(file.path) }
+            }
             sealed.removeAll { $0 === stranger }
             raw.removeAll { $0.segment === stranger }
         }

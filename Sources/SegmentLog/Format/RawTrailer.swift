@@ -65,6 +65,9 @@ struct RawTrailer: Equatable {
         return bytes
     }
 
+    /// Whether the page may hold the beginning of a trailer.
+    static func isBegun(in page: [UInt8]) -> Bool { page.first == magic[0] }
+
     /// Reads the trailer that stands in the last page of a file; nil where there is none that can be true.
     init?(_ bytes: [UInt8], of header: FileHeader) {
         guard bytes.count >= Self.bytes, Array(bytes[..<8]) == Self.magic else { return nil }

@@ -310,7 +310,9 @@ struct LogInventory {
                 report.notes.append("\(error)")
             }
         }
-        controls.reserve(through: manifest.entry?.controlSequence ?? 0)
+        // What cannot be read may hold more than the manifest has seen: as much as a segment does, which it names at its first.
+        let unseen = report.notes.isEmpty ? 0 : RawCapacity.fileBytes.upperBound / UInt64(RecordFormat.headerBytes)
+        controls.reserve(through: (manifest.entry?.controlSequence ?? 0) + unseen)
     }
 
     /// Whether the segment that the manifest names is there, or has become part of a sealed one, or another is behind it.

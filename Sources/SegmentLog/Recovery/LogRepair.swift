@@ -70,8 +70,8 @@ struct LogRepair {
             if !(inventory.leftovers + inventory.unreadable).isEmpty { try disk.syncDirectory(directory.log) }
         }
         for path in inventory.sealedRaw { maker.spares.retire(path) }
+        place = try findPlace()
         do throws(LogError) {
-            place = try findPlace()
             if place == nil { try beginBehindAll() }
             if inventory.isManifestOlder || !inventory.manifest.problems.isEmpty { try manifest.write(restingEntry()) }
         } catch {
@@ -118,7 +118,13 @@ struct LogRepair {
             return nil
         }
         var isClean = true
-        if newest.hasTornTrailer { try clearLastPage(of: newest) }
+        if newest.hasTornTrailer {
+            try clearLastPage(of: newest)
+            notes.append("the last page of \(newest.segment.path) held no whole trailer, and was cleared")
+        } else if outcome.unprovenFrame != nil {
+            // After a failed sync it may show zeros that the disk does not hold; where it cannot be written nothing is lost.
+            try? clearLastPage(of: newest)
+        }
         do throws(LogError) {
             try saveTornBytes(of: newest, outcome)
         } catch {
@@ -182,14 +188,13 @@ struct LogRepair {
     }
 
     /// A trailer that was cut off is no longer true: appends go on.
-    private mutating func clearLastPage(of raw: FoundRaw) throws(LogError) {
+    private func clearLastPage(of raw: FoundRaw) throws(LogError) {
         let file = raw.segment.file
         try onDisk { () throws(DiskError) in
             let zeros = [UInt8](repeating: 0, count: RawTrailer.pageBytes)
             try file.write(zeros, at: RawTrailer.offset(in: raw.segment.header.fileBytes))
             try file.sync()
         }
-        notes.append("the last page of \(file.path) held no whole trailer, and was cleared")
     }
 
     private func setAside(_ path: String) throws(LogError) {
@@ -251,16 +256,11 @@ struct LogRepair {
             without: Set(walk.controls.compactMap { $0?.sequence })
         )
         beginning.frames.append(MovedFrame(frame, body: body))
-        var triesLeft = 2
-        while true {
-            do throws(LogError) {
-                return try maker.prepare(beginning, for: .recovery)
-            } catch {
-                if error.isNoSpace { return nil }
-                // A file that does not give back what was written to it has been given up; another may.
-                guard error.isUnreadableMedium, triesLeft > 0 else { throw error }
-                triesLeft -= 1
-            }
+        do throws(LogError) {
+            return try maker.prepare(beginning, for: .recovery)
+        } catch {
+            if error.isNoSpace { return nil }
+            throw error
         }
     }
 

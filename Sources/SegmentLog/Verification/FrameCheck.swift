@@ -35,6 +35,13 @@ struct FrameCheck {
         return nil
     }
 
+    /// Whether all that a frame holds is whole.
+    mutating func isWhole(_ frame: FrameHeader) throws(LogError) -> Bool {
+        let (body, count) = (frame.offset + FrameHeader.bytes, Int(frame.bodyBytes))
+        guard window.holds(frame.end - body, at: body) else { return false }
+        return try window.with(at: body, count: count) { FrameWalk($0, of: frame, at: body).isWhole }
+    }
+
     /// Checks one frame with all it holds; returns whether it is whole.
     mutating func check(_ frame: FrameHeader, _ report: inout VerificationReport) throws(LogError) -> Bool {
         let place = "the frame at offset \(frame.offset)"

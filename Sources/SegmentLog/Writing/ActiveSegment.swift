@@ -79,11 +79,14 @@ struct ActiveSegmentMaker: Sendable {
     /// disk, mostly) has changed nothing.
     func prepare(_ beginning: Beginning, for purpose: SpareFiles.Purpose = .append) throws(LogError) -> Prepared {
         // A spare that somebody has removed is no reason to fail; there is another, or one is made.
-        for _ in 0..<spares.readyCount {
+        // One that has vanished is passed over, and so is one that does not give back what was written to it.
+        for _ in 0..<max(spares.readyCount, 2) {
             do throws(LogError) {
                 return try prepareOnce(beginning, purpose)
             } catch {
-                guard case .disk(let cause) = error, cause.isMissing else { throw error }
+                guard case .disk(let cause) = error,
+                    cause.isMissing || cause.isUnreadableMedium && cause.operation == .read
+                else { throw error }
             }
         }
         return try prepareOnce(beginning, purpose)

@@ -29,6 +29,8 @@ final class ManifestWriter {
     /// writes everything anew.
     func write(_ entry: ManifestEntry) throws(LogError) {
         let next = sequence + 1
+        // A write that has failed may have spoilt the slot.
+        defer { if sequence < next { isToBeMade = true } }
         try onDisk { () throws(DiskError) in
             // Somebody may have removed it under us.
             if try file?.isNamed() == false { isToBeMade = true }

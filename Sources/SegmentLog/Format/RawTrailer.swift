@@ -65,8 +65,10 @@ struct RawTrailer: Equatable {
         return bytes
     }
 
-    /// Whether the page may hold the beginning of a trailer.
-    static func isBegun(in page: [UInt8]) -> Bool { page.first == magic[0] }
+    /// Whether the page may hold the beginning of a trailer that was cut off: its last field is not there yet.
+    static func isBegun(in page: [UInt8]) -> Bool {
+        page.first == magic[0] && page.dropFirst(96).allSatisfy { $0 == 0 }
+    }
 
     /// Reads the trailer that stands in the last page of a file; nil where there is none that can be true.
     init?(_ bytes: [UInt8], of header: FileHeader) {

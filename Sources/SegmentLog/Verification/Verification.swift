@@ -205,8 +205,9 @@ extension SegmentLog {
             witness = entry
             if entry.tail > self.view.tail { report.note("it has seen the log come to \(entry.tail)", in: file) }
             let newest = view.segments.last { $0 is RawSegment && $0.lastID != nil }?.base
-            if entry.isOlder(thanLogUpTo: view.tail, newest: newest) {
-                report.note("it is older than the log, which has come to \(view.tail)", in: file)
+            let last = view.segments.compactMap(\.lastID).max() ?? .zero
+            if entry.isOlder(thanLogUpTo: last, newest: newest) {
+                report.note("it is older than the log, which has come to \(last)", in: file)
             }
         }
         return witness

@@ -48,7 +48,8 @@ def check_pages(check, binaries: str, folder: str) -> None:
     raw[8192 : 8192 + len(frame)] = frame
     raw[12288 : 12288 + len(trailer)] = trailer
     manifest = bytearray(8192)
-    manifest[0:256] = manifest[2048 : 2048 + 256] = entry
+    for at in (0, 2048, 4096, 4096 + 2048):
+        manifest[at : at + 256] = entry
     with open(SEGMENTS) as file:
         line = next(one for one in file if one.startswith('{"format":2'))
     for name, data, events in (("active", bytes(raw), 1), ("segment", whole, 2)):

@@ -80,8 +80,6 @@ def read_manifest(data: bytes, store: Optional[bytes], findings: Findings) -> Op
         findings.damage(name, f"has {len(data)} bytes and not 8192")
     best: Optional[Manifest] = None
     for slot in (0, 4096):
-        if is_zero(data, slot, slot + 4096):
-            continue
         copies: list[Manifest] = []
         for at in (slot, slot + 2048):
             try:

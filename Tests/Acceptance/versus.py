@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""Owns: two builds of evstore under the same load, in turn: append, sealed size, replay, and their ratios."""
+"""Owns: two builds of evstore under the same load, in turn: append, sealed size, replay, and their ratios; and what their
+hot loops cost in instructions, which no other load on the machine changes."""
 
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 
 from store import TOP, Folder, wait_until_sealed
+
+# What an append, a sealing and a replay are made of.
+LOOPS = ["append-plain", "commit", "seal", "read-blocks", "replay"]
 
 
 def bench(build, daemon, *arguments):
@@ -37,6 +42,13 @@ def measure(build, options):
         }
 
 
+def count(build, loops):
+    """Instructions per operation of some of the loops of `microbench`."""
+    command = [os.path.join(TOP, "Tests/MicroBenchmarks/ratchet.py"), "--microbench", os.path.join(build, "microbench"), *loops]
+    printed = subprocess.run(command, capture_output=True, text=True).stdout
+    return {name: float(cost) for name, cost in re.findall(r"^\w+ +([\w-]+): ([\d.]+) instructions", printed, re.MULTILINE)}
+
+
 def main():
     parser = argparse.ArgumentParser(description="Compare two builds of evstored and evctl, in turn.")
     parser.add_argument("before", help="a folder with the other build")
@@ -52,7 +64,10 @@ def main():
         before, after = (statistics.median(each[what] for each in found[side]) for side in ("before", "after"))
         ratios = sorted(one[what] / other[what] for one, other in zip(found["after"], found["before"]))
         print(f"{what:16} {before:14,.0f} {after:14,.0f}  ratio of medians {after / before:.3f}, "
-              f"of rounds {ratios[0]:.3f} to {ratios[-1]:.3f}")
+              f"median of rounds {statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})")
+    before, after = (count(getattr(options, side), LOOPS) for side in ("before", "after"))
+    for loop in LOOPS:
+        print(f"{loop:16} {before[loop]:14,.0f} {after[loop]:14,.0f}  instructions, ratio {after[loop] / before[loop]:.3f}")
 
 
 if __name__ == "__main__":

@@ -183,6 +183,61 @@ import Testing
         #expect(log.controls.lastSequence >= 5 && Self.said(log)["a"] == "3")
     }
 
+    @Test func `Those of a sealed segment are found without its footer`() throws {
+        let (disk, _) = try diskWithLog { log, writer in
+            try Self.fill(log, writer)
+            try writer.roll()
+            _ = try log.sealOldest()
+            _ = try log.replenishSpares()
+            try writer.rest()
+        }
+        disk.restartProcess()
+        disk.flip(bit: 0, at: disk.bytes(CraftedSegment.path).count - 3, of: CraftedSegment.path)
+        let (log, _, report) = try openLog(disk)
+        #expect(report.notes.contains { $0.contains("footer") } && report.damage == [])
+        #expect(Self.said(log) == Self.words)
+    }
+
+    @Test func `Behind a segment that cannot be read no place in the order is given again`() throws {
+        let (disk, _) = try diskWithLog { log, writer in try Self.fill(log, writer) }
+        disk.restartProcess()
+        for page in [0, 4_096] { disk.flip(bit: 0, at: page + 20, of: storeDirectory.active(RecordID(1))) }
+        let (log, writer, _) = try openLog(disk)
+        #expect(log.controls.current.isEmpty)
+        try Self.commit(writer, [], [("a", "3")], at: 9)
+        #expect(log.controls.lastSequence > 4)
+    }
+
+    @Test func `The later word counts, in whichever order they are read`() {
+        func word(_ sequence: UInt64) -> ControlRecord {
+            ControlRecord(
+                sequence: sequence,
+                position: .zero,
+                recordedAt: .minimum,
+                subject: [1],
+                payload: [UInt8(sequence)]
+            )
+        }
+        for order in [[1, 2, 3], [3, 2, 1], [2, 3, 1], [3, 3, 1]] as [[UInt64]] {
+            var state = ControlState()
+            for sequence in order { state.apply(word(sequence)) }
+            #expect(state[[1]] == word(3) && state.lastSequence == 3, "\(order)")
+            #expect(state.isCurrent(word(3)) && !state.isCurrent(word(2)))
+        }
+    }
+
+    @Test func `One with a place from which no counting on is possible is none`() {
+        let body: [UInt8] = [1, 0, 7]
+        func record(_ sequence: UInt64, _ position: RecordID = .zero) -> ControlRecord? {
+            body.withUnsafeBytes {
+                ControlRecord(sequence: sequence, position: position, recordedAt: .minimum, body: $0)
+            }
+        }
+        #expect(record(1) != nil && record(1 << 62) != nil)
+        #expect(record(0) == nil && record(1 << 62 + 1) == nil && record(.max) == nil)
+        #expect(record(1, .greatest) != nil && record(1, .maximum) == nil)
+    }
+
     @Test func `Those of a sealed segment that cannot be read are told`() throws {
         let (disk, _) = try diskWithLog { log, writer in
             try Self.fill(log, writer)

@@ -3,6 +3,8 @@
 import Disk
 import DiskSimulation
 import FaultSimulation
+import Glibc
+import Synchronization
 import Testing
 
 @testable import SegmentLog
@@ -40,6 +42,30 @@ import Testing
         disk.restartProcess()
         try disk.open(raw, .createOrTruncate).write(bytes, at: FileOffset(0))
         return (disk, records)
+    }
+
+    /// Two segments of ten records merged into one, and what the raw file of one of them held.
+    private static func merged(
+        raw base: UInt64 = 1
+    ) throws -> (disk: SimulatedDisk, records: [TestRecord], raw: [UInt8]) {
+        let disk = SimulatedDisk()
+        var (raw, records): ([UInt8], [TestRecord]) = ([], [])
+        do {
+            let (log, writer, _) = try openLog(disk, options)
+            for segment in 0..<2 {
+                for index in 0..<10 {
+                    records += try writer.commit([TestRecord(payload: noise(900, seed: index))], at: Int64(segment))
+                }
+                try writer.roll()
+                if segment == Int(base / 10) { raw = disk.bytes(storeDirectory.active(RecordID(base))) }
+                _ = try log.sealOldest()
+                _ = try log.replenishSpares()
+            }
+            _ = try log.compact(.everything)
+            try writer.rest()
+        }
+        disk.restartProcess()
+        return (disk, records, raw)
     }
 
     @Test func `Where the sealed file is whole, the raw one is taken back`() throws {
@@ -87,32 +113,77 @@ import Testing
         }
     }
 
-    @Test func `A raw file inside a wider sealed one is kept where that is damaged, and not put in its place`() throws {
-        let disk = SimulatedDisk()
-        var (raw, records): ([UInt8], [TestRecord]) = ([], [])
-        do {
-            let (log, writer, _) = try openLog(disk, Self.options)
-            for segment in 0..<2 {
-                for index in 0..<10 {
-                    records += try writer.commit([TestRecord(payload: noise(900, seed: index))], at: Int64(segment))
-                }
-                try writer.roll()
-                if segment == 1 { raw = disk.bytes(storeDirectory.active(RecordID(11))) }
-                _ = try log.sealOldest()
-                _ = try log.replenishSpares()
-            }
-            _ = try log.compact(.everything)
-            try writer.rest()
-        }
-        disk.restartProcess()
-        let path = storeDirectory.active(RecordID(11))
+    @Test(arguments: [1, 11] as [UInt64])
+    func `A raw file inside a wider sealed one is kept where that is damaged, and not put in its place`(
+        base: UInt64
+    ) throws {
+        let path = storeDirectory.active(RecordID(base))
+        let (disk, records, raw) = try Self.merged(raw: base)
         try disk.open(path, .createOrTruncate).write(raw, at: FileOffset(0))
         let block = try CraftedSegment(on: disk).table.entries[0].block
         disk.flip(bit: 1, at: Int(block.offset.rawValue) + 70, of: Self.sealed)
         let (log, _, report) = try openLog(disk, Self.options)
         _ = try log.replenishSpares()
         #expect(report.notes.contains { $0.contains("is kept") })
-        #expect(disk.bytes(path) == raw)
-        #expect(throws: LogError.self) { try log.view.records() }
+        #expect(disk.bytes(path) == raw && disk.quarantine.isEmpty)
+        // What the sealed one still has is served.
+        let found = try log.view.readingPastDamage()
+        #expect(found.records == records.filter { !found.lost.contains($0.id.rawValue) } && !found.lost.isEmpty)
+    }
+
+    @Test func `A read that fails once does not put the raw file in the place of a wider sealed one`() throws {
+        let (merged, records, raw) = try Self.merged()
+        try merged.open(Self.raw, .createOrTruncate).write(raw, at: FileOffset(0))
+        for number in 1...24 {
+            let disk = WatchedDisk(merged.copy())
+            let reads = Atomic(0)
+            disk.watch { operation, path throws(DiskError) in
+                guard operation == .read, path == Self.sealed else { return }
+                if reads.add(1, ordering: .relaxed).newValue == number {
+                    throw DiskError(.read, path: path, errno: EIO)
+                }
+            }
+            // A record, an error, or a hole: whichever the read was for.
+            _ = try openLog(disk, Self.options).log.view
+            #expect(disk.simulated.quarantine.isEmpty, "read \(number)")
+            let (log, _, report) = try openLog(disk.simulated, Self.options)
+            #expect(report.damage == [] && report.notes == [], "read \(number)")
+            #expect(try log.view.records() == records, "read \(number)")
+        }
+    }
+
+    @Test func `A raw file that is damaged itself does not take the place of the sealed one`() throws {
+        let (disk, records) = try Self.disk()
+        let block = try CraftedSegment(on: disk).table.entries[2]
+        disk.flip(bit: 3, at: Int(block.block.offset.rawValue) + SealedBlockHeader.bytes + 5, of: Self.sealed)
+        disk.flip(bit: 0, at: 8_192 + FrameHeader.bytes + 200, of: Self.raw)
+        let (log, _, report) = try openLog(disk, Self.options)
+        #expect(report.notes.contains { $0.contains("is kept") } && disk.quarantine.isEmpty)
+        #expect(disk.logFiles.contains("00000000000000000001.active"))
+        let found = try log.view.readingPastDamage()
+        let lost = block.summary.firstID...block.summary.lastID
+        #expect(found.records == records.filter { !lost.contains($0) })
+    }
+
+    @Test func `Where a later version has sealed it the raw file is kept, and the records are that version's`() throws {
+        let (disk, records) = try Self.disk()
+        let segment = try CraftedSegment(on: disk)
+        let entry = segment.table.entries[1]
+        let start = Int(entry.block.offset.rawValue)
+        try disk.patch(Self.sealed, start..<start + SealedBlockHeader.bytes) { header in
+            header[49] = 9
+            let crc = Checksum.crc32(Array(header[8...]), from: segment.seed)
+            header.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 4) }
+        }
+        let (raw, sealed) = (disk.bytes(Self.raw), disk.bytes(Self.sealed))
+        let (log, _, report) = try openLog(disk, Self.options)
+        _ = try log.replenishSpares()
+        #expect(report.notes.contains { $0.contains("is kept") && $0.contains("of a later version") })
+        #expect(disk.bytes(Self.raw) == raw && disk.bytes(Self.sealed) == sealed && disk.quarantine.isEmpty)
+        guard case .later(let ids, _)? = #expect(throws: LogError.self, performing: { try log.view.records() }) else {
+            return #expect(Bool(false), "it is not told for what it is")
+        }
+        #expect(ids == entry.summary.firstID...entry.summary.lastID)
+        #expect(try log.view.record(RecordID(30)).map { TestRecord($0) } == records[29])
     }
 }

@@ -90,6 +90,87 @@ import Testing
         #expect(try writer.commit([TestRecord()], at: 9)[0].id == RecordID(7))
     }
 
+    @Test func `Behind ids that were lost another segment begins, also where the newest is empty`() throws {
+        for isEmpty in [false, true] {
+            let (disk, records) = try Self.disk()
+            if isEmpty {
+                let (_, writer, _) = try openLog(disk)
+                try writer.roll()
+            }
+            let store = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.store.store
+            // The manifest has seen one more than there is.
+            var entry = try #require(try Manifest.read(disk, storeDirectory, store: store).entry)
+            (entry.state, entry.tail, entry.segment) = (.atRest, RecordID(7), .zero)
+            let manifest = Manifest.file(entry, store: store, sequence: 1 << 20)
+            try disk.open(storeDirectory.manifest, .createOrTruncate).write(manifest, at: FileOffset(0))
+            let (log, writer, report) = try openLog(disk)
+            #expect(report.damage == [ClosedRange(7, 7)])
+            let new = try writer.commit([TestRecord(payload: [9])], at: 9)
+            #expect(new[0].id == RecordID(8) && log.view.segments.last?.base == RecordID(8))
+            // Sealing forgets no hole.
+            try writer.roll()
+            while try log.sealOldest() {}
+            let found = try log.view.readingPastDamage()
+            #expect(found.records == records + new && found.lost == [7])
+        }
+    }
+
+    @Test func `The last frame of a segment that was followed by another is not moved out of it`() throws {
+        let (disk, records) = try diskWithLog { _, writer in
+            var records = try (1...3).flatMap { try writer.commit([TestRecord(payload: [UInt8($0)])], at: Int64($0)) }
+            try writer.roll()
+            records += try writer.commit([TestRecord(payload: [4])], at: 4)
+            return records
+        }
+        // The header of the second frame is gone, and so is the trailer; of the segment behind it, all that names it.
+        let all = try frames(of: Self.first, on: disk)
+        disk.flip(bit: 0, at: Int(all[1].offset.rawValue) + 1, of: Self.first)
+        disk.flip(bit: 0, at: Int(all[2].offset.rawValue) + 1, of: Self.first)
+        disk.flip(bit: 0, at: LogOptions.small.segmentBytes - RawTrailer.pageBytes, of: Self.first)
+        for page in [0, 4_096] { disk.flip(bit: 0, at: page + 20, of: storeDirectory.active(RecordID(4))) }
+        disk.restartProcess()
+        let before = disk.bytes(Self.first)
+        let (log, writer, report) = try openLog(disk)
+        #expect(disk.bytes(Self.first) == before)
+        #expect(
+            try log.view.readingPastDamage().records
+                == records.filter { record in !report.damage.contains { $0.contains(record) } }
+        )
+        // The second record stands where the first frame ends.
+        #expect(try log.view.record(RecordID(2)).map { TestRecord($0) } == records[1])
+        #expect(writer.nextID > RecordID(4))
+    }
+
+    @Test(arguments: 0...2)
+    func `On a full disk, with a manifest to be made anew, the log opens, and goes on when there is room`(
+        reserve: Int
+    ) throws {
+        let disk = SimulatedDisk(capacity: 1 << 20)
+        var options = LogOptions.small
+        (options.spareFiles, options.reserveFiles) = (0, reserve)
+        var records: [TestRecord] = []
+        do {
+            let (log, writer, _) = try openLog(disk, options)
+            _ = try log.replenishSpares()
+            for number in 1...3 { records += try writer.commit([TestRecord()], at: Int64(number)) }
+        }
+        disk.restartProcess()
+        try disk.remove(storeDirectory.manifest)
+        let filler = "/store/filler"
+        try disk.open(filler, .createNew).reserve(try disk.freeBytes(at: "/store"))
+        let (log, writer, report) = try openLog(disk, options)
+        #expect(report.damage == [])
+        #expect(try log.view.records() == records)
+        // A file of the reserve makes room for the manifest.
+        #expect(disk.image.keys.contains(storeDirectory.manifest) == (reserve > 0))
+        if reserve == 0 { #expect(throws: LogError.self) { try writer.commit([TestRecord()], at: 9) } }
+        #expect(writer.failed == nil)
+        try disk.remove(filler)
+        #expect(try writer.commit([TestRecord()], at: 9)[0].id == RecordID(4))
+        try writer.rest()
+        #expect(try log.verify().isClean)
+    }
+
     @Test func `What stands behind the base of the next segment is not read in the one before`() throws {
         let (disk, _) = try Self.disk()
         do { _ = try openLog(disk) }

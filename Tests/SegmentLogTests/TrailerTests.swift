@@ -65,8 +65,11 @@ import Testing
         #expect(segment.recordCount == 20 && segment.bodyBytes == bytes)
         #expect(segment.firstRecordedAt == RecordTime(1) && segment.lastRecordedAt == RecordTime(20))
         #expect(log.statistics.backlogBytes == UInt64(bytes))
-        // Who wants a record of it learns that it cannot be read.
-        #expect(throws: LogError.self) { try log.view.records() }
+        // Who wants a record of it learns that it cannot be read; the others are served.
+        let error = try #require(throws: LogError.self) { try log.view.records() }
+        #expect(error.unreadableIDs == ClosedRange(1, 20))
+        #expect(try log.view.readingPastDamage().records == [records[20]])
+        #expect(log.damage == [ClosedRange(1, 20)] && log.statistics.waitingSegments == 0)
         #expect(reads.count > 3)
     }
 
@@ -101,6 +104,8 @@ import Testing
             ("another count", { $0.recordCount = 19 }),
             ("an end before the frames", { $0.end = FileOffset(8_192) }),
             ("an end behind itself", { $0.end = Self.page + 8 }),
+            ("more bytes than there are before its end", { $0.recordBytes = UInt64($0.end.rawValue) }),
+            ("fewer bytes than its records take", { $0.recordBytes = 20 * 33 - 1 }),
             ("ids that the next segment has", { ($0.lastID, $0.recordCount) = (RecordID(21), 21) }),
         ]
         for (name, lie) in lies {
@@ -109,6 +114,8 @@ import Testing
             let copy = disk.copy()
             try copy.open(Self.closed, .readWrite)
                 .write(trailer.encoded(header.identity, fileBytes: header.fileBytes), at: Self.page)
+            // Only what stands behind it can say that it is not true of itself.
+            #expect(try (Self.trailer(on: copy).trailer == nil) == (trailer.lastID != RecordID(21)), "\(name)")
             let (log, _, report) = try openLog(copy)
             #expect(report.damage == [], "\(name)")
             #expect(try log.view.records() == records, "\(name)")
@@ -155,6 +162,25 @@ import Testing
             #expect(told?.problems.isEmpty == false, "\(name)")
             #expect(try writer.commit([TestRecord()], at: 30)[0].id == RecordID(22), "\(name)")
         }
+    }
+
+    @Test func `A segment that is closed while it is checked is sound`() throws {
+        let (log, writer, _) = try openLog(SimulatedDisk())
+        try (1...3).forEach { try writer.commit([TestRecord(payload: [UInt8($0)])], at: Int64($0)) }
+        var isClosed = false
+        let report = try log.verify(progress: { _ in
+            if !isClosed {
+                isClosed = true
+                #expect(throws: Never.self) {
+                    try writer.commit([TestRecord(payload: [4])], at: 4)
+                    try writer.roll()
+                    try writer.commit([TestRecord(payload: [5])], at: 5)
+                }
+            }
+            return true
+        })
+        #expect(isClosed && report.findings == [] && report.records == 3)
+        #expect(try log.verify().isClean)
     }
 
     @Test func `A trailer that a crash has cut off is cleared, and appends go on`() throws {

@@ -166,6 +166,43 @@ import Testing
         ])
     }
 
+    @Test func `A footer that says what cannot be is none, and the blocks are found without it`() throws {
+        let section = { (segment: inout CraftedSegment, edit: (inout SealedFooter.Section) -> Void) in
+            edit(&segment.footer.sections[0])
+        }
+        let lies: [Lie] = [
+            ("no first id", { $0.footer.firstCovered = .zero }),
+            ("ids the wrong way round", { $0.footer.lastCovered = .zero }),
+            ("ids beyond all", { $0.footer.lastCovered = .maximum }),
+            ("more records than ids", { $0.footer.recordCount = 31 }),
+            ("more bytes than a disk", { $0.footer.recordBytes = 1 << 49 }),
+            ("a section in the header", { section(&$0) { $0.block.offset = FileOffset(8) } }),
+            ("a section behind the end", { section(&$0) { $0.block.offset = FileOffset(UInt64.max - 8) } }),
+            ("two of a kind", { $0.footer.sections.append($0.footer.sections[0]) }),
+        ]
+        try Self.expectTold(lies)
+        for (name, edit) in lies {
+            let disk = try Self.sealedDisk()
+            var segment = try CraftedSegment(on: disk)
+            try edit(&segment)
+            try segment.write(to: disk)
+            let (log, _, report) = try openLog(disk)
+            #expect(report.notes.contains { $0.contains("the footer of") }, "\(name)")
+            #expect(try log.view.records().count == 30, "\(name)")
+        }
+    }
+
+    @Test func `A last marker that is damaged is told`() throws {
+        let disk = try Self.rawDisk()
+        let marker = try #require(try frames(of: Self.raw, on: disk).last)
+        #expect(marker.recordCount == 0)
+        for place in [0, 9, 30, 55] {
+            let copy = disk.copy()
+            copy.flip(bit: 0, at: Int(marker.offset.rawValue) + place, of: Self.raw)
+            #expect(try !Self.problems(copy).isEmpty, "\(place)")
+        }
+    }
+
     @Test func `A table whose blocks do not ascend, in place, id or time, is told`() throws {
         try Self.expectTold([
             ("places", { $0.replaceTable { $0.swapAt(0, 1) } }),

@@ -224,8 +224,9 @@ struct LogInventory {
         if let wider = sealed.firstIndex(where: { $0.footer.firstCovered <= base && base <= $0.footer.lastCovered }) {
             let segment = sealed[wider]
             let isGood = try discard(path, base, headers, inFavourOf: segment, to: \.sealedRaw)
-            // The raw file takes the place of a sealed one of the same ids; inside a wider one it is just kept.
-            guard !isGood, segment.base == base, nextBase != nil else { return nil }
+            guard !isGood, nextBase != nil, let header = headers.first,
+                try holdsAll(of: segment, file, header)
+            else { return nil }
             unreadable.append(segment.path)
             sealed.remove(at: wider)
         }
@@ -243,6 +244,19 @@ struct LogInventory {
         report.notes += found.notes
         raw.append(found)
         return found.newest
+    }
+
+    /// Whether a raw file may take the place of the damaged sealed one that was made of it: all that this answers for is there,
+    /// and whole. A sealed one that has been merged meanwhile answers for more.
+    private func holdsAll(
+        of segment: SealedSegment,
+        _ file: any DiskFile,
+        _ header: FileHeader
+    ) throws(LogError) -> Bool {
+        guard header.base == segment.footer.firstCovered else { return false }
+        let next = segment.footer.lastCovered.next
+        let found = try TailScanner.scan(file, header: header, nextBase: next)
+        return found.isWhole && found.damage.isEmpty && found.nextID == next
     }
 
     /// The header of a raw file, and its copy where that is another: a write that went astray has left one of them as it

@@ -7,8 +7,8 @@
 //  * A last frame that no later one proves durable is moved to a new segment before it is trusted: after a failed sync the
 //    page cache may show what the disk does not hold, and sectors that have failed are not asked again. The old segment
 //    ends before the base of the new one, whatever stands there.
-//  * Appends go on in the newest segment, unless it is closed, has damage, another size than is configured, or is for a later
-//    version to write: then it is left as it is, and a new one is begun behind it.
+//  * Appends go on in the newest segment, unless it is closed, has damage, ids lost behind it, another size than is
+//    configured, or is for a later version to write: then it is left as it is, and a new one is begun behind it.
 //  * Before a new segment may take the place of another, the manifest names both.
 //  * On a full disk all this works as far as it needs no room; without a segment to go on in the log can be read.
 
@@ -73,7 +73,7 @@ struct LogRepair {
         place = try findPlace()
         do throws(LogError) {
             if place == nil { try beginBehindAll() }
-            if inventory.isManifestOlder || !inventory.manifest.problems.isEmpty { try manifest.write(restingEntry()) }
+            if inventory.isManifestOlder || !inventory.manifest.problems.isEmpty { try announce(restingEntry()) }
         } catch {
             guard error.isNoSpace else { throw error }
             notes.append("the log can only be read: \(error)")
@@ -104,9 +104,10 @@ struct LogRepair {
         )
     }
 
-    /// The newest segment, where it is a raw one.
+    /// The newest segment, where it is a raw one that the next record follows on: a segment holds consecutive ids, and behind
+    /// lost ones another begins.
     private var newest: FoundRaw? {
-        inventory.raw.last.flatMap { $0.segment.lastID ?? $0.segment.base >= inventory.tail ? $0 : nil }
+        inventory.raw.last.flatMap { ($0.segment.lastID?.next ?? $0.segment.base) == inventory.tail.next ? $0 : nil }
     }
 
     /// Makes the newest segment trustworthy; returns the place where appends go on in it, or in the one that its last
@@ -133,10 +134,7 @@ struct LogRepair {
             notes.append("a torn write stays where it is: \(error)")
             isClean = false
         }
-        if let frame = outcome.unprovenFrame, let prepared = try prepareMove(of: frame, from: newest) {
-            try finishMove(of: frame, from: newest, to: prepared)
-            return place
-        }
+        if let frame = outcome.unprovenFrame, try move(frame, from: newest) { return place }
         let canGoOn = isClean && outcome.canGoOn
         let tail = try prove(newest, outcome, canGoOn: canGoOn)
         guard canGoOn, newest.size == maker.fileBytes, newest.segment.header.fileBytes == maker.fileBytes
@@ -235,12 +233,38 @@ struct LogRepair {
         notes.append("\(bytes.count) bytes of a torn write were saved to quarantine/\(name)")
     }
 
-    /// Writes the last frame to a file that will be a new segment, which begins with it. Nil where there is no room for one,
-    /// not even in the reserve; nothing has changed then.
+    /// Moves the last frame to a new segment. False where there is no room for one, not even in the reserve, or none for a
+    /// manifest that names it: nothing has changed then.
+    private mutating func move(_ frame: FrameHeader, from raw: FoundRaw) throws(LogError) -> Bool {
+        let ready: ActiveSegmentMaker.Prepared
+        do throws(LogError) {
+            ready = try prepareMove(of: frame, from: raw)
+            // Of the frame itself the manifest says nothing before it has its new place: it may be in memory alone until then.
+            try announce(ready, tail: RecordID(frame.firstID.rawValue - 1))
+        } catch {
+            guard error.isNoSpace else { throw error }
+            return false
+        }
+        if raw.segment.base < frame.firstID {
+            let rest = try TailScanner.scan(raw.segment.file, header: raw.segment.header, nextBase: frame.firstID)
+            segments[segments.count - 1] = RawSegment(
+                file: raw.segment.file,
+                header: raw.segment.header,
+                register: register,
+                found: rest
+            )
+        }
+        var prepared = ready
+        try begin(&prepared)
+        try announce(restingEntry())
+        return true
+    }
+
+    /// Writes the last frame to a file that will be a new segment, which begins with it. A throw has changed nothing.
     private func prepareMove(
         of frame: FrameHeader,
         from raw: FoundRaw
-    ) throws(LogError) -> ActiveSegmentMaker.Prepared? {
+    ) throws(LogError) -> ActiveSegmentMaker.Prepared {
         let file = raw.segment.file
         let body = try onDisk { () throws(DiskError) in
             try file.bytes(at: frame.offset + FrameHeader.bytes, count: Int(frame.bodyBytes))
@@ -256,32 +280,7 @@ struct LogRepair {
             without: Set(walk.controls.compactMap { $0?.sequence })
         )
         beginning.frames.append(MovedFrame(frame, body: body))
-        do throws(LogError) {
-            return try maker.prepare(beginning, for: .recovery)
-        } catch {
-            if error.isNoSpace { return nil }
-            throw error
-        }
-    }
-
-    /// Puts the moved frame in the place of the old one.
-    private mutating func finishMove(
-        of frame: FrameHeader,
-        from raw: FoundRaw,
-        to prepared: ActiveSegmentMaker.Prepared
-    ) throws(LogError) {
-        if raw.segment.base < frame.firstID {
-            let rest = try TailScanner.scan(raw.segment.file, header: raw.segment.header, nextBase: frame.firstID)
-            segments[segments.count - 1] = RawSegment(
-                file: raw.segment.file,
-                header: raw.segment.header,
-                register: register,
-                found: rest
-            )
-        }
-        // Of the frame itself the manifest says nothing before it has its new place: it may be in memory alone until then.
-        try begin(prepared, tail: RecordID(frame.firstID.rawValue - 1))
-        try manifest.write(restingEntry())
+        return try maker.prepare(beginning, for: .recovery)
     }
 
     private mutating func beginBehindAll() throws(LogError) {
@@ -291,24 +290,45 @@ struct LogRepair {
             inventory.controls,
             createdAt: now
         )
-        try begin(try maker.prepare(beginning, for: .recovery), tail: inventory.tail)
+        var prepared = try maker.prepare(beginning, for: .recovery)
+        try announce(prepared, tail: inventory.tail)
+        try begin(&prepared)
     }
 
-    private mutating func begin(_ prepared: ActiveSegmentMaker.Prepared, tail: RecordID) throws(LogError) {
-        var prepared = prepared
-        let replaced = segments.last.flatMap { $0.base == prepared.header.base ? $0 : nil }
-        try manifest.write(
-            .atRest(
-                tail: tail,
-                recordedAt: inventory.lastRecordedAt,
-                controlSequence: inventory.controls.lastSequence,
-                before: prepared,
-                replacing: replaced?.id
+    /// Has the manifest say something. It takes the place of one that is not what it should be, so it may need room: that of the
+    /// reserve, where there is no other.
+    private func announce(_ entry: ManifestEntry) throws(LogError) {
+        try maker.spares.withReserve { () throws(LogError) in try manifest.write(entry) }
+    }
+
+    /// Has the manifest name a prepared segment, which is given back where it cannot. `tail` is what is durable without it.
+    private func announce(_ prepared: ActiveSegmentMaker.Prepared, tail: RecordID) throws(LogError) {
+        do throws(LogError) {
+            try announce(
+                .atRest(
+                    tail: tail,
+                    recordedAt: inventory.lastRecordedAt,
+                    controlSequence: inventory.controls.lastSequence,
+                    before: prepared,
+                    replacing: replaced(by: prepared)?.id
+                )
             )
-        )
+        } catch {
+            maker.discard(prepared)
+            throw error
+        }
+    }
+
+    /// An empty segment, whose name the prepared one takes: opened with another size than is configured; or the one whose only
+    /// frame has been moved.
+    private func replaced(by prepared: ActiveSegmentMaker.Prepared) -> (any Segment)? {
+        segments.last.flatMap { $0.base == prepared.header.base ? $0 : nil }
+    }
+
+    /// Goes on in a segment that the manifest names.
+    private mutating func begin(_ prepared: inout ActiveSegmentMaker.Prepared) throws(LogError) {
         let segment = try maker.activate(&prepared, register: register)
-        // An empty segment, whose name the new one has taken: opened with another size than is configured.
-        if replaced != nil { segments.removeLast() }
+        if replaced(by: prepared) != nil { segments.removeLast() }
         segments.append(segment)
         place = Place(segment: segment, tail: prepared.tail, isMarked: true)
     }

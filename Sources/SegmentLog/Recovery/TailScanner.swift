@@ -25,6 +25,8 @@ package struct TailScanner {
         var damagedControls: [FileOffset] = []
         /// Whether every frame was whole, so that none needs another to prove that it was durable.
         package var isWhole = true
+        /// Whether there is a file behind it, readable or not: that was begun when all of this one was durable.
+        var isFollowed = false
         /// Where the next frame goes: behind the last valid one.
         package var end = FrameHeader.firstOffset
         package var nextID: RecordID
@@ -40,13 +42,13 @@ package struct TailScanner {
         /// Whether zeros stand behind the last frame, as the writer leaves them: nothing has followed it.
         var hasCleanEnd = false
 
-        /// Whether appends may go on behind the last frame: nothing is damaged.
-        var canGoOn: Bool { isWhole && damage.isEmpty }
+        /// Whether appends may go on behind the last frame: nothing is damaged, and no other segment has been begun.
+        var canGoOn: Bool { isWhole && damage.isEmpty && !isFollowed }
 
         /// The last frame, where no later one says that it is durable: it may have been acknowledged, or a failed sync
         /// may have left it in the page cache alone.
         var unprovenFrame: FrameHeader? {
-            lastFrame.flatMap { durableOffset > $0.offset ? nil : $0 }
+            lastFrame.flatMap { isFollowed || durableOffset > $0.offset ? nil : $0 }
         }
     }
 
@@ -95,6 +97,7 @@ package struct TailScanner {
             nextBase: nextBase,
             outcome: Outcome(nextID: header.base)
         )
+        scanner.outcome.isFollowed = nextBase != nil
         if let witness, witness.segment == header.identity.segment, witness.durableOffset > FrameHeader.firstOffset {
             scanner.witness = FrameHeader.marker(
                 at: witness.durableOffset,

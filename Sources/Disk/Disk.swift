@@ -100,9 +100,9 @@ package enum OpenMode: Sendable {
 package protocol DiskFile: AnyObject, Sendable {
     var path: String { get }
     func size() throws(DiskError) -> UInt64
-    /// Whether a directory still leads to the file. What is written to one that was removed, or replaced, is gone when the
-    /// file is closed.
-    func isNamed() throws(DiskError) -> Bool
+    /// Whether its path still leads to the file. Of what is written to one that was removed, renamed or replaced the next
+    /// opening finds nothing there.
+    func isInPlace() throws(DiskError) -> Bool
     /// One read of the system: puts bytes from `offset` on at the beginning of `buffer` and returns how many. They may be
     /// fewer than asked; none only where nothing was asked or the file ends at or before `offset`.
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int

@@ -185,10 +185,14 @@ private final class PosixFile: DiskFile {
         return UInt64(status.st_size)
     }
 
-    func isNamed() throws(DiskError) -> Bool {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw DiskError(.status, path) }
-        return status.st_nlink > 0
+    func isInPlace() throws(DiskError) -> Bool {
+        var (opened, named) = (stat(), stat())
+        guard fstat(descriptor, &opened) == 0 else { throw DiskError(.status, path) }
+        guard lstat(path, &named) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return false }
+            throw DiskError(.status, path)
+        }
+        return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
     }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {

@@ -12,11 +12,11 @@ package protocol CommitLog {
     var maximumFrameBytes: Int { get }
     /// The commit time of the oldest event that is not yet in a closed segment.
     var activeSince: RecordTime? { get }
+    /// How many segments have been closed, to make room or by a roll.
+    var closedSegments: Int { get }
     /// On return the frame is durable and visible. A throw of `failed` is final, and the outcome of the frame is unknown until
     /// the store is opened again; after any other nothing has happened, and a later try may succeed.
-    ///
-    /// Returns whether a segment was closed to make room.
-    func commit(_ frame: CommitFrame) throws(StoreError) -> Bool
+    func commit(_ frame: CommitFrame) throws(StoreError)
     /// Has no more to commit for now; may record that the last frame is durable.
     func idle() throws(StoreError)
     /// Ends: what has been committed is all there is, for now.
@@ -35,9 +35,10 @@ struct LocalCommitLog: CommitLog {
     var nextID: RecordID { writer.nextID }
     var maximumFrameBytes: Int { writer.maximumCommitBytes }
     var activeSince: RecordTime? { writer.activeSince }
+    var closedSegments: Int { writer.closedSegments }
 
-    func commit(_ frame: CommitFrame) throws(StoreError) -> Bool {
-        let hasRolled = try refusing { () throws(LogError) in try writer.reserve(byteCount: frame.byteCount) }
+    func commit(_ frame: CommitFrame) throws(StoreError) {
+        try refusing { () throws(LogError) in try writer.reserve(byteCount: frame.byteCount) }
         let begun = ContinuousClock.now
         do {
             try writer.commit(frame)
@@ -45,7 +46,7 @@ struct LocalCommitLog: CommitLog {
             if taken >= slowCommit {
                 report("the disk is slow: a commit of \(frame.byteCount) bytes took \(taken / .milliseconds(1)) ms")
             }
-            return hasRolled
+            reportLag()
         } catch {
             throw StoreError(.failed, "the disk failed during a commit, and its outcome is unknown: \(error)")
         }
@@ -53,6 +54,12 @@ struct LocalCommitLog: CommitLog {
 
     func idle() throws(StoreError) {
         try refusing { () throws(LogError) in try writer.mark() }
+        reportLag()
+    }
+
+    private func reportLag() {
+        guard let error = writer.takeLag() else { return }
+        report("how far the log has come cannot be written down, so a loss of its end might be missed: \(error)")
     }
 
     func rest() throws(StoreError) {

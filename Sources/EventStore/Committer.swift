@@ -125,8 +125,10 @@ struct Committer {
 
     private mutating func flush(_ pending: PendingFrame) {
         guard pending.frame.recordCount > 0 else { return }
+        let closed = commitLog.closedSegments
+        defer { if commitLog.closedSegments > closed { hasClosedSegment = true } }
         do {
-            if try commitLog.commit(pending.frame) { hasClosedSegment = true }
+            try commitLog.commit(pending.frame)
         } catch {
             note(error)
             for (batch, unit) in pending.settled { batch.settle(unit, .refused(error)) }

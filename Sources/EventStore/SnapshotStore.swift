@@ -134,6 +134,9 @@ package final class SnapshotStore: Sendable {
     }
 
     private func put(_ bytes: [UInt8], of snapshot: Snapshot, _ source: ReducerSource) throws(StoreError) {
+        // What only a later version may remove is not replaced either.
+        guard !rungs.withLock({ ($0[source.name] ?? []).contains { $0.position == snapshot.position && $0.isLeft } })
+        else { return }
         do throws(DiskError) {
             try disk.createDirectory(folder(of: source))
             try disk.syncDirectory(directory)

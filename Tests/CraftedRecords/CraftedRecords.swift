@@ -20,7 +20,7 @@ package enum CraftedRecords {
         }
         var frame = CommitFrame(firstID: opened.writer.nextID, recordedAt: opened.log.lastRecordedAt)
         frame.add(buffer, 0..<buffer.byteCount, records: bodies.count)
-        _ = try opened.writer.reserve(byteCount: frame.byteCount)
+        try opened.writer.reserve(byteCount: frame.byteCount)
         try opened.writer.commit(frame)
     }
 

@@ -31,8 +31,8 @@ final class SimulatedFile: DiskFile {
         try disk.perform(.status, path, life: life) { UInt64($0.files[file]?.current.count ?? 0) }
     }
 
-    func isNamed() throws(DiskError) -> Bool {
-        try disk.perform(.status, path, life: life) { $0.names.current.values.contains(.file(file)) }
+    func isInPlace() throws(DiskError) -> Bool {
+        try disk.perform(.status, path, life: life) { $0.names.current[path] == .file(file) }
     }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {

@@ -36,21 +36,23 @@ import Testing
         withExtendedLifetime((held, second)) {}
     }
 
-    @Test(arguments: DiskUnderTest.both) func `An open file says whether it still has a name`(_ test: DiskUnderTest)
+    @Test(arguments: DiskUnderTest.both) func `An open file says whether its path still leads to it`(
+        _ test: DiskUnderTest
+    )
         throws
     {
         let disk = test.disk
         let removed = try disk.open(test.path("a"), .createNew)
         let replaced = try disk.open(test.path("b"), .createNew)
         let moved = try disk.open(test.path("c"), .createNew)
-        for file in [removed, replaced, moved] { #expect(try file.isNamed()) }
+        for file in [removed, replaced, moved] { #expect(try file.isInPlace()) }
         try disk.remove(test.path("a"))
-        #expect(try !removed.isNamed())
+        #expect(try !removed.isInPlace())
         // One of the name is not the one that had it.
         try disk.replaceFile("a", in: test.root, with: [1])
-        #expect(try !removed.isNamed())
+        #expect(try !removed.isInPlace())
         try disk.rename(test.path("c"), to: test.path("b"))
-        #expect(try !replaced.isNamed() && moved.isNamed())
+        #expect(try !replaced.isInPlace() && !moved.isInPlace())
     }
 
     @Test(arguments: DiskUnderTest.both) func `A directory that cannot be opened is not one whose sync has failed`(

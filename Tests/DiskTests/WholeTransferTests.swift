@@ -18,7 +18,7 @@ private final class HaltingFile: DiskFile {
 
     var path: String { file.path }
     func size() throws(DiskError) -> UInt64 { try file.size() }
-    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
+    func isInPlace() throws(DiskError) -> Bool { try file.isInPlace() }
     func reserve(_ bytes: UInt64) throws(DiskError) { try file.reserve(bytes) }
     func sync() throws(DiskError) { try file.sync() }
 

@@ -33,6 +33,27 @@ import Testing
         )
     }
 
+    @Test func `A snapshot that only a later version may remove is not replaced by one of the same position`() throws {
+        let disk = SimulatedDisk(directory: "/snapshots")
+        let source = ReducerSource(name: "r", text: Array("return {}".utf8))
+        var later = Self.snapshot(of: source, at: 3, thread: 1).encoded(store: Self.store)
+        // A bit that must be known to write, and the checksum anew.
+        later[36] = 1
+        later.replaceSubrange(12..<16, with: [0, 0, 0, 0])
+        let crc = Checksum.crc32(later)
+        later.replaceSubrange(12..<16, with: (0..<4).map { UInt8(truncatingIfNeeded: crc >> (8 * $0)) })
+        try disk.createDirectory("/snapshots/r")
+        let path = "/snapshots/r/" + SnapshotStore.name(of: EventID(3))
+        try disk.open(path, .createNew).write(later, at: FileOffset(0))
+        let snapshots = Self.snapshots(on: disk)
+        #expect(snapshots.load(source, tail: EventID(9)) == [])
+        for position in [3, 4] as [UInt64] {
+            _ = try snapshots.save(Self.snapshot(of: source, at: position, thread: 2), of: source)
+        }
+        #expect(try disk.contents(of: path) == later)
+        #expect(snapshots.latest(of: source, through: EventID(9))?.position == EventID(4))
+    }
+
     @Test func `Snapshots of one position that are saved at once succeed, and the file is one of them, whole`() throws {
         let disk = DawdlingDisk(SimulatedDisk(directory: "/snapshots"))
         let source = ReducerSource(name: "r", text: Array("return {}".utf8))

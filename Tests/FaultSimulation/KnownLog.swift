@@ -40,6 +40,12 @@ struct KnownFrame {
     var controls: [KnownControl] = []
 
     var bytes: Int { records.reduce(0) { $0 + $1.body.count } }
+
+    /// Whether it says something, and all that is the last word on its subject. Of other subjects damage may have cost it.
+    func isSaid(by state: ControlState) -> Bool {
+        let last = Dictionary(controls.map { ($0.subject, $0.payload) }) { $1 }
+        return !last.isEmpty && last.allSatisfy { state[$0.key]?.payload == $0.value }
+    }
 }
 
 struct KnownLog {

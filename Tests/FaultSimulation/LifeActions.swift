@@ -135,7 +135,7 @@ extension Life {
     ) throws(LogError) {
         for control in submitted.controls { frame.addControl(subject: control.subject, payload: control.payload) }
         known.say(submitted)
-        _ = try generation.writer.reserve(byteCount: frame.byteCount)
+        try generation.writer.reserve(byteCount: frame.byteCount)
         let hadFailed = generation.hasFailed
         // A writer that has failed writes nothing more: what may be found is still the commit at which it did.
         if !hadFailed { underWay = submitted }

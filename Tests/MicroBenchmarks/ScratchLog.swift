@@ -52,7 +52,7 @@ final class ScratchLog {
 
     /// Commits the records as one frame.
     func commit(_ buffer: RecordBuffer) throws {
-        _ = try writer.reserve(byteCount: buffer.byteCount)
+        try writer.reserve(byteCount: buffer.byteCount)
         var frame = CommitFrame(
             firstID: writer.nextID,
             recordedAt: RecordTime(log.lastRecordedAt.rawValue + 1_000_000)

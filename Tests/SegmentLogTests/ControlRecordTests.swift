@@ -22,7 +22,7 @@ import Testing
         var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(now))
         frame.add(buffer, 0..<buffer.byteCount, records: records.count)
         for word in words { frame.addControl(subject: Array(word.subject.utf8), payload: Array(word.payload.utf8)) }
-        _ = try writer.reserve(byteCount: frame.byteCount)
+        try writer.reserve(byteCount: frame.byteCount)
         try writer.commit(frame)
         return writer.nextID
     }

@@ -17,12 +17,16 @@ struct CraftedSegment {
     let directory: KeyDirectory
     let seed: UInt32
 
-    /// Takes the first segment on a disk apart, which is intact.
-    init(on disk: SimulatedDisk) throws {
-        let bytes = disk.bytes(Self.path)
+    /// Where it was found.
+    private let path: String
+
+    /// Takes a segment on a disk apart, which is intact; the first, where no other is named.
+    init(on disk: SimulatedDisk, at path: String = Self.path) throws {
+        self.path = path
+        let bytes = disk.bytes(path)
         let store = UniqueID(bytes: Array(bytes[16..<32]))
         let length = try #require(SealedFooter.length(bytes))
-        let footer = try #require(try SealedFooter.decode(Array(bytes.suffix(length)), store: store, path: Self.path))
+        let footer = try #require(try SealedFooter.decode(Array(bytes.suffix(length)), store: store, path: path))
         let seed = footer.header.identity.seed
         self.footer = footer
         self.seed = seed
@@ -111,7 +115,7 @@ struct CraftedSegment {
         var footer = footer
         let length = SealedFooter.bytes(sections: footer.sections.count)
         footer.fileBytes = footer.fileBytes == 0 ? 0 : UInt64(body.count + length)
-        let file = try disk.open(Self.path, .createOrTruncate)
+        let file = try disk.open(path, .createOrTruncate)
         try file.write(body + footer.encoded(), at: FileOffset(0))
         try file.sync()
     }

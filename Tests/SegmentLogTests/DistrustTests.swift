@@ -118,7 +118,9 @@ private final class LyingDisk: Disk {
 
     func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
         let file = try disk.open(path, mode)
-        if path.hasSuffix(".segment.tmp"), let flipped { return LyingFile(file, flips: flipped, isUnstable: false) }
+        if path.contains(".segment."), path.hasSuffix(".tmp"), let flipped {
+            return LyingFile(file, flips: flipped, isUnstable: false)
+        }
         return path == unstable ? LyingFile(file, flips: nil, isUnstable: true) : file
     }
 }
@@ -137,7 +139,7 @@ private final class LyingFile: DiskFile {
     }
 
     func size() throws(DiskError) -> UInt64 { try file.size() }
-    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
+    func isInPlace() throws(DiskError) -> Bool { try file.isInPlace() }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         let count = try file.readSome(into: buffer, at: offset)

@@ -161,7 +161,7 @@ private final class SparseFile: DiskFile {
     var reads: (longest: Int, total: Int) { counted.withLock { $0 } }
 
     func size() -> UInt64 { bytes }
-    func isNamed() -> Bool { true }
+    func isInPlace() -> Bool { true }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) -> Int {
         let count = min(buffer.count, Int(bytes - offset.rawValue))

@@ -39,7 +39,12 @@ import Testing
     /// The same with a section of another kind in the first segment.
     private static func disk(section kind: UInt8, flags: UInt8) throws -> (disk: SimulatedDisk, records: [TestRecord]) {
         let (disk, records) = try disk()
-        var segment = try CraftedSegment(on: disk)
+        try add(section: kind, flags: flags, to: CraftedSegment.path, on: disk)
+        return (disk, records)
+    }
+
+    private static func add(section kind: UInt8, flags: UInt8, to path: String, on disk: SimulatedDisk) throws {
+        var segment = try CraftedSegment(on: disk, at: path)
         let content: [UInt8] = [1, 2, 3]
         let header = SealedBlockHeader(
             offset: FileOffset(segment.body.count),
@@ -54,7 +59,6 @@ import Testing
         let block = BlockReference(offset: header.offset, contentBytes: 3, rawBytes: 3)
         segment.footer.sections.append(SealedFooter.Section(kind: kind, flags: flags, block: block))
         try segment.write(to: disk)
-        return (disk, records)
     }
 
     @Test(arguments: [100, 200] as [UInt8])
@@ -85,6 +89,27 @@ import Testing
         #expect(log.statistics.sealedSegments == (flags == 2 ? 2 : 1))
         #expect((disk.bytes(CraftedSegment.path) == bytes) == (flags == 2))
         #expect(try log.view.records() == records)
+    }
+
+    @Test(arguments: [0, 2] as [UInt8])
+    func `An input of a merge that a crash has left goes, but for one with a section that a writer must know`(
+        flags: UInt8
+    ) throws {
+        let (disk, records) = try Self.disk()
+        let second = storeDirectory.sealed(RecordID(31))
+        let input = disk.copy()
+        try Self.add(section: 200, flags: flags, to: second, on: input)
+        do {
+            let (log, writer, _) = try openLog(disk, Self.options)
+            _ = try log.compact(.everything)
+            try writer.rest()
+        }
+        disk.restartProcess()
+        try disk.open(second, .createNew).write(input.bytes(second), at: FileOffset(0))
+        let (log, _, _) = try openLog(disk, Self.options)
+        #expect(log.statistics.sealedSegments == 1)
+        #expect(try log.view.records() == records)
+        #expect((disk.bytes(second) == input.bytes(second)) == (flags == 2))
     }
 
     private enum Unknown: CaseIterable { case codec, checksum }

@@ -70,10 +70,17 @@ import Testing
         return disk.bytes(sealed)
     }
 
-    @Test func `The writer of a segment that has lost its name stops with the next word to the manifest`() throws {
+    @Test(arguments: ["removed", "renamed", "replaced"])
+    func `The writer of a segment that has lost its name stops with the next word to the manifest`(
+        how: String
+    ) throws {
         let disk = SimulatedDisk()
         let (log, writer, _) = try Self.log(disk)
-        try disk.remove(Self.active)
+        switch how {
+        case "renamed": try disk.rename(Self.active, to: Self.active + ".old")
+        case "replaced": try disk.replaceFile("00000000000000000005.active", in: storeDirectory.log, with: [])
+        default: try disk.remove(Self.active)
+        }
         // The marker of an idle moment, or a second of commits.
         let error = try #require(throws: LogError.self) { try writer.mark() }
         guard case .unreadable(Self.active, _) = error else { throw error }

@@ -176,7 +176,7 @@ import Testing
             let buffer = RecordBuffer([TestRecord(payload: [1])])
             var frame = CommitFrame(firstID: writer.nextID, recordedAt: ahead, clock: RecordTime(clock))
             frame.add(buffer, 0..<buffer.byteCount, records: 1)
-            _ = try writer.reserve(byteCount: frame.byteCount)
+            try writer.reserve(byteCount: frame.byteCount)
             try writer.commit(frame)
             return try Manifest.read(disk, storeDirectory, store: log.store.store).entry?.tail
         }
@@ -188,6 +188,27 @@ import Testing
         #expect(try commit(clock: 10 * second) == RecordID(2))
         #expect(try commit(clock: 10 * second + second / 2) == RecordID(2))
         #expect(try commit(clock: 11 * second) == RecordID(5))
+    }
+
+    @Test func `One that cannot be written is told once, and commits go on`() throws {
+        let disk = WatchedDisk(SimulatedDisk())
+        let (_, writer, _) = try openLog(disk)
+        let second: Int64 = 1_000_000_000
+        try writer.commit([TestRecord()], at: 1)
+        for round in 1...2 {
+            disk.watch { operation, path throws(DiskError) in
+                if operation == .sync, path.contains("/manifest") { throw DiskError(.sync, path: path, errno: EIO) }
+            }
+            var told: [LogError] = []
+            for step in 1...6 {
+                try writer.commit([TestRecord()], at: Int64(10 * round + step) * second)
+                if let error = writer.takeLag() { told.append(error) }
+            }
+            #expect(told.count == 1)
+            disk.watch(nil)
+            for step in 7...9 { try writer.commit([TestRecord()], at: Int64(10 * round + step) * second) }
+            #expect(writer.takeLag() == nil)
+        }
     }
 
     @Test func `One that could not be written is made anew by the next that can`() throws {

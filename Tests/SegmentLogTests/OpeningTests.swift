@@ -315,7 +315,7 @@ private final class BadFile: DiskFile {
     }
 
     func size() throws(DiskError) -> UInt64 { try file.size() }
-    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
+    func isInPlace() throws(DiskError) -> Bool { try file.isInPlace() }
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         throw DiskError(.read, path: path, errno: EIO)
     }

@@ -117,9 +117,8 @@ import Testing
 
     @Test func `The last frame of a segment that was followed by another is not moved out of it`() throws {
         let (disk, records) = try diskWithLog { _, writer in
-            var records = try (1...3).flatMap { try writer.commit([TestRecord(payload: [UInt8($0)])], at: Int64($0)) }
+            let records = try (1...3).flatMap { try writer.commit([TestRecord(payload: [UInt8($0)])], at: Int64($0)) }
             try writer.roll()
-            records += try writer.commit([TestRecord(payload: [4])], at: 4)
             return records
         }
         // The header of the second frame is gone, and so is the trailer; of the segment behind it, all that names it.
@@ -138,7 +137,7 @@ import Testing
         )
         // The second record stands where the first frame ends.
         #expect(try log.view.record(RecordID(2)).map { TestRecord($0) } == records[1])
-        #expect(writer.nextID > RecordID(4))
+        #expect(writer.nextID == RecordID(4))
     }
 
     @Test(arguments: 0...2)

@@ -235,7 +235,7 @@ import Testing
         let disk = SimulatedDisk()
         do {
             let opened = try openLog(disk)
-            _ = try opened.writer.reserve(byteCount: 100)
+            try opened.writer.reserve(byteCount: 100)
             disk.keepCacheAfterFailedSync()
             disk.failNext(.sync)
             #expect(throws: LogError.self) { try opened.writer.commit([TestRecord(payload: [7])], at: 1) }

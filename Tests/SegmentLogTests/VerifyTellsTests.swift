@@ -28,7 +28,7 @@ import Testing
                 var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(10 * number))
                 frame.add(buffer, 0..<buffer.byteCount, records: 1)
                 frame.addControl(subject: [1], payload: [UInt8(number)])
-                _ = try writer.reserve(byteCount: frame.byteCount)
+                try writer.reserve(byteCount: frame.byteCount)
                 try writer.commit(frame)
             }
             if closing { try writer.roll() } else { try writer.mark() }
@@ -122,7 +122,7 @@ import Testing
                 var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(Int64(index)))
                 frame.add(buffer, 0..<buffer.byteCount, records: 1)
                 if index == 3 { frame.addControl(subject: [1], payload: [2]) }
-                _ = try writer.reserve(byteCount: frame.byteCount)
+                try writer.reserve(byteCount: frame.byteCount)
                 try writer.commit(frame)
             }
             try writer.roll()

@@ -91,7 +91,7 @@ private final class WatchedFile: DiskFile {
     }
 
     func size() throws(DiskError) -> UInt64 { try file.size() }
-    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
+    func isInPlace() throws(DiskError) -> Bool { try file.isInPlace() }
     func forget(at offset: FileOffset, count: Int) { file.forget(at: offset, count: count) }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {

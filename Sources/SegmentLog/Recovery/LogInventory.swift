@@ -148,7 +148,7 @@ struct LogInventory {
         if let wider = sealed.last, base <= wider.footer.lastCovered {
             guard wider.hasFooter else { return }
             let header = try FileHeader.read(file, kind: .sealed, store: store)
-            try discard(path, base, [header], inFavourOf: wider, to: \.leftovers)
+            try discard(path, base, [header], inFavourOf: wider, to: \.leftovers, isOurs: try isOurs(file))
             return
         }
         guard
@@ -169,6 +169,22 @@ struct LogInventory {
         sealed.append(segment)
     }
 
+    /// Whether a sealed file has no section that only a later version may remove. What has no footer says nothing of such.
+    private func isOurs(_ file: any DiskFile) throws(LogError) -> Bool {
+        do throws(LogError) {
+            let copy = try SealedSegment(
+                file,
+                store: store,
+                cache: BlockCache(budgetBytes: 0),
+                register: DamageRegister()
+            )
+            return copy?.footer.canWrite ?? true
+        } catch {
+            guard case .unknownFormat = error else { throw error }
+            return false
+        }
+    }
+
     /// A file whose name says that it is not needed any more is given up only if its header says the same, and if what it
     /// has become is whole. Returns whether it is.
     @discardableResult
@@ -177,7 +193,8 @@ struct LogInventory {
         _ base: RecordID,
         _ headers: [FileHeader?],
         inFavourOf segment: SealedSegment,
-        to list: WritableKeyPath<LogInventory, [String]>
+        to list: WritableKeyPath<LogInventory, [String]>,
+        isOurs: Bool = true
     ) throws(LogError) -> Bool {
         guard let header = headers.compactMap(\.self).first else {
             report.notes.append("the header of \(path) is damaged")
@@ -204,7 +221,7 @@ struct LogInventory {
         }
         if isWhole {
             // What only a later version may write is not removed, either.
-            if header.features.canWrite { self[keyPath: list].append(path) }
+            if header.features.canWrite, isOurs { self[keyPath: list].append(path) }
             givenUp.append((path, header, segment))
         } else {
             report.notes.append("\(path) is kept: \(segment.path), which was made of it, is damaged")

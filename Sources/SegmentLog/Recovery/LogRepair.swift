@@ -36,6 +36,8 @@ struct LogRepair {
     private(set) var segments: [any Segment]
     /// Nil where there was no room to begin a segment.
     private(set) var place: Place?
+    /// Whether a segment may have been given its name, and has not been opened under it.
+    private var isNameInDoubt = false
 
     private var disk: any Disk { maker.disk }
     private var directory: LogDirectory { maker.directory }
@@ -75,7 +77,8 @@ struct LogRepair {
             if place == nil { try beginBehindAll() }
             if inventory.isManifestOlder || !inventory.manifest.problems.isEmpty { try announce(restingEntry()) }
         } catch {
-            guard error.isNoSpace else { throw error }
+            // Under a name that may have been given nobody knows which file a reader would find.
+            guard error.isNoSpace, !isNameInDoubt else { throw error }
             notes.append("the log can only be read: \(error)")
         }
     }
@@ -119,7 +122,7 @@ struct LogRepair {
             return nil
         }
         var isClean = true
-        if newest.hasTornTrailer {
+        if newest.hasTornTrailer, !outcome.isFollowed {
             try clearLastPage(of: newest)
             notes.append("the last page of \(newest.segment.path) held no whole trailer, and was cleared")
         } else if outcome.unprovenFrame != nil {
@@ -327,6 +330,7 @@ struct LogRepair {
 
     /// Goes on in a segment that the manifest names.
     private mutating func begin(_ prepared: inout ActiveSegmentMaker.Prepared) throws(LogError) {
+        defer { isNameInDoubt = prepared.mayHaveName && place == nil }
         let segment = try maker.activate(&prepared, register: register)
         if replaced(by: prepared) != nil { segments.removeLast() }
         segments.append(segment)

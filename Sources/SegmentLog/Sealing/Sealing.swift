@@ -50,13 +50,15 @@ extension SegmentLog {
         pace: () -> Bool
     ) throws(LogError) -> SealedSegment? {
         let path = directory.sealed(covering.lowerBound)
-        let temporary = path + LogDirectory.temporarySuffix
+        let identity = SegmentIdentity(store: store.store, segment: .random())
+        // A name that nobody has taken, by whatever it may be.
+        let temporary = "\(path).\(identity.segment.digits)\(LogDirectory.temporarySuffix)"
         var isComplete = false
         defer { if !isComplete { try? disk.remove(temporary) } }
-        let file = try onDisk { () throws(DiskError) in try disk.open(temporary, .createOrTruncate) }
+        let file = try onDisk { () throws(DiskError) in try disk.open(temporary, .createNew) }
         let header = FileHeader(
             kind: .sealed,
-            identity: SegmentIdentity(store: store.store, segment: .random()),
+            identity: identity,
             base: covering.lowerBound,
             createdAt: sources[0].header.createdAt,
             origin: sources[sources.count - 1].header.origin,

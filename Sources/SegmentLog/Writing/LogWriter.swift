@@ -21,6 +21,10 @@ package final class LogWriter {
     private var isWitnessed = false
     /// The clock's time from which on the manifest lags behind; nil where nothing has been committed since it was written.
     private var witnessedAt: RecordTime?
+    /// Why the manifest could not be told last time, and whether somebody has been told of that.
+    private var lag: (error: LogError, isTold: Bool)?
+    /// How many segments have been closed.
+    package private(set) var closedSegments = 0
     /// A roll that has begun: the active segment takes nothing more, and the next one has not its name yet.
     private var underWay: Roll?
 
@@ -68,19 +72,24 @@ package final class LogWriter {
     }
 
     /// Makes the log ready to take a frame of so many bytes, at most `maximumCommitBytes`: begins another segment where it
-    /// does not fit, and has the manifest name the one it goes to. Returns whether a segment was closed.
+    /// does not fit, and has the manifest name the one it goes to.
     ///
     /// A throw has lost nothing, and a later try may succeed, unless the disk is left in doubt: then every later call throws
     /// the same, and so does `failed`.
-    package func reserve(byteCount: Int) throws(LogError) -> Bool {
+    package func reserve(byteCount: Int) throws(LogError) {
         if let failure { throw failure }
-        let mustRoll = !fits(byteCount: byteCount)
-        if mustRoll { try beginNext(room: byteCount) }
+        if !fits(byteCount: byteCount) { try beginNext(room: byteCount) }
         if !isWitnessed {
             try manifest.write(entry(.inUse))
             (isWitnessed, witnessedAt) = (true, nil)
         }
-        return mustRoll
+    }
+
+    /// Why the manifest lags behind the log, where that has begun since the last call.
+    package func takeLag() -> LogError? {
+        guard let lag, !lag.isTold else { return nil }
+        self.lag?.isTold = true
+        return lag.error
     }
 
     /// Why the writer takes nothing more until the log is opened again; nil while it does.
@@ -151,12 +160,17 @@ package final class LogWriter {
     /// Has the manifest say how far the log has come. An active segment that has lost its name takes nothing more: what is
     /// written to it would be gone with the process.
     private func witness(_ segment: RawSegment) throws(LogError) {
-        try? manifest.write(entry(.inUse))
+        do throws(LogError) {
+            try manifest.write(entry(.inUse))
+            lag = nil
+        } catch {
+            lag = (error, lag?.isTold ?? false)
+        }
         witnessedAt = nil
-        guard (try? segment.file.isNamed()) == false else { return }
+        guard (try? segment.file.isInPlace()) == false else { return }
         let removed = LogError.unreadable(
             path: segment.path,
-            reason: "the active segment has been removed under its writer"
+            reason: "the active segment has been removed, renamed or replaced under its writer"
         )
         failure = removed
         throw removed
@@ -286,6 +300,7 @@ package final class LogWriter {
         }
         let segment = try log.maker.activate(&prepared, register: log.register)
         log.append(segment)
+        closedSegments += 1
         self.segment = segment
         tail = prepared.tail
         isMarked = true

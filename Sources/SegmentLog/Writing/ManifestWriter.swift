@@ -33,7 +33,7 @@ final class ManifestWriter {
         defer { if sequence < next { isToBeMade = true } }
         try onDisk { () throws(DiskError) in
             // Somebody may have removed it under us.
-            if try file?.isNamed() == false { isToBeMade = true }
+            if try file?.isInPlace() == false { isToBeMade = true }
             if isToBeMade || file == nil { try prepare(entry, next) }
             guard sequence < next, let file else { return }
             let slot = 1 - slot

@@ -52,7 +52,7 @@ private final class FaultyFile: DiskFile {
 
     var path: String { file.path }
     func size() throws(DiskError) -> UInt64 { try file.size() }
-    func isNamed() throws(DiskError) -> Bool { try file.isNamed() }
+    func isInPlace() throws(DiskError) -> Bool { try file.isInPlace() }
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         try file.readSome(into: buffer, at: offset)
     }

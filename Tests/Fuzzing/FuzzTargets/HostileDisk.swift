@@ -87,7 +87,7 @@ private final class DiskContent: DiskFile, @unchecked Sendable {
 
     func size() -> UInt64 { UInt64(content.count) }
 
-    func isNamed() -> Bool { disk.files.values.contains { $0 === self } }
+    func isInPlace() -> Bool { disk.files.values.contains { $0 === self } }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) -> Int {
         let start = min(Int(clamping: offset.rawValue), content.count)

@@ -15,7 +15,7 @@ final class HostileFile: DiskFile {
 
     func size() -> UInt64 { UInt64(start + content.count) }
 
-    func isNamed() -> Bool { true }
+    func isInPlace() -> Bool { true }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) -> Int {
         require(offset.rawValue >= UInt64(start), "a read before the content")

@@ -101,7 +101,7 @@ enum LogTarget {
         var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(.max))
         frame.add(buffer, 0..<buffer.byteCount, records: 1)
         do throws(LogError) {
-            _ = try writer.reserve(byteCount: frame.byteCount)
+            try writer.reserve(byteCount: frame.byteCount)
             try writer.commit(frame)
         } catch {
             fatalError("a recovered log takes no append: \(error)")

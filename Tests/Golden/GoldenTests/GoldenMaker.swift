@@ -166,7 +166,9 @@ private struct GoldenWriter {
             recordedAt: RecordTime(Self.epoch + Int64(number) * 1_000_003)
         )
         fill(&frame)
-        if try writer.reserve(byteCount: frame.byteCount) { _ = try log.sealOldest() }
+        let closed = writer.closedSegments
+        try writer.reserve(byteCount: frame.byteCount)
+        if writer.closedSegments > closed { _ = try log.sealOldest() }
         try writer.commit(frame)
     }
 

@@ -62,9 +62,9 @@ struct Daemon {
             case .opened(let opened):
                 store = opened
                 server.serve(opened)
-                logger.info("\(opened.tail) events in \(configuration.store.directory)")
+                logger.info("the log in \(configuration.store.directory) has come to event \(opened.tail)")
                 if mustReload { reload(opened) }
-                manager.notify("READY=1\nSTATUS=\(opened.tail) events at the start")
+                manager.notify("READY=1\nSTATUS=come to event \(opened.tail) at the start")
                 watching = Task { await Watchdog(manager).feed(server, opened) }
             case .notOpened(let error):
                 logger.error("\(error)")

@@ -96,6 +96,8 @@ import Testing
             let copy = disk.copy()
             copy.flip(bit: 3, at: place, of: Self.sealed)
             let damaged = copy.bytes(Self.sealed)
+            let offline = try SegmentLog.openReadOnly(copy.copy(), directory: storeDirectory, options: Self.options)
+            #expect(try offline.log.verify().findings.map(\.file) == [storeDirectory.name(of: Self.sealed)], "\(name)")
             do {
                 let (log, writer, report) = try openLog(copy, Self.options)
                 #expect(report.damage == [] && !report.notes.isEmpty, "\(name)")

@@ -58,6 +58,32 @@ import Testing
         #expect(try expectSaved(disk, records) == [])
     }
 
+    @Test func `Without store.json the segments say which store it was; no daemon opens it, and all is saved`() throws {
+        let path = "/store/\(StoreFile.name)"
+        for how in ["damaged", "missing"] {
+            let (disk, records) = try DamagedLog.disk()
+            let store = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.store.store
+            if how == "missing" { try disk.remove(path) } else { disk.flip(bit: 0, at: 20, of: path) }
+            let before = disk.image
+            for open in [
+                { _ = try DamagedLog.open(disk) }, { _ = try SegmentLog.openReadOnly(disk, directory: storeDirectory) },
+            ] {
+                let error = try #require(throws: LogError.self) { try open() }
+                #expect("\(error)".contains(how == "missing" ? "`evctl repair`" : "checksum"), "\(error)")
+            }
+            let report = try salvage(disk)
+            #expect(disk.image.filter { $0.key.hasPrefix("/store") } == before.filter { $0.key.hasPrefix("/store") })
+            #expect(report.source == store && report.lost == [] && report.records == UInt64(records.count))
+            #expect(try openTarget(disk).log.view.records() == records)
+            // Where they do not agree nobody can say.
+            let other = try DamagedLog.disk().disk
+            try disk.open(DamagedLog.sealed[1], .createOrTruncate)
+                .write(other.bytes(DamagedLog.sealed[1]), at: FileOffset(0))
+            try disk.remove("/saved/\(StoreFile.name)")
+            #expect(throws: LogError.self) { try salvage(disk) }
+        }
+    }
+
     @Test func `A damaged block is a gap, and everything around it is saved`() throws {
         let (disk, records) = try DamagedLog.disk()
         let first = try DamagedLog.damage(block: 1, of: DamagedLog.sealed[0], on: disk)

@@ -101,6 +101,41 @@ import Testing
         }
     }
 
+    @Test func `What stands among the ids of the newest segment is a stranger, and cuts nothing off`() throws {
+        for end in ["in use", "at rest"] {
+            let here = try diskWithLog { _, writer in
+                for number in 1...3 { try writer.commit([TestRecord(payload: [0])], at: Int64(number)) }
+                try writer.rest()
+            }.disk
+            here.restartProcess()
+            let other = here.copy()
+            do {
+                // In the other past a segment ends where here the first one goes on.
+                let (_, writer, _) = try openLog(other)
+                try writer.roll()
+                try writer.commit([TestRecord(payload: [2])], at: 4)
+                try writer.rest()
+                let (_, ours, _) = try openLog(here)
+                for number in 4...9 {
+                    try ours.commit([TestRecord(payload: [1])], at: 2_000_000_000 * Int64(number))
+                }
+                if end == "at rest" { try ours.rest() } else { try ours.mark() }
+            }
+            here.restartProcess()
+            let path = storeDirectory.active(RecordID(4))
+            try here.open(path, .createNew).write(other.bytes(path), at: FileOffset(0))
+            let told = try SegmentLog.openReadOnly(here.copy(), directory: storeDirectory).log.verify()
+            #expect(told.damage == [] && told.findings.map(\.file) == ["log/00000000000000000004.active"])
+            let (log, writer, report) = try openLog(here)
+            #expect(report.damage == [], "\(end): \(report.notes)")
+            #expect(report.notes.contains { $0.contains("is not the segment that stood there") })
+            #expect(report.notes.contains { $0.contains("was moved to quarantine/00000000000000000004.active") })
+            #expect(try log.view.records().map(\.payload) == [[0], [0], [0]] + (4...9).map { _ in [1] })
+            #expect(try writer.commit([TestRecord()], at: 1 << 40)[0].id == RecordID(10))
+            #expect(try log.verify().problems == [])
+        }
+    }
+
     @Test func `Of a store whose manifest is lost, a stranger between two that know each other's places is told`()
         throws
     {

@@ -192,6 +192,42 @@ import Testing
         }
     }
 
+    @Test func `Ids whose file is gone are told as such, and those that may never have been given`() throws {
+        let disk = try diskWithLog { _, writer in
+            for number in 1...3 {
+                try writer.commit([TestRecord()], at: Int64(number) * 2_000_000_000)
+                try writer.roll()
+            }
+            try writer.commit([TestRecord()], at: 8_000_000_000)
+        }.disk
+        disk.restartProcess()
+        for base in [2, 4] { try disk.remove(storeDirectory.active(RecordID(UInt64(base)))) }
+        let offline = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory, options: .small).log.verify()
+        let (log, _, report) = try openLog(disk)
+        for told in [offline, try log.verify()] {
+            #expect(told.damage == report.damage && told.findings.map(\.file) == ["log"])
+            #expect(told.findings[0].damage == report.damage)
+            #expect(told.problems.contains { $0.contains("no file holds 2 to 2:") && !$0.contains("nobody knows") })
+            #expect(
+                told.problems.contains { $0.contains("no file holds 4 to") && $0.contains("nobody knows whether 4 to") }
+            )
+        }
+        #expect(
+            report.doubtful?.lowerBound == RecordID(4) && report.doubtful?.upperBound == report.damage.last?.upperBound
+        )
+        #expect(report.notes.contains { $0.contains("nobody knows whether they were ever given") })
+    }
+
+    @Test func `A file that is of no use is told, also where another has what it held`() throws {
+        let disk = try Self.sealedDisk()
+        let path = CraftedSegment.path
+        let copy = disk.copy()
+        copy.restartProcess()
+        copy.cut(path, to: 100)
+        let told = try SegmentLog.openReadOnly(copy, directory: storeDirectory, options: .small).log.verify()
+        #expect(told.problems.contains { $0.contains(storeDirectory.name(of: path)) && $0.contains("quarantine") })
+    }
+
     @Test func `A last marker that is damaged is told`() throws {
         let disk = try Self.rawDisk()
         let marker = try #require(try frames(of: Self.raw, on: disk).last)

@@ -41,12 +41,16 @@ struct StatusReportTests {
         )
     }
 
-    @Test("verify names each range of damaged events and each other problem")
+    @Test("verify names each range of damaged events and each other problem, with the file")
     func findings() throws {
-        let json = #"{"events":8,"damaged":[{"first":5,"last":9},{"first":12,"last":12}],"problems":["a \"b\""]}"#
+        let json = #"""
+            {"events":8,"damaged":[{"first":5,"last":9},{"first":12,"last":12}],"problems":["x: a \"b\"","y: c"],"files":[
+            {"file":"x","damaged":[{"first":5,"last":9},{"first":12,"last":12}],"problems":["a \"b\""]},
+            {"file":"y","damaged":[],"problems":["c"]}]}
+            """#
         #expect(
             try VerifyCommand.findings(Report(Array(json.utf8))) == [
-                "events 5 to 9 are damaged", "events 12 to 12 are damaged", #"a "b""#,
+                "x: events 5 to 9 are damaged", "x: events 12 to 12 are damaged", #"x: a "b""#, "y: c",
             ]
         )
         #expect(try VerifyCommand.findings(Report(Array(#"{"events":8}"#.utf8))).isEmpty)

@@ -56,6 +56,10 @@ extension LogError {
         }
     }
 
+    var isDisk: Bool {
+        if case .disk = self { true } else { false }
+    }
+
     /// Whether the medium could not give back what was written to it.
     var isUnreadableMedium: Bool {
         if case .disk(let error) = self { error.isUnreadableMedium } else { false }

@@ -12,6 +12,8 @@ package final class SegmentLog: Sendable {
     let cache: BlockCache
     /// What has turned out damaged since the log was opened. A segment with damage stays as it is: its file is the evidence.
     let register: DamageRegister
+    /// What opening has found.
+    let opening: RecoveryReport
     /// Held for as long as the log is open.
     private let lock: (any DiskLock)?
     private let state: Mutex<State>
@@ -31,6 +33,7 @@ package final class SegmentLog: Sendable {
         maker: ActiveSegmentMaker,
         cache: BlockCache,
         register: DamageRegister,
+        opening: RecoveryReport,
         view: LogView,
         lastRecordedAt: RecordTime,
         controls: ControlState
@@ -41,6 +44,7 @@ package final class SegmentLog: Sendable {
         self.maker = maker
         self.cache = cache
         self.register = register
+        self.opening = opening
         state = Mutex(State(view: view, lastRecordedAt: lastRecordedAt, controls: controls))
     }
 

@@ -158,7 +158,7 @@ package final class RawSegment: Segment {
                 contents.table = table
                 contents.isWalked = true
             }
-            for ids in found.damage { _ = damaged(ids, at: Self.placeOfHole(ids), "damaged on disk, in \(path)") }
+            for ids in found.damage { _ = damaged(ids, at: Self.placeOfHole(ids), "damaged on disk") }
         }
     }
 
@@ -322,7 +322,7 @@ package final class RawSegment: Segment {
 
     private func hole(_ block: RawTable.RawBlock) -> LogError {
         let ids = block.summary.firstID...block.summary.lastID
-        return damaged(ids, at: Self.placeOfHole(ids), "damaged on disk, in \(path)")
+        return damaged(ids, at: Self.placeOfHole(ids), "damaged on disk")
     }
 
     private func damaged(_ ids: ClosedRange<RecordID>, at offset: UInt64, _ reason: String) -> LogError {

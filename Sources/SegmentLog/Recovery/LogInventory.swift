@@ -61,8 +61,11 @@ struct LogInventory {
         manifest = try Manifest.read(disk, directory, store: store)
         report.notes += manifest.problems
         let names = try onDisk { () throws(DiskError) in try disk.names(in: directory.log) }.sorted()
-        let sealedBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.sealedSuffix) }
-        let rawBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.activeSuffix) }
+        var sealedBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.sealedSuffix) }
+        var rawBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.activeSuffix) }
+        let disproved = try manifest.disproved(among: sealedBases + rawBases, disk, directory, store: store)
+        sealedBases.removeAll(where: disproved.contains)
+        rawBases.removeAll(where: disproved.contains)
         let bases = Set(sealedBases + rawBases).sorted()
         for base in sealedBases {
             let next = bases.first { $0 > base }
@@ -85,6 +88,9 @@ struct LogInventory {
         }
         for name in names where name.hasSuffix(LogDirectory.spareSuffix) {
             try inspectSpare(name, wantedBytes: options.segmentBytes)
+        }
+        for path in disproved.flatMap({ [directory.sealed($0), directory.active($0)] }) where exists(path, names) {
+            setAsStranger(path)
         }
         leaveStrangers(&newest)
         try gatherControls()
@@ -309,6 +315,15 @@ struct LogInventory {
         }
     }
 
+    private func exists(_ path: String, _ names: [String]) -> Bool {
+        names.contains { "\(directory.log)/\($0)" == path }
+    }
+
+    private mutating func setAsStranger(_ path: String) {
+        report.notes.append("\(path) is not the segment that stood there, and is not read")
+        unreadable.append(path)
+    }
+
     /// Puts segments from another past of the store aside; their ids are damage.
     private mutating func leaveStrangers(_ newest: inout LostTail.Newest) {
         var isKnown: Bool?
@@ -318,10 +333,9 @@ struct LogInventory {
             isKnown = [entry.segment, entry.replaces].contains(last.id)
         }
         for stranger in SegmentChain.strangers(among: segments, isNewestKnown: isKnown) {
-            report.notes.append("\(stranger.path) is not the segment that stood there, and is not read")
+            setAsStranger(stranger.path)
             if let last = stranger.lastID { report.damage.append(stranger.base...last) }
             if raw.last?.segment === stranger { newest = .missing }
-            unreadable.append(stranger.path)
             // What it was made of is of the same past; of another, it is for the next start to judge.
             for file in givenUp where file.made === stranger {
                 sealedRaw.removeAll { $0 == file.path }
@@ -373,6 +387,8 @@ struct LogInventory {
             report.notes.append("the manifest is older than the log, which has come to \(tail)")
         }
         if let ids = lost.ids { report.damage.append(ids) }
+        report.doubtful = lost.doubtful
+        report.unusable = unreadable.map(directory.name)
         report.damage = RecordRanges.merged(report.damage)
         for hole in report.damage {
             report.notes.append("records \(hole.lowerBound) to \(hole.upperBound) are damaged or missing")

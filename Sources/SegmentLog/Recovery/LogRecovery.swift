@@ -19,6 +19,10 @@ package struct RecoveryReport: Sendable {
     /// Bytes of a torn write that were moved to the quarantine.
     package var tornBytes = 0
     package var damage: [ClosedRange<RecordID>] = []
+    /// Ids at the end of the damage of which nobody knows whether they were given at all; nil for none.
+    package var doubtful: ClosedRange<RecordID>?
+    /// Files that cannot be used, and go to the quarantine, by their paths within the data directory.
+    package var unusable: [String] = []
 }
 
 extension SegmentLog {
@@ -59,12 +63,16 @@ extension SegmentLog {
         let manifest = ManifestWriter(disk, directory, store: claim.store.store, found: inventory.manifest)
         var repair = LogRepair(inventory, maker: maker, register: register, manifest: manifest, now: now)
         try repair.run()
+        var opening = inventory.report
+        // They are in the quarantine now.
+        opening.unusable = []
         let log = SegmentLog(
             claim: claim,
             options: options,
             maker: maker,
             cache: cache,
             register: register,
+            opening: opening,
             view: LogView(segments: repair.segments, damage: inventory.report.damage, tail: inventory.tail),
             lastRecordedAt: inventory.lastRecordedAt,
             controls: inventory.controls
@@ -78,12 +86,15 @@ extension SegmentLog {
 
     /// Opens the log for reading alone and changes nothing at all, so that a file system which is mounted read-only will do;
     /// leftovers and torn bytes stay as they are.
+    ///
+    /// `guessing` has the segments say which store they are of where `store.json` cannot be read.
     package static func openReadOnly(
         _ disk: any Disk,
         directory: LogDirectory,
-        options: LogOptions = LogOptions()
+        options: LogOptions = LogOptions(),
+        guessing: Bool = false
     ) throws(LogError) -> (log: SegmentLog, report: RecoveryReport) {
-        let claim = try StoreClaim(readOnly: disk, directory)
+        let claim = try StoreClaim(readOnly: disk, directory, guessing: guessing)
         let cache = BlockCache(budgetBytes: options.cacheBytes)
         let register = DamageRegister()
         let inventory = try LogInventory(
@@ -107,6 +118,7 @@ extension SegmentLog {
             ),
             cache: cache,
             register: register,
+            opening: inventory.report,
             view: LogView(segments: inventory.segments, damage: inventory.report.damage, tail: inventory.tail),
             lastRecordedAt: inventory.lastRecordedAt,
             controls: inventory.controls

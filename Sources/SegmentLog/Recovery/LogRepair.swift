@@ -198,15 +198,17 @@ struct LogRepair {
         }
     }
 
-    private func setAside(_ path: String) throws(LogError) {
-        let name = path.split(separator: "/").last.map(String.init) ?? path
+    private mutating func setAside(_ path: String) throws(LogError) {
+        var name = path.split(separator: "/").last.map(String.init) ?? path
         try onDisk { () throws(DiskError) in
             // What has been put aside under this name before is evidence, too.
             let taken = Set(try disk.names(in: directory.quarantine))
             let free = (0...taken.count).lazy.map { $0 == 0 ? name : "\(name).\($0)" }.first { !taken.contains($0) }
-            try disk.rename(path, to: "\(directory.quarantine)/\(free ?? name)")
+            name = free ?? name
+            try disk.rename(path, to: "\(directory.quarantine)/\(name)")
             try disk.syncDirectory(directory.quarantine)
         }
+        notes.append("\(path) was moved to quarantine/\(name)")
     }
 
     /// Puts the bytes of a torn write aside, and cuts them where appends may go on in their place. Otherwise they stay:

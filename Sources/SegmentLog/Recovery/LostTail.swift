@@ -21,6 +21,8 @@ struct LostTail {
 
     /// In order; nil where none can have been given.
     private(set) var ids: ClosedRange<RecordID>?
+    /// Those of them of which nobody knows whether they were given at all.
+    private(set) var doubtful: ClosedRange<RecordID>?
     private(set) var notes: [String] = []
 
     /// `tail` is the last id that the segments answer for; `isNamedThere` says whether the segment that the manifest names is
@@ -63,6 +65,11 @@ struct LostTail {
             if certain == nil { count(after: tail) }
         }
         if isGone, notes.isEmpty { notes.append("the newest segment is missing") }
-        if last > tail { ids = tail.next...last }
+        guard last > tail else { return }
+        ids = tail.next...last
+        let seen = max(tail, entry?.tail ?? .zero)
+        guard last > seen else { return }
+        doubtful = seen.next...last
+        notes.append("of \(seen.next) to \(last) nobody knows whether they were ever given; they never will be again")
     }
 }

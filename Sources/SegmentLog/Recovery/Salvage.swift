@@ -54,7 +54,7 @@ extension SegmentLog {
         now: RecordTime,
         progress: (Double) -> Void = { _ in }
     ) throws(LogError) -> SalvageReport {
-        let (log, opening) = try openReadOnly(disk, directory: from, options: options)
+        let (log, opening) = try openReadOnly(disk, directory: from, options: options, guessing: true)
         guard into.data != from.data, !into.data.hasPrefix(from.data + "/") else {
             throw .disk(DiskError(.createDirectory, path: into.data, errno: EINVAL))
         }

@@ -37,8 +37,9 @@ struct StoreClaim {
         }
     }
 
-    /// Claims a directory for reading: changes nothing in it, and is refused while a daemon has it.
-    init(readOnly disk: any Disk, _ directory: LogDirectory) throws(LogError) {
+    /// Claims a directory for reading: changes nothing in it, and is refused while a daemon has it. Where `store.json` cannot
+    /// be read, `guessing` has the segments say which store they are of.
+    init(readOnly disk: any Disk, _ directory: LogDirectory, guessing: Bool = false) throws(LogError) {
         lock = try OwnerLock(directory) { () throws(DiskError) in
             guard let owned = try disk.lockDirectory(directory.data) else { return nil }
             do throws(DiskError) {
@@ -49,9 +50,51 @@ struct StoreClaim {
                 return [owned]
             }
         }
-        guard let store = try StoreFile.read(disk, directory) else { throw .missing(path: directory.data) }
-        self.store = store
         isNew = false
+        do throws(LogError) {
+            guard let store = try StoreFile.read(disk, directory) else {
+                throw Self.hasSegments(disk, directory)
+                    ? Self.lost(directory) : .missing(path: directory.data)
+            }
+            self.store = store
+        } catch {
+            guard case .unreadable = error, guessing, let store = Self.guess(disk, directory) else { throw error }
+            self.store = store
+        }
+    }
+
+    /// The store that the segments say they are of; nil where none says so, or they do not agree.
+    private static func guess(_ disk: any Disk, _ directory: LogDirectory) -> StoreFile? {
+        var found: StoreFile?
+        for name in ((try? disk.names(in: directory.log)) ?? []).sorted() {
+            let isRaw = LogDirectory.base(of: name, suffix: LogDirectory.activeSuffix) != nil
+            guard isRaw || LogDirectory.base(of: name, suffix: LogDirectory.sealedSuffix) != nil,
+                let file = try? disk.open("\(directory.log)/\(name)", .read)
+            else { continue }
+            for offset in isRaw ? [FileOffset(0), FileHeader.copyOffset] : [FileOffset(0)] {
+                guard let bytes = try? file.prefix(at: offset, count: FileHeader.bytes), bytes.count == FileHeader.bytes
+                else { continue }
+                let store = UniqueID(bytes: Array(bytes[16..<32]))
+                let header = try? FileHeader.read(file, at: offset, kind: isRaw ? .raw : .sealed, store: store)
+                guard let header else { continue }
+                if let found, found.store != store { return nil }
+                found = found ?? StoreFile(store: store, created: header.createdAt)
+            }
+        }
+        return found
+    }
+
+    private static func hasSegments(_ disk: any Disk, _ directory: LogDirectory) -> Bool {
+        let suffixes = [LogDirectory.activeSuffix, LogDirectory.sealedSuffix]
+        let names = (try? disk.names(in: directory.log)) ?? []
+        return names.contains { name in suffixes.contains { name.hasSuffix($0) } }
+    }
+
+    private static func lost(_ directory: LogDirectory) -> LogError {
+        .unreadable(
+            path: directory.data,
+            reason: "there are segments, but no \(StoreFile.name); `evctl repair` makes a new store of them"
+        )
     }
 
     /// A store is made where there is nothing, or where the making of one was cut off. A directory with anything else in it
@@ -70,6 +113,7 @@ struct StoreClaim {
                 String($0.dropFirst(directory.data.utf8.count + 1))
             }
         // The root of an ext4 file system has a folder of its own.
+        if !names.contains(StoreFile.name), hasSegments(disk, directory) { throw lost(directory) }
         guard !names.contains(StoreFile.name),
             let foreign = names.first(where: { !(parts + ["lost+found"]).contains($0) })
         else { return }
@@ -87,11 +131,7 @@ struct StoreClaim {
             try disk.createDirectory(directory.log)
             try disk.syncDirectory(directory.data)
         }
-        let names = try onDisk { () throws(DiskError) in try disk.names(in: directory.log) }
-        let suffixes = [LogDirectory.activeSuffix, LogDirectory.sealedSuffix]
-        guard !names.contains(where: { name in suffixes.contains { name.hasSuffix($0) } }) else {
-            throw .unreadable(path: directory.data, reason: "there are segments, but no \(StoreFile.name)")
-        }
+        guard !hasSegments(disk, directory) else { throw lost(directory) }
         let store = StoreFile(store: .random(), created: now)
         try onDisk { () throws(DiskError) in
             try disk.replaceFile(Manifest.name, in: directory.data, with: Manifest.initial(store.store))

@@ -149,6 +149,7 @@ extension SegmentLog {
                     }
                     try verifyName(of: segment, file, &report)
                 }
+                verifyCover(view, &report)
                 try verifyQuarantine(&report)
             }
         }
@@ -187,6 +188,24 @@ extension SegmentLog {
             case .disk(let cause) where !cause.isNotRegularFile: throw error
             default: report.note("another file has its name: \(error)", in: file)
             }
+        }
+    }
+
+    /// Ids that no file answers for, since the one that did is gone; and files that are there and of no use.
+    private func verifyCover(_ view: LogView, _ report: inout VerificationReport) {
+        for file in opening.unusable where (try? disk.open("\(directory.data)/\(file)", .read)) != nil {
+            report.note("it is of no use: the next start puts it into the quarantine", in: file)
+        }
+        let found = report.findings.flatMap(\.damage)
+        for ids in RecordRanges.subtracting(found, from: view.damage) {
+            let file = directory.name(of: directory.log)
+            report.note(ids, in: file)
+            var problem = "no file holds \(ids.lowerBound) to \(ids.upperBound): it is missing, or in the quarantine"
+            if let doubtful = opening.doubtful, doubtful.overlaps(ids) {
+                let doubtful = doubtful.clamped(to: ids)
+                problem += "; nobody knows whether \(doubtful.lowerBound) to \(doubtful.upperBound) were ever given"
+            }
+            report.note(problem, in: file)
         }
     }
 

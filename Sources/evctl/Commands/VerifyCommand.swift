@@ -33,7 +33,9 @@ struct VerifyCommand: Command {
         try global.print(report: json, in: invocation) { [Self.examined($0)] }
         let findings = try Self.findings(report)
         guard findings.isEmpty else {
-            throw Failure(.corruption, "corruption found\n  " + findings.joined(separator: "\n  "))
+            let cost =
+                try report.reports("damaged").isEmpty ? "corruption found; it costs no event" : "corruption found"
+            throw Failure(.corruption, "\(cost)\n  " + findings.joined(separator: "\n  "))
         }
     }
 
@@ -75,12 +77,15 @@ struct VerifyCommand: Command {
         return JSONText.verification(report).bytes
     }
 
-    /// One sentence for each range of damaged events and for each other problem.
+    /// One sentence for each range of damaged events and for each other problem, file by file.
     static func findings(_ report: Report) throws -> [String] {
-        let damaged = try report.reports("damaged").map { range in
-            "events \(range.number("first") ?? 0) to \(range.number("last") ?? 0) are damaged"
+        try report.reports("files").flatMap { finding in
+            let file = try finding.text("file")
+            let damaged = try finding.reports("damaged").map { range in
+                "events \(range.number("first") ?? 0) to \(range.number("last") ?? 0) are damaged"
+            }
+            return (damaged + (try finding.texts("problems"))).map { "\(file): \($0)" }
         }
-        return damaged + (try report.texts("problems"))
     }
 
     private static func examined(_ report: Report) -> String {

@@ -52,6 +52,9 @@ package struct FileOffset: RawRepresentable, Hashable, Comparable, Sendable, Cus
 
 /// A file system, or what stands in for one. All paths are absolute; all methods may be called from any thread.
 package protocol Disk: Sendable {
+    /// The same disk, for which a path in `directory` leads into the directory that has this name now, whatever becomes of
+    /// the name: one that was moved stays its owner's, and what takes its place is not touched.
+    func anchored(at directory: String) throws(DiskError) -> any Disk
     /// Creates one directory; succeeds where it already is one. Durable only after the parent's `syncDirectory`.
     func createDirectory(_ path: String) throws(DiskError)
     /// The names in a directory, in no order, without `.` and `..`.
@@ -121,6 +124,11 @@ package protocol DiskFile: AnyObject, Sendable {
 
 /// A held lock; released when its last reference goes.
 package protocol DiskLock: AnyObject, Sendable {}
+
+extension Disk {
+    /// What stands in for a disk has no directory that somebody could move.
+    package func anchored(at directory: String) -> any Disk { self }
+}
 
 extension DiskFile {
     /// What stands in for a file has no memory between itself and its medium.

@@ -18,6 +18,10 @@ extension DiskError {
     package var isNotRegularFile: Bool { operation == .regularFile }
     /// Whether the process, or the system, has no more to open a file with. It says nothing about the file.
     package var isWantOfResources: Bool { [EMFILE, ENFILE, ENOMEM].contains(errno) }
+    /// Whether a name is not to be had: a folder or somebody else's file stands there, or may not be replaced.
+    package var isRefusedName: Bool {
+        [EISDIR, ENOTDIR, EEXIST, ENOTEMPTY, EACCES, EPERM, EROFS, EBUSY, EXDEV, ENAMETOOLONG].contains(errno)
+    }
     /// Whether a read failed because the medium, or the file system's own checksums, would not give the bytes back.
     package var isUnreadableMedium: Bool {
         operation == .read && [EIO, ENODATA, EBADMSG, EUCLEAN].contains(errno)
@@ -26,19 +30,63 @@ extension DiskError {
 
 /// The operating system's file system.
 package struct PosixDisk: Disk {
-    package init() {}
+    private let anchor: Anchor?
+
+    package init() {
+        anchor = nil
+    }
+
+    private init(_ anchor: Anchor) {
+        self.anchor = anchor
+    }
+
+    package func anchored(at directory: String) throws(DiskError) -> any Disk {
+        PosixDisk(Anchor(path: directory, descriptor: try directoryDescriptor(directory, .open)))
+    }
+
+    /// Where a path leads: a directory that is open, or that of the process, and the path from there.
+    private func place(_ path: String) -> (directory: Int32, path: String) {
+        guard let anchor else { return (AT_FDCWD, path) }
+        if path == anchor.path { return (anchor.descriptor, ".") }
+        guard path.hasPrefix(anchor.path + "/") else { return (AT_FDCWD, path) }
+        return (anchor.descriptor, String(path.dropFirst(anchor.path.count + 1)))
+    }
+
+    private func directoryDescriptor(
+        _ path: String,
+        _ operation: DiskError.Operation
+    ) throws(DiskError) -> Int32 {
+        let place = place(path)
+        let descriptor = openat(place.directory, place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw DiskError(operation, path) }
+        return descriptor
+    }
+
+    /// What stands at a path; nil where nothing does, or `errno` says why nobody can tell.
+    fileprivate func status(_ path: String, followingLinks: Bool) -> stat? {
+        let place = place(path)
+        var status = stat()
+        let flags = followingLinks ? 0 : AT_SYMLINK_NOFOLLOW
+        return fstatat(place.directory, place.path, &status, flags) == 0 ? status : nil
+    }
 
     package func createDirectory(_ path: String) throws(DiskError) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw DiskError(.createDirectory, path) }
-        var status = stat()
-        guard stat(path, &status) == 0 else { throw DiskError(.status, path) }
+        let place = place(path)
+        guard mkdirat(place.directory, place.path, 0o700) == 0 || errno == EEXIST else {
+            throw DiskError(.createDirectory, path)
+        }
+        guard let status = status(path, followingLinks: true) else { throw DiskError(.status, path) }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw DiskError(.createDirectory, path: path, errno: ENOTDIR)
         }
     }
 
     package func names(in directory: String) throws(DiskError) -> [String] {
-        guard let stream = opendir(directory) else { throw DiskError(.list, directory) }
+        let descriptor = try directoryDescriptor(directory, .list)
+        guard let stream = fdopendir(descriptor) else {
+            close(descriptor)
+            throw DiskError(.list, directory)
+        }
         defer { closedir(stream) }
         var names: [String] = []
         while true {
@@ -63,7 +111,7 @@ package struct PosixDisk: Disk {
             case .createNew: O_RDWR | O_CREAT | O_EXCL
             case .createOrTruncate: O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW
             }
-        return PosixFile(descriptor: try descriptor(path, flags, .open), path: path)
+        return PosixFile(descriptor: try descriptor(path, flags, .open), path: path, disk: self)
     }
 
     /// Opens a regular file. Whatever else has the name is refused, and not waited for: without O_NONBLOCK, to open a pipe
@@ -73,18 +121,19 @@ package struct PosixDisk: Disk {
         _ flags: Int32,
         _ operation: DiskError.Operation
     ) throws(DiskError) -> Int32 {
-        let descriptor = Glibc.open(path, flags | O_NONBLOCK | O_CLOEXEC, 0o600)
-        var status = stat()
+        let place = place(path)
+        let descriptor = openat(place.directory, place.path, flags | O_NONBLOCK | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             let error = DiskError(operation, path)
             // These say that it is no regular file, but not that alone, and not always in the same words.
             guard [EISDIR, ELOOP, ENXIO].contains(error.errno),
-                fstatat(AT_FDCWD, path, &status, flags & O_NOFOLLOW == 0 ? 0 : AT_SYMLINK_NOFOLLOW) == 0,
+                let status = status(path, followingLinks: flags & O_NOFOLLOW == 0),
                 let kind = Self.irregular(status)
             else { throw error }
             throw DiskError(.regularFile, path: path, errno: kind)
         }
         do throws(DiskError) {
+            var status = stat()
             guard fstat(descriptor, &status) == 0 else { throw DiskError(.status, path) }
             if let kind = Self.irregular(status) { throw DiskError(.regularFile, path: path, errno: kind) }
         } catch {
@@ -105,16 +154,19 @@ package struct PosixDisk: Disk {
     }
 
     package func rename(_ source: String, to destination: String) throws(DiskError) {
-        guard Glibc.rename(source, destination) == 0 else { throw DiskError(.rename, source) }
+        let (from, to) = (place(source), place(destination))
+        guard renameat(from.directory, from.path, to.directory, to.path) == 0 else {
+            throw DiskError(.rename, source)
+        }
     }
 
     package func remove(_ path: String) throws(DiskError) {
-        guard unlink(path) == 0 else { throw DiskError(.remove, path) }
+        let place = place(path)
+        guard unlinkat(place.directory, place.path, 0) == 0 else { throw DiskError(.remove, path) }
     }
 
     package func syncDirectory(_ path: String) throws(DiskError) {
-        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw DiskError(.open, path) }
+        let descriptor = try directoryDescriptor(path, .open)
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw DiskError(.syncDirectory, path) }
     }
@@ -128,9 +180,7 @@ package struct PosixDisk: Disk {
     }
 
     package func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? {
-        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw DiskError(.lock, path) }
-        return try lock(descriptor, path)
+        try lock(try directoryDescriptor(path, .lock), path)
     }
 
     /// Takes the descriptor over.
@@ -146,9 +196,25 @@ package struct PosixDisk: Disk {
     }
 
     package func freeBytes(at path: String) throws(DiskError) -> UInt64 {
+        let descriptor = try directoryDescriptor(path, .status)
+        defer { close(descriptor) }
         var status = statvfs()
-        guard statvfs(path, &status) == 0 else { throw DiskError(.status, path) }
+        guard fstatvfs(descriptor, &status) == 0 else { throw DiskError(.status, path) }
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    }
+}
+
+/// A directory by which the paths in it are found.
+private final class Anchor: Sendable {
+    let path: String
+    let descriptor: Int32
+
+    init(path: String, descriptor: Int32) {
+        (self.path, self.descriptor) = (path, descriptor)
+    }
+
+    deinit {
+        close(descriptor)
     }
 }
 
@@ -169,10 +235,12 @@ private final class PosixLock: DiskLock {
 private final class PosixFile: DiskFile {
     private let descriptor: Int32
     let path: String
+    private let disk: PosixDisk
 
-    init(descriptor: Int32, path: String) {
+    init(descriptor: Int32, path: String, disk: PosixDisk) {
         self.descriptor = descriptor
         self.path = path
+        self.disk = disk
     }
 
     deinit {
@@ -186,9 +254,9 @@ private final class PosixFile: DiskFile {
     }
 
     func isInPlace() throws(DiskError) -> Bool {
-        var (opened, named) = (stat(), stat())
+        var opened = stat()
         guard fstat(descriptor, &opened) == 0 else { throw DiskError(.status, path) }
-        guard lstat(path, &named) == 0 else {
+        guard let named = disk.status(path, followingLinks: false) else {
             if errno == ENOENT || errno == ENOTDIR { return false }
             throw DiskError(.status, path)
         }

@@ -14,7 +14,8 @@ extension StoreError {
             self.init(.corrupt, ids: [EventID(ids.lowerBound), EventID(ids.upperBound)], reason)
         case .later(let ids, let reason):
             self.init(.later, ids: [EventID(ids.lowerBound), EventID(ids.upperBound)], "of a later version: \(reason)")
-        default: self.init(.failed, "\(error)")
+        // Whether the store takes more appends is for its writer to say.
+        default: self.init(.other, "\(error)")
         }
     }
 

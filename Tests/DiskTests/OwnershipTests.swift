@@ -55,6 +55,34 @@ import Testing
         #expect(try !replaced.isInPlace() && !moved.isInPlace())
     }
 
+    @Test func `An anchored disk stays in its directory, whatever becomes of the name`() throws {
+        let test = DiskUnderTest.both[0]
+        let root = test.path("store")
+        try test.disk.createDirectory(root)
+        let anchored = try test.disk.anchored(at: root)
+        try #require(anchored is PosixDisk)
+        try anchored.createDirectory(root + "/log")
+        let file = try anchored.open(root + "/log/a", .createNew)
+        try test.disk.rename(root, to: test.path("moved"))
+        try test.disk.createDirectory(root)
+        #expect(try file.isInPlace())
+        try anchored.rename(root + "/log/a", to: root + "/log/b")
+        try anchored.open(root + "/log/c", .createNew).write([1], at: FileOffset(0))
+        try anchored.remove(root + "/log/b")
+        try anchored.syncDirectory(root + "/log")
+        try anchored.syncDirectory(root)
+        #expect(try anchored.names(in: root + "/log") == ["c"] && anchored.freeBytes(at: root + "/log") > 0)
+        #expect(try test.disk.names(in: test.path("moved/log")) == ["c"])
+        #expect(try test.disk.names(in: root) == [])
+        // Outside of it paths are what they are.
+        try anchored.open(test.path("d"), .createNew).sync()
+        #expect(try test.disk.names(in: test.root).contains("d"))
+        #expect(try test.disk.lockDirectory(test.path("moved")) != nil)
+        let held = try anchored.lockDirectory(root)
+        #expect(try test.disk.lockDirectory(test.path("moved")) == nil && test.disk.lockDirectory(root) != nil)
+        withExtendedLifetime(held) {}
+    }
+
     @Test(arguments: DiskUnderTest.both) func `A directory that cannot be opened is not one whose sync has failed`(
         _ test: DiskUnderTest
     ) throws {

@@ -231,6 +231,60 @@ import Testing
         #expect(told.problems.contains { $0.contains("older than the log") })
     }
 
+    @Test func `One that is older than the log says nothing of a newest segment that is missing`() throws {
+        for sealing in [false, true] {
+            let disk = SimulatedDisk()
+            var older: [UInt8] = []
+            do {
+                let (log, writer, _) = try openLog(disk)
+                for number in 1...6 {
+                    try writer.commit([TestRecord(payload: [UInt8(number)])], at: Int64(number))
+                    if number == 1 {
+                        try writer.rest()
+                        older = disk.bytes(Self.path)
+                    }
+                    if number.isMultiple(of: 2) { try writer.roll() }
+                    if sealing { while try log.sealOldest() {} }
+                }
+                try writer.commit([TestRecord()], at: 7)
+                try writer.mark()
+            }
+            disk.restartProcess()
+            try Self.replace(older, on: disk)
+            try disk.remove(storeDirectory.active(RecordID(7)))
+            let told = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.verify()
+            #expect(told.damage.first?.lowerBound == RecordID(7))
+            #expect(told.problems.contains { $0.contains("older than the log") })
+            let (_, writer, report) = try openLog(disk)
+            #expect(report.damage.first?.lowerBound == RecordID(7) && report.damage.count == 1)
+            #expect(writer.nextID > RecordID(7))
+        }
+    }
+
+    @Test func `No store is made beside the manifest of another that has events`() throws {
+        for hasEvents in [false, true] {
+            let disk = SimulatedDisk()
+            do {
+                let (_, writer, _) = try openLog(disk)
+                if hasEvents { try writer.commit([TestRecord()], at: 1) }
+                try writer.rest()
+            }
+            disk.restartProcess()
+            try disk.remove("/store/\(StoreFile.name)")
+            for name in disk.logFiles { try disk.remove("/store/log/\(name)") }
+            // Folders have no remove on this disk: the store moves to where there are none.
+            let fresh = SimulatedDisk()
+            try fresh.createDirectory("/store")
+            try fresh.open(Self.path, .createNew).write(disk.bytes(Self.path), at: FileOffset(0))
+            if hasEvents {
+                let error = try #require(throws: LogError.self) { try openLog(fresh) }
+                #expect("\(error)".contains("has come to 1"))
+            } else {
+                #expect(try openLog(fresh).report.created)
+            }
+        }
+    }
+
     @Test func `The manifest of another store is refused, and not a byte is written`() throws {
         let (disk, _) = try Self.disk()
         let other = try Self.disk().disk

@@ -51,6 +51,11 @@ import Testing
         Fault(.sync, ".spare", EIO),
         Fault(.write, ".active", ENOSPC),
         Fault(.rename, ".spare", ENOSPC),
+        // A folder has the name, or it may not be given.
+        Fault(.rename, ".spare", EISDIR),
+        Fault(.rename, ".spare", ENOTEMPTY),
+        Fault(.rename, ".spare", EACCES),
+        Fault(.rename, ".spare", EPERM),
         // The directory could not be opened, so it has not been synced, and can be later.
         Fault(.syncDirectory, "/log", EMFILE, as: .open),
         Fault(.syncDirectory, "/log", ENFILE, as: .open),
@@ -137,6 +142,21 @@ import Testing
         #expect(throws: LogError.self) { try writer.roll() }
         #expect(disk.simulated.logFiles == before)
         disk.watch(nil)
+    }
+
+    @Test func `A folder named like a spare under a running log is passed over`() throws {
+        let disk = SimulatedDisk()
+        var options = LogOptions.small
+        options.spareFiles = 2
+        let (log, writer, _) = try openLog(disk, options)
+        _ = try log.replenishSpares()
+        try writer.commit(Self.one, at: 1)
+        let spares = disk.logFiles.filter { $0.hasSuffix(".spare") }
+        let path = "/store/log/\(try #require(spares.last))"
+        try disk.remove(path)
+        try disk.createDirectory(path)
+        try writer.roll()
+        #expect(try writer.commit(Self.one, at: 2)[0].id == RecordID(2))
     }
 
     @Test func `A spare that has vanished is no reason to fail`() throws {

@@ -101,6 +101,37 @@ import Testing
         }
     }
 
+    @Test func `A sealed segment that has lost its footer is no stranger because the one behind it is missing`() throws
+    {
+        let (disk, records) = try diskWithLog { log, writer in
+            var records: [TestRecord] = []
+            for number in 1...9 {
+                records += try writer.commit([TestRecord(payload: noise(200, seed: number))], at: Int64(number))
+                if number.isMultiple(of: 3) {
+                    try writer.roll()
+                    _ = try (log.sealOldest(), log.replenishSpares())
+                }
+            }
+            try writer.rest()
+            return records
+        }
+        disk.restartProcess()
+        let path = storeDirectory.sealed(RecordID(1))
+        disk.flip(bit: 0, at: disk.bytes(path).count - 1, of: path)
+        try disk.remove(storeDirectory.sealed(RecordID(4)))
+        for _ in 1...2 {
+            do {
+                let (log, writer, report) = try openLog(disk)
+                #expect(report.damage == [ClosedRange(4, 6)] && disk.quarantine.isEmpty, "\(report.notes)")
+                #expect(
+                    try log.view.readingPastDamage().records == records.filter { !(4...6).contains($0.id.rawValue) }
+                )
+                try writer.rest()
+            }
+            disk.restartProcess()
+        }
+    }
+
     @Test func `What stands among the ids of the newest segment is a stranger, and cuts nothing off`() throws {
         for end in ["in use", "at rest"] {
             let here = try diskWithLog { _, writer in

@@ -1,5 +1,7 @@
 // Owns: the names of files and folders in a data directory.
 
+internal import Disk
+
 package struct LogDirectory: Sendable {
     package let data: String
 
@@ -39,6 +41,20 @@ package struct LogDirectory: Sendable {
         guard let number = UInt64(name.dropLast(suffix.count)) else { return nil }
         let base = RecordID(number)
         return base > .zero && base <= .greatest ? base : nil
+    }
+
+    /// The names in `log/`, sorted. One that is missing is refused: it may be a file system that is not mounted.
+    func namesOfLog(_ disk: any Disk) throws(LogError) -> [String] {
+        do throws(DiskError) {
+            return try disk.names(in: log).sorted()
+        } catch {
+            guard error.isMissing else { throw .disk(error) }
+            throw .unreadable(
+                path: log,
+                reason:
+                    "the folder is missing: mount what should be there, or make an empty one to have all of it told as lost"
+            )
+        }
     }
 
     private static func digits(_ id: RecordID) -> String {

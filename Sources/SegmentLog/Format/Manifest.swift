@@ -58,7 +58,7 @@ struct ManifestEntry: Equatable, Sendable {
     }
 
     /// Whether the log has come further than it can have come after this was written. `newest` is the first id of the last
-    /// raw segment that has a record.
+    /// segment that has a record.
     func isOlder(thanLogUpTo tail: RecordID, newest: RecordID?) -> Bool {
         greatestLaterID < tail || newest.map { base < $0 } ?? false
     }
@@ -172,6 +172,19 @@ struct Manifest: Sendable {
             try manifest.take(copies, slot, store: store, path: path)
         }
         return manifest
+    }
+
+    /// How far the log has come that a manifest tells of, of whichever store; nil where there is none that can be read.
+    static func tail(_ disk: any Disk, _ directory: LogDirectory) -> RecordID? {
+        guard let file = try? disk.open(directory.manifest, .read) else { return nil }
+        let tails = (0..<bytes / copyBytes).compactMap { copy -> RecordID? in
+            guard let page = try? file.prefix(at: FileOffset(copy * copyBytes), count: copyBytes),
+                page.count >= entryBytes
+            else { return nil }
+            let store = UniqueID(bytes: Array(page[16..<32]))
+            return (try? decode(page, store: store, path: directory.manifest))?.entry.tail
+        }
+        return tails.max()
     }
 
     private mutating func take(_ copies: [[UInt8]], _ slot: Int, store: UniqueID, path: String) throws(LogError) {

@@ -1,5 +1,5 @@
-// Owns: which places of segments the manifest disproves, whatever stands there: a file from another past of the store, put beside
-// the newest one, would otherwise cut that off.
+// Owns: what speaks against a file before it is looked into. A file from another past of the store, put beside the newest one,
+// would cut that off; one of a later version may not be ours to remove.
 
 internal import Disk
 
@@ -33,5 +33,19 @@ extension Manifest {
             }
         }
         return []
+    }
+}
+
+extension SealedSegment {
+    /// Whether a sealed file has no section that only a later version may remove. What has no footer says nothing of such.
+    static func canRemove(_ file: any DiskFile, store: UniqueID) throws(LogError) -> Bool {
+        do throws(LogError) {
+            let cache = BlockCache(budgetBytes: 0)
+            let segment = try SealedSegment(file, store: store, cache: cache, register: DamageRegister())
+            return segment?.footer.canWrite ?? true
+        } catch {
+            guard case .unknownFormat = error else { throw error }
+            return false
+        }
     }
 }

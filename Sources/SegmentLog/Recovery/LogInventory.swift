@@ -60,7 +60,7 @@ struct LogInventory {
         self.access = access
         manifest = try Manifest.read(disk, directory, store: store)
         report.notes += manifest.problems
-        let names = try onDisk { () throws(DiskError) in try disk.names(in: directory.log) }.sorted()
+        let names = try directory.namesOfLog(disk)
         var sealedBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.sealedSuffix) }
         var rawBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.activeSuffix) }
         let disproved = try manifest.disproved(among: sealedBases + rawBases, disk, directory, store: store)
@@ -154,7 +154,14 @@ struct LogInventory {
         if let wider = sealed.last, base <= wider.footer.lastCovered {
             guard wider.hasFooter else { return }
             let header = try FileHeader.read(file, kind: .sealed, store: store)
-            try discard(path, base, [header], inFavourOf: wider, to: \.leftovers, isOurs: try isOurs(file))
+            try discard(
+                path,
+                base,
+                [header],
+                inFavourOf: wider,
+                to: \.leftovers,
+                isOurs: try SealedSegment.canRemove(file, store: store)
+            )
             return
         }
         guard
@@ -173,22 +180,6 @@ struct LogInventory {
         try requireName(of: path, base, toBe: segment.header.base)
         if !segment.hasFooter { report.notes.append("the footer of \(path) is damaged") }
         sealed.append(segment)
-    }
-
-    /// Whether a sealed file has no section that only a later version may remove. What has no footer says nothing of such.
-    private func isOurs(_ file: any DiskFile) throws(LogError) -> Bool {
-        do throws(LogError) {
-            let copy = try SealedSegment(
-                file,
-                store: store,
-                cache: BlockCache(budgetBytes: 0),
-                register: DamageRegister()
-            )
-            return copy?.footer.canWrite ?? true
-        } catch {
-            guard case .unknownFormat = error else { throw error }
-            return false
-        }
     }
 
     /// A file whose name says that it is not needed any more is given up only if its header says the same, and if what it
@@ -369,8 +360,8 @@ struct LogInventory {
         } || sealed.contains { $0.footer.firstCovered <= entry.base && entry.base <= $0.footer.lastCovered }
     }
 
-    /// The first id of the last raw segment that has a record.
-    private var newestRaw: RecordID? { raw.last { $0.segment.lastID != nil }?.segment.base }
+    /// The first id of the last segment that has a record.
+    private var newestWithRecords: RecordID? { segments.last { $0.lastID != nil }?.base }
 
     private mutating func findDamage(_ newest: LostTail.Newest) {
         var expected = RecordID(1)
@@ -380,10 +371,10 @@ struct LogInventory {
             expected = max(expected, segment.lastID?.next ?? segment.base)
         }
         let tail = max(RecordID(expected.rawValue - 1), report.damage.map(\.upperBound).max() ?? .zero)
-        let lost = LostTail(manifest, tail: tail, newest: newest, isNamedThere: isNamedThere)
+        isManifestOlder = manifest.entry?.isOlder(thanLogUpTo: tail, newest: newestWithRecords) ?? false
+        let lost = LostTail(manifest, isOlder: isManifestOlder, tail: tail, newest: newest, isNamedThere: isNamedThere)
         report.notes += lost.notes
-        if let entry = manifest.entry, entry.isOlder(thanLogUpTo: tail, newest: newestRaw) {
-            isManifestOlder = true
+        if isManifestOlder {
             report.notes.append("the manifest is older than the log, which has come to \(tail)")
         }
         if let ids = lost.ids { report.damage.append(ids) }

@@ -37,6 +37,7 @@ extension SegmentLog {
         progress: (Double) -> Void = { _ in }
     ) throws(LogError) -> (log: SegmentLog, writer: LogWriter, report: RecoveryReport) {
         let claim = try StoreClaim(disk, directory, createdAt: options.create ? now : nil)
+        let disk = claim.disk
         let cache = BlockCache(budgetBytes: options.cacheBytes)
         let inventory = try LogInventory(
             disk,
@@ -95,6 +96,7 @@ extension SegmentLog {
         guessing: Bool = false
     ) throws(LogError) -> (log: SegmentLog, report: RecoveryReport) {
         let claim = try StoreClaim(readOnly: disk, directory, guessing: guessing)
+        let disk = claim.disk
         let cache = BlockCache(budgetBytes: options.cacheBytes)
         let register = DamageRegister()
         let inventory = try LogInventory(

@@ -25,13 +25,13 @@ struct LostTail {
     private(set) var doubtful: ClosedRange<RecordID>?
     private(set) var notes: [String] = []
 
-    /// `tail` is the last id that the segments answer for; `isNamedThere` says whether the segment that the manifest names is
+    /// `isOlder` says that the manifest has not seen all that is there; `tail` is the last id that the segments answer for; `isNamedThere` says whether the segment that the manifest names is
     /// among them.
-    init(_ manifest: Manifest, tail: RecordID, newest: Newest, isNamedThere: Bool) {
+    init(_ manifest: Manifest, isOlder: Bool, tail: RecordID, newest: Newest, isNamedThere: Bool) {
         var last = tail
         let entry = manifest.entry
         // Only a newer entry, which may have been lost, could know more.
-        let certain = manifest.isWhole ? entry : nil
+        let certain = manifest.isWhole && !isOlder ? entry : nil
         if let entry, entry.tail > tail {
             last = entry.greatestLaterID
             notes.append("the log ends at \(tail), and had come to \(entry.tail)")

@@ -63,6 +63,8 @@ struct SegmentChain {
         guard named != .none, let last = before.lastID, last == named.lastID, last.next == after.base else {
             return nil
         }
-        return named.segment == before.header.origin
+        if named.segment == before.header.origin { return true }
+        // Without its footer nobody knows where a sealed one ended: another may be missing behind it.
+        return (before as? SealedSegment)?.hasFooter == false ? nil : false
     }
 }

@@ -4,6 +4,8 @@ internal import Disk
 
 /// A directory that is ours, and the store in it.
 struct StoreClaim {
+    /// The disk, on which the directory stays ours whatever becomes of its name.
+    let disk: any Disk
     /// Held for as long as the store is open.
     let lock: (any DiskLock)?
     let store: StoreFile
@@ -22,6 +24,8 @@ struct StoreClaim {
             // Before the lock, which is a file, and would be the first in a directory that is not ours.
             throw .missing(path: directory.data)
         }
+        let disk = try Self.anchored(disk, directory)
+        self.disk = disk
         lock = try OwnerLock(directory) { () throws(DiskError) in
             // The directory comes first: where it is refused, no file is made in it.
             guard let owned = try disk.lockDirectory(directory.data) else { return nil }
@@ -40,6 +44,8 @@ struct StoreClaim {
     /// Claims a directory for reading: changes nothing in it, and is refused while a daemon has it. Where `store.json` cannot
     /// be read, `guessing` has the segments say which store they are of.
     init(readOnly disk: any Disk, _ directory: LogDirectory, guessing: Bool = false) throws(LogError) {
+        let disk = try Self.anchored(disk, directory)
+        self.disk = disk
         lock = try OwnerLock(directory) { () throws(DiskError) in
             guard let owned = try disk.lockDirectory(directory.data) else { return nil }
             do throws(DiskError) {
@@ -60,6 +66,14 @@ struct StoreClaim {
         } catch {
             guard case .unreadable = error, guessing, let store = Self.guess(disk, directory) else { throw error }
             self.store = store
+        }
+    }
+
+    private static func anchored(_ disk: any Disk, _ directory: LogDirectory) throws(LogError) -> any Disk {
+        do throws(DiskError) {
+            return try disk.anchored(at: directory.data)
+        } catch {
+            throw error.isMissing ? .missing(path: directory.data) : .disk(error)
         }
     }
 
@@ -132,6 +146,12 @@ struct StoreClaim {
             try disk.syncDirectory(directory.data)
         }
         guard !hasSegments(disk, directory) else { throw lost(directory) }
+        if let tail = Manifest.tail(disk, directory), tail > .zero {
+            throw .unreadable(
+                path: directory.data,
+                reason: "there is no \(StoreFile.name), and the manifest is that of a store that has come to \(tail)"
+            )
+        }
         let store = StoreFile(store: .random(), created: now)
         try onDisk { () throws(DiskError) in
             try disk.replaceFile(Manifest.name, in: directory.data, with: Manifest.initial(store.store))

@@ -223,7 +223,7 @@ extension SegmentLog {
             guard let entry = manifest.entry else { return }
             witness = entry
             if entry.tail > self.view.tail { report.note("it has seen the log come to \(entry.tail)", in: file) }
-            let newest = view.segments.last { $0 is RawSegment && $0.lastID != nil }?.base
+            let newest = view.segments.last { $0.lastID != nil }?.base
             let last = view.segments.compactMap(\.lastID).max() ?? .zero
             if entry.isOlder(thanLogUpTo: last, newest: newest) {
                 report.note("it is older than the log, which has come to \(last)", in: file)

@@ -85,7 +85,7 @@ struct ActiveSegmentMaker: Sendable {
                 return try prepareOnce(beginning, purpose)
             } catch {
                 guard case .disk(let cause) = error,
-                    cause.isMissing || cause.isUnreadableMedium && cause.operation == .read
+                    cause.isMissing || cause.isNotRegularFile || cause.isUnreadableMedium && cause.operation == .read
                 else { throw error }
             }
         }
@@ -202,7 +202,7 @@ extension LogError {
         guard case .disk(let error) = self else { return false }
         switch error.operation {
         case .sync, .syncDirectory, .write: return !error.isNoSpace
-        case .rename: return !error.isNoSpace && !error.isMissing
+        case .rename: return !error.isNoSpace && !error.isMissing && !error.isRefusedName
         default: return false
         }
     }

@@ -118,7 +118,7 @@ private final class LyingDisk: Disk {
 
     func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any DiskFile {
         let file = try disk.open(path, mode)
-        if path.contains(".segment."), path.hasSuffix(".tmp"), let flipped {
+        if path.hasSuffix(".segment.tmp"), let flipped {
             return LyingFile(file, flips: flipped, isUnstable: false)
         }
         return path == unstable ? LyingFile(file, flips: nil, isUnstable: true) : file

@@ -127,6 +127,15 @@ import Testing
         }
     }
 
+    @Test func `A folder with the name of a temporary file does not keep its segment from being sealed`() throws {
+        let disk = SimulatedDisk()
+        let (log, _, _) = try Self.log(disk)
+        try disk.createDirectory("/store/log/00000000000000000003.segment.tmp")
+        #expect(try log.sealOldest() && log.statistics.sealedSegments == 2)
+        #expect(try log.view.records().count == 6)
+        #expect(!disk.logFiles.contains { $0.hasSuffix(".tmp") && $0 != "00000000000000000003.segment.tmp" })
+    }
+
     @Test func `A folder named like a spare or a temporary file is noted and left`() throws {
         for name in [
             "00000000000000000009.spare", "00000000000000000009.spare.tmp", "00000000000000000003.segment.tmp",

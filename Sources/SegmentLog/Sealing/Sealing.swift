@@ -51,11 +51,20 @@ extension SegmentLog {
     ) throws(LogError) -> SealedSegment? {
         let path = directory.sealed(covering.lowerBound)
         let identity = SegmentIdentity(store: store.store, segment: .random())
-        // A name that nobody has taken, by whatever it may be.
-        let temporary = "\(path).\(identity.segment.digits)\(LogDirectory.temporarySuffix)"
+        var temporary = path + LogDirectory.temporarySuffix
         var isComplete = false
-        defer { if !isComplete { try? disk.remove(temporary) } }
-        let file = try onDisk { () throws(DiskError) in try disk.open(temporary, .createNew) }
+        let file = try onDisk { () throws(DiskError) in
+            do throws(DiskError) {
+                return try disk.open(temporary, .createOrTruncate)
+            } catch {
+                // Somebody has put something else there: then by a name that nobody can have taken.
+                guard error.isNotRegularFile else { throw error }
+                temporary = "\(path).\(identity.segment.digits)\(LogDirectory.temporarySuffix)"
+                return try disk.open(temporary, .createNew)
+            }
+        }
+        let written = temporary
+        defer { if !isComplete { try? disk.remove(written) } }
         let header = FileHeader(
             kind: .sealed,
             identity: identity,
@@ -82,7 +91,7 @@ extension SegmentLog {
         try writer.finish(controls: controls)
         guard try isFaithful(file, to: sources, controls, pace: pace) else { return nil }
         let sealed = try onDisk { () throws(DiskError) in
-            try disk.rename(temporary, to: path)
+            try disk.rename(written, to: path)
             isComplete = true
             try disk.syncDirectory(directory.log)
             return try disk.open(path, .read)

@@ -25,8 +25,8 @@ struct LostTail {
     private(set) var doubtful: ClosedRange<RecordID>?
     private(set) var notes: [String] = []
 
-    /// `isOlder` says that the manifest has not seen all that is there; `tail` is the last id that the segments answer for; `isNamedThere` says whether the segment that the manifest names is
-    /// among them.
+    /// `isOlder` says that the manifest has not seen all that is there; `tail` is the last id that the segments answer for;
+    /// `isNamedThere` says whether the segment that the manifest names is among them.
     init(_ manifest: Manifest, isOlder: Bool, tail: RecordID, newest: Newest, isNamedThere: Bool) {
         var last = tail
         let entry = manifest.entry

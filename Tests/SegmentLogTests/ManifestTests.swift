@@ -231,34 +231,36 @@ import Testing
         #expect(told.problems.contains { $0.contains("older than the log") })
     }
 
-    @Test func `One that is older than the log says nothing of a newest segment that is missing`() throws {
-        for sealing in [false, true] {
-            let disk = SimulatedDisk()
-            var older: [UInt8] = []
-            do {
-                let (log, writer, _) = try openLog(disk)
-                for number in 1...6 {
-                    try writer.commit([TestRecord(payload: [UInt8(number)])], at: Int64(number))
-                    if number == 1 {
-                        try writer.rest()
-                        older = disk.bytes(Self.path)
-                    }
-                    if number.isMultiple(of: 2) { try writer.roll() }
-                    if sealing { while try log.sealOldest() {} }
+    @Test(arguments: [false, true], [false, true])
+    func `One that is older than the log says nothing of a newest segment that is missing`(
+        sealing: Bool,
+        atRest: Bool
+    ) throws {
+        let disk = SimulatedDisk()
+        var older: [UInt8] = []
+        do {
+            let (log, writer, _) = try openLog(disk)
+            for number in 1...6 {
+                try writer.commit([TestRecord(payload: [UInt8(number)])], at: Int64(number))
+                if number == 1 {
+                    if atRest { try writer.rest() }
+                    older = disk.bytes(Self.path)
                 }
-                try writer.commit([TestRecord()], at: 7)
-                try writer.mark()
+                if number.isMultiple(of: 2) { try writer.roll() }
+                if sealing { while try log.sealOldest() {} }
             }
-            disk.restartProcess()
-            try Self.replace(older, on: disk)
-            try disk.remove(storeDirectory.active(RecordID(7)))
-            let told = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.verify()
-            #expect(told.damage.first?.lowerBound == RecordID(7))
-            #expect(told.problems.contains { $0.contains("older than the log") })
-            let (_, writer, report) = try openLog(disk)
-            #expect(report.damage.first?.lowerBound == RecordID(7) && report.damage.count == 1)
-            #expect(writer.nextID > RecordID(7))
+            try writer.commit([TestRecord()], at: 7)
+            try writer.mark()
         }
+        disk.restartProcess()
+        try Self.replace(older, on: disk)
+        try disk.remove(storeDirectory.active(RecordID(7)))
+        let told = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.verify()
+        #expect(told.damage.first?.lowerBound == RecordID(7))
+        #expect(told.problems.contains { $0.contains("older than the log") })
+        let (_, writer, report) = try openLog(disk)
+        #expect(report.damage.first?.lowerBound == RecordID(7) && report.damage.count == 1)
+        #expect(writer.nextID > RecordID(7))
     }
 
     @Test func `No store is made beside the manifest of another that has events`() throws {

@@ -53,6 +53,9 @@ import Testing
         #expect(try !removed.isInPlace())
         try disk.rename(test.path("c"), to: test.path("b"))
         #expect(try !replaced.isInPlace() && !moved.isInPlace())
+        // Under its old name there may be another file, while it has a new one.
+        try disk.replaceFile("c", in: test.root, with: [1])
+        #expect(try !moved.isInPlace())
     }
 
     @Test func `An anchored disk stays in its directory, whatever becomes of the name`() throws {

@@ -77,9 +77,8 @@ struct StoreClaim {
         }
     }
 
-    /// The store that the segments say they are of; nil where none says so, or they do not agree.
+    /// The store that the first segment which can say so is of; nil where none can. One of another store is refused then.
     private static func guess(_ disk: any Disk, _ directory: LogDirectory) -> StoreFile? {
-        var found: StoreFile?
         for name in ((try? disk.names(in: directory.log)) ?? []).sorted() {
             let isRaw = LogDirectory.base(of: name, suffix: LogDirectory.activeSuffix) != nil
             guard isRaw || LogDirectory.base(of: name, suffix: LogDirectory.sealedSuffix) != nil,
@@ -90,12 +89,10 @@ struct StoreClaim {
                 else { continue }
                 let store = UniqueID(bytes: Array(bytes[16..<32]))
                 let header = try? FileHeader.read(file, at: offset, kind: isRaw ? .raw : .sealed, store: store)
-                guard let header else { continue }
-                if let found, found.store != store { return nil }
-                found = found ?? StoreFile(store: store, created: header.createdAt)
+                if let header { return StoreFile(store: store, created: header.createdAt) }
             }
         }
-        return found
+        return nil
     }
 
     private static func hasSegments(_ disk: any Disk, _ directory: LogDirectory) -> Bool {

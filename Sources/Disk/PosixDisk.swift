@@ -196,10 +196,17 @@ package struct PosixDisk: Disk {
     }
 
     package func freeBytes(at path: String) throws(DiskError) -> UInt64 {
-        let descriptor = try directoryDescriptor(path, .status)
-        defer { close(descriptor) }
         var status = statvfs()
-        guard fstatvfs(descriptor, &status) == 0 else { throw DiskError(.status, path) }
+        if let anchor, let device = self.status(path, followingLinks: true)?.st_dev,
+            device == self.status(anchor.path, followingLinks: true)?.st_dev
+        {
+            // Without another descriptor: there may be none.
+            guard fstatvfs(anchor.descriptor, &status) == 0 else { throw DiskError(.status, path) }
+        } else {
+            let descriptor = try directoryDescriptor(path, .status)
+            defer { close(descriptor) }
+            guard fstatvfs(descriptor, &status) == 0 else { throw DiskError(.status, path) }
+        }
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 }

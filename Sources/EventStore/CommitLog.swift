@@ -12,8 +12,8 @@ package protocol CommitLog {
     var maximumFrameBytes: Int { get }
     /// The commit time of the oldest event that is not yet in a closed segment.
     var activeSince: RecordTime? { get }
-    /// How many segments have been closed, to make room or by a roll.
-    var closedSegments: Int { get }
+    /// How many segments have been begun, to make room or by a roll.
+    var rolls: Int { get }
     /// On return the frame is durable and visible. A throw of `failed` is final, and the outcome of the frame is unknown until
     /// the store is opened again; after any other nothing has happened, and a later try may succeed.
     func commit(_ frame: CommitFrame) throws(StoreError)
@@ -35,7 +35,7 @@ struct LocalCommitLog: CommitLog {
     var nextID: RecordID { writer.nextID }
     var maximumFrameBytes: Int { writer.maximumCommitBytes }
     var activeSince: RecordTime? { writer.activeSince }
-    var closedSegments: Int { writer.closedSegments }
+    var rolls: Int { writer.rolls }
 
     func commit(_ frame: CommitFrame) throws(StoreError) {
         try refusing { () throws(LogError) in try writer.reserve(byteCount: frame.byteCount) }

@@ -125,8 +125,8 @@ struct Committer {
 
     private mutating func flush(_ pending: PendingFrame) {
         guard pending.frame.recordCount > 0 else { return }
-        let closed = commitLog.closedSegments
-        defer { if commitLog.closedSegments > closed { hasClosedSegment = true } }
+        let rolls = commitLog.rolls
+        defer { if commitLog.rolls > rolls { hasClosedSegment = true } }
         do {
             try commitLog.commit(pending.frame)
         } catch {

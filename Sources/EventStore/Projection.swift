@@ -239,8 +239,8 @@ final class Projection: Sendable {
                 stateJSON: try folding.box.reducer.json()
             )
         }
-        guard let taken else { return nil }
-        return (taken.position, try snapshots.save(taken, of: source))
+        guard let taken, let bytes = try snapshots.save(taken, of: source) else { return nil }
+        return (taken.position, bytes)
     }
 }
 

@@ -126,17 +126,30 @@ package final class SnapshotStore: Sendable {
         return nil
     }
 
-    /// Puts a snapshot in place, then thins the ladder out. Returns the bytes written.
-    package func save(_ snapshot: Snapshot, of source: ReducerSource) throws(StoreError) -> Int {
+    /// Puts a snapshot in place, then thins the ladder out. Returns the bytes written; nil where one of the same position stands
+    /// there that is not this version's to replace.
+    package func save(_ snapshot: Snapshot, of source: ReducerSource) throws(StoreError) -> Int? {
         let bytes = snapshot.anchored(in: view()).encoded(store: store)
-        try saving.withLock { _ throws(StoreError) in try put(bytes, of: snapshot, source) }
-        return bytes.count
+        return try saving.withLock { _ throws(StoreError) in
+            guard isFree(snapshot.position, of: source) else { return nil }
+            try put(bytes, of: snapshot, source)
+            return bytes.count
+        }
+    }
+
+    /// Whether a snapshot may be written at a position: there is none, or one that was read, and that no later version has
+    /// reserved for itself.
+    private func isFree(_ position: EventID, of source: ReducerSource) -> Bool {
+        if let rung = rungs.withLock({ $0[source.name]?.first { $0.position == position } }) { return !rung.isLeft }
+        do throws(DiskError) {
+            _ = try disk.open(path(of: source, position), .read)
+            return false
+        } catch {
+            return error.isMissing || error.isNotDirectory
+        }
     }
 
     private func put(_ bytes: [UInt8], of snapshot: Snapshot, _ source: ReducerSource) throws(StoreError) {
-        // What only a later version may remove is not replaced either.
-        guard !rungs.withLock({ ($0[source.name] ?? []).contains { $0.position == snapshot.position && $0.isLeft } })
-        else { return }
         do throws(DiskError) {
             try disk.createDirectory(folder(of: source))
             try disk.syncDirectory(directory)

@@ -111,6 +111,9 @@ struct Configuration {
     }
 
     static func absolute(_ path: String, in folder: String) -> String {
-        path.hasPrefix("/") ? path : "\(folder)/\(path)"
+        var absolute = path.hasPrefix("/") ? path : "\(folder)/\(path)"
+        // A slash at its end would make a path its own parent.
+        while absolute.utf8.count > 1, absolute.hasSuffix("/") { absolute.removeLast() }
+        return absolute
     }
 }

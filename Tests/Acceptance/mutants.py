@@ -14,11 +14,11 @@ SEEDS = 20_000
 
 
 class Mutant:
-    def __init__(self, name, breaks, file, old, new, damage=False, often=True, case=None):
+    def __init__(self, name, breaks, file, old, new, damage=False, flips=False, often=True, case=None):
         self.name, self.breaks, self.file, self.old, self.new = name, breaks, file, old, new
-        # Whether it is looked for among damage at rest; whether it is tried with every change; which case of `damage.py`
-        # finds it.
-        self.damage, self.often, self.case = damage, often, case
+        # Whether it is looked for among damage at rest, or by flipping every bit; whether it is tried with every change; which
+        # case of `damage.py` finds it.
+        self.damage, self.flips, self.often, self.case = damage, flips, often, case
 
 
 MUTANTS = [
@@ -34,7 +34,7 @@ MUTANTS = [
            LOG + "Recovery/TailScanner.swift",
            "else if let proof = try firstProof(ofBytesAt: offset) {",
            "else if let proof = try firstProof(ofBytesAt: offset), proof.offset == offset {",
-           damage=True),
+           flips=True),
     Mutant("sealed-name", "a sealed segment's name is durable before its raw file is used anew",
            LOG + "Sealing/Sealing.swift",
            "            isComplete = true\n            try disk.syncDirectory(directory.log)\n",
@@ -52,8 +52,8 @@ MUTANTS = [
            often=False),
     Mutant("doubtful-tail", "a last frame that nothing proves is written anew before anything rests on it",
            LOG + "Recovery/LogRepair.swift",
-           "            try finishMove(of: frame, from: newest, to: prepared)\n            return place\n",
-           "            _ = (frame, prepared)\n            return nil\n",
+           "        if let frame = outcome.unprovenFrame, try move(frame, from: newest) { return place }\n",
+           "",
            often=False),
     Mutant("identity", "the frames of a file's former life are not taken for its own",
            LOG + "Format/FileHeader.swift",
@@ -82,7 +82,7 @@ MUTANTS = [
            damage=True, often=False),
     Mutant("manifest-first", "no record is acknowledged in a segment before the manifest says that it is in use",
            LOG + "Writing/LogWriter.swift",
-           "        if !isWitnessed {\n            try manifest.write(entry(.inUse))\n",
+           "        if !isWitnessed {\n            try tell(.inUse)\n",
            "        if !isWitnessed {\n",
            often=False, case="newest"),
     Mutant("manifest-witness", "what the manifest proves durable is damage, and is never cut",
@@ -134,7 +134,12 @@ def build(folder, products):
 def simulate(mutant, folder):
     """What the simulation finds, in words; None where that is nothing. And all that it says."""
     build(folder, ["faultsim"])
-    command = [str(folder / ".build/release/faultsim"), "crashes", "--seeds", f"0..<{SEEDS}", "--limit", "1"]
+    program = str(folder / ".build/release/faultsim")
+    if mutant.flips:
+        found = run(program, "flips", "--limit", "1")
+        first = re.search(r"^bit \d+ of byte .*", found.stdout, re.M)
+        return first[0] if first and found.returncode != 0 else None, found.stdout
+    command = [program, "crashes", "--seeds", f"0..<{SEEDS}", "--limit", "1"]
     found = run(*command, *(["--damage"] if mutant.damage else []))
     first = re.search(r"^seed (\d+): (.*)", found.stdout, re.M)
     seeds = re.search(r"^(\d+) seeds", found.stdout, re.M)
@@ -169,7 +174,8 @@ def try_mutant(mutant, folder):
         path.write_text(whole)
     took = time.monotonic() - start
     if not what:
-        where = f"the case {mutant.case} of damage.py finds" if mutant.case else f"{SEEDS} seeds find"
+        seeds = "every bit, flipped, finds" if mutant.flips else f"{SEEDS} seeds find"
+        where = f"the case {mutant.case} of damage.py finds" if mutant.case else seeds
         print(f"FAIL  {mutant.name}: {mutant.breaks}: {where} nothing\n{said[-2000:]}")
         return False
     print(f"ok    {mutant.name}: {mutant.breaks} ({took:.0f} s)\n      {what[:240]}", flush=True)

@@ -47,10 +47,14 @@ import Testing
         try disk.open(path, .createNew).write(later, at: FileOffset(0))
         let snapshots = Self.snapshots(on: disk)
         #expect(snapshots.load(source, tail: EventID(9)) == [])
-        for position in [3, 4] as [UInt64] {
-            _ = try snapshots.save(Self.snapshot(of: source, at: position, thread: 2), of: source)
+        // One that cannot be read at all is nobody's to replace, either.
+        let damaged = "/snapshots/r/" + SnapshotStore.name(of: EventID(2))
+        try disk.open(damaged, .createNew).write([1, 2, 3], at: FileOffset(0))
+        for position in [2, 3] as [UInt64] {
+            #expect(try snapshots.save(Self.snapshot(of: source, at: position, thread: 2), of: source) == nil)
         }
-        #expect(try disk.contents(of: path) == later)
+        #expect(try snapshots.save(Self.snapshot(of: source, at: 4, thread: 2), of: source) != nil)
+        #expect(try disk.contents(of: path) == later && disk.contents(of: damaged) == [1, 2, 3])
         #expect(snapshots.latest(of: source, through: EventID(9))?.position == EventID(4))
     }
 

@@ -2,6 +2,7 @@
 //
 //   * the store opens, or refuses for a reason; only `store.json` is reason enough;
 //   * every record is given as it was, or refused by name: by id, in scans of both directions, by key;
+//   * in a raw segment it costs records of one frame at most;
 //   * the damage is told: by opening, by `verify`, or by what is said of a snapshot;
 //   * snapshots are passed over, never believed;
 //   * commits go on, under ids that were never given.
@@ -77,8 +78,12 @@ package struct BitFlips: Sendable {
         let outcome = life.lookAtEverything()
         switch outcome {
         case .refused: report.refused += 1
-        case .opened(let refused, let isTold):
+        case .opened(let refused, let frames, let isTold):
             report.recordsRefused += refused
+            // What stands before and behind a frame of a raw segment is good.
+            if frames > 1, place.path.hasSuffix(".active") {
+                life.violations.append("it costs records of \(frames) frames")
+            }
             if refused > 0 {
                 report.degraded += 1
             } else if isTold {

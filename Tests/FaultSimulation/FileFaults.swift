@@ -163,7 +163,7 @@ package struct FileFaults: Sendable {
         report.faults += 1
         switch life.lookAtEverything() {
         case .refused: report.refused += 1
-        case .opened(let refused, let isTold):
+        case .opened(let refused, _, let isTold):
             report.recordsRefused += refused
             if refused > 0 { report.degraded += 1 } else { report.whole += 1 }
             if !isTold, isToBeTold(fault) { life.violations.append("nothing tells of it") }

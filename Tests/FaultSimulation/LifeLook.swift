@@ -24,7 +24,7 @@ extension Life {
 
     enum Look {
         case refused
-        case opened(recordsRefused: Int, isTold: Bool)
+        case opened(recordsRefused: Int, framesRefused: Int, isTold: Bool)
     }
 
     /// Reads everything in every way there is, checks it, and goes on.
@@ -39,13 +39,15 @@ extension Life {
             }
             for id in 0...known.lastID.rawValue + 1 { try? read(RecordID(id), &generation) }
             let verification = try generation.log.verify()
-            let refused = known.records.count { record in generation.holes.contains { $0.contains(record.id) } }
+            func isRefused(_ record: KnownRecord) -> Bool { generation.holes.contains { $0.contains(record.id) } }
+            let refused = known.records.count(where: isRefused)
+            let frames = known.frames.count { $0.records.contains(where: isRefused) }
             if refused > 0, verification.isClean { violations.append("verify finds nothing") }
             compareDamage(generation)
             let isTold = !verification.isClean || !generation.notes.isEmpty
             try append(&generation, isSmall: true)
             try check(LogQuery(), .none, &generation)
-            return .opened(recordsRefused: refused, isTold: isTold)
+            return .opened(recordsRefused: refused, framesRefused: frames, isTold: isTold)
         } catch {
             if !mayRefuse(error) { violations.append("\(error)") }
             return .refused

@@ -167,6 +167,40 @@ import Testing
         #expect(found.records == records.filter { !lost.contains($0) })
     }
 
+    @Test func `A raw file of another past does not take the place of a damaged sealed one`() throws {
+        let (disk, records) = try Self.disk()
+        // The same ids, and another segment.
+        let header = try #require(
+            try FileHeader.decode(
+                disk.bytes(Self.sealed),
+                kind: .sealed,
+                store: UniqueID(bytes: Array(disk.bytes(Self.sealed)[16..<32])),
+                path: Self.sealed
+            )
+        )
+        let other = SimulatedDisk()
+        try other.createDirectory("/store")
+        let store = StoreFile(store: header.identity.store, created: .minimum)
+        try other.createDirectory("/store/log")
+        try other.replaceFile(Manifest.name, in: "/store", with: Manifest.initial(header.identity.store))
+        try other.replaceFile(StoreFile.name, in: "/store", with: store.encoded())
+        do {
+            let (_, writer, _) = try openLog(other, Self.options)
+            for index in 0..<30 { try writer.commit([TestRecord(payload: [9])], at: Int64(index)) }
+            try writer.roll()
+        }
+        let block = try CraftedSegment(on: disk).table.entries[1]
+        disk.flip(bit: 3, at: Int(block.block.offset.rawValue) + SealedBlockHeader.bytes + 5, of: Self.sealed)
+        let raw = try #require(
+            other.logFiles.first { other.bytes("/store/log/\($0)").count > 0 && $0.hasSuffix(".active") }
+        )
+        try disk.open(Self.raw, .createOrTruncate).write(other.bytes("/store/log/\(raw)"), at: FileOffset(0))
+        let (log, _, report) = try openLog(disk, Self.options)
+        #expect(report.notes.contains { $0.contains("is kept") } && disk.quarantine.isEmpty)
+        let lost = block.summary.firstID...block.summary.lastID
+        #expect(try log.view.readingPastDamage().records == records.filter { !lost.contains($0) })
+    }
+
     @Test func `Where a later version has sealed it the raw file is kept, and the records are that version's`() throws {
         let (disk, records) = try Self.disk()
         let segment = try CraftedSegment(on: disk)

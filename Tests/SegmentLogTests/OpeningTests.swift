@@ -56,6 +56,16 @@ import Testing
         #expect(disk.image["/store/log"] == nil)
     }
 
+    @Test func `Files are named by their place in the data directory, whatever that is called`() {
+        for root in ["/store", "/srv/größe", "/srv/e\u{301}te", "/\u{1F600}"] {
+            let directory = LogDirectory(root)
+            #expect(directory.name(of: directory.manifest) == "manifest")
+            #expect(directory.name(of: directory.active(RecordID(7))) == "log/00000000000000000007.active")
+            #expect(directory.nameInLog(directory.active(RecordID(7))) == "00000000000000000007.active")
+            #expect(directory.name(of: root + "x/manifest") == root + "x/manifest")
+        }
+    }
+
     @Test func `Segments without a store file are not taken for an empty store`() throws {
         let disk = try Self.disk()
         try disk.remove("/store/store.json")

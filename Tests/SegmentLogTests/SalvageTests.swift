@@ -60,16 +60,26 @@ import Testing
 
     @Test func `Without store.json the segments say which store it was; no daemon opens it, and all is saved`() throws {
         let path = "/store/\(StoreFile.name)"
-        for how in ["damaged", "missing"] {
+        let damages: [String: (SimulatedDisk) throws -> Void] = [
+            "checksum": { (disk: SimulatedDisk) in disk.flip(bit: 0, at: 20, of: path) },
+            "version": { (disk: SimulatedDisk) in disk.flip(bit: 0, at: 10, of: path) },
+            "cannot read": { (disk: SimulatedDisk) in disk.makeUnreadable(0..<512, of: path) },
+            "regular file": { (disk: SimulatedDisk) in
+                try disk.remove(path)
+                try disk.createDirectory(path)
+            },
+            "`evctl repair`": { (disk: SimulatedDisk) in try disk.remove(path) },
+        ]
+        for (told, damage) in damages {
             let (disk, records) = try DamagedLog.disk()
             let store = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.store.store
-            if how == "missing" { try disk.remove(path) } else { disk.flip(bit: 0, at: 20, of: path) }
+            try damage(disk)
             let before = disk.image
             for open in [
                 { _ = try DamagedLog.open(disk) }, { _ = try SegmentLog.openReadOnly(disk, directory: storeDirectory) },
             ] {
                 let error = try #require(throws: LogError.self) { try open() }
-                #expect("\(error)".contains(how == "missing" ? "`evctl repair`" : "checksum"), "\(error)")
+                #expect("\(error)".contains(told), "\(error)")
             }
             let report = try salvage(disk)
             #expect(disk.image.filter { $0.key.hasPrefix("/store") } == before.filter { $0.key.hasPrefix("/store") })

@@ -167,6 +167,77 @@ import Testing
         }
     }
 
+    /// A segment of three records, and another past of it in which it ended there and another followed, of six.
+    private static func fork() throws -> (here: SimulatedDisk, other: SimulatedDisk) {
+        let here = try diskWithLog { _, writer in
+            for number in 1...3 { try writer.commit([TestRecord(payload: [0])], at: Int64(number)) }
+            try writer.rest()
+        }.disk
+        here.restartProcess()
+        let other = here.copy()
+        do {
+            let (_, writer, _) = try openLog(other)
+            try writer.roll()
+            for number in 4...9 { try writer.commit([TestRecord(payload: [2])], at: Int64(number)) }
+            try writer.rest()
+            let (_, ours, _) = try openLog(here)
+            for number in 4...5 { try ours.commit([TestRecord(payload: [1])], at: Int64(number)) }
+            try ours.rest()
+        }
+        here.restartProcess()
+        return (here, other)
+    }
+
+    @Test func `What a disproved file holds beyond the others is retired`() throws {
+        let (here, other) = try Self.fork()
+        let path = storeDirectory.active(RecordID(4))
+        try here.open(path, .createNew).write(other.bytes(path), at: FileOffset(0))
+        for _ in 1...2 {
+            let (log, writer, report) = try openLog(here)
+            #expect(report.damage == [ClosedRange(6, 9)])
+            #expect(try log.view.readingPastDamage().records.prefix(5).map(\.payload) == [[0], [0], [0], [1], [1]])
+            #expect(try writer.commit([TestRecord()], at: 99)[0].id > RecordID(9))
+            try writer.rest()
+            here.restartProcess()
+        }
+    }
+
+    @Test func `A disproved file that does not belong here at all is refused as anywhere else, untouched`() throws {
+        let (here, other) = try Self.fork()
+        let path = storeDirectory.active(RecordID(4))
+        let foreign = try Self.fork().other.bytes(path)
+        var later = other.bytes(path)
+        later[8] = 3
+        for page in [0, 4_096] {
+            later[page + 8] = 3
+            later.replaceSubrange(page + 12..<page + 16, with: [0, 0, 0, 0])
+            let crc = Checksum.crc32(Array(later[page..<page + FileHeader.bytes]))
+            later.replaceSubrange(
+                page + 12..<page + 16,
+                with: (0..<4).map { UInt8(truncatingIfNeeded: crc >> (8 * $0)) }
+            )
+        }
+        let puts: [(String, (SimulatedDisk) throws -> Void)] = [
+            ("renamed", { try $0.rename(storeDirectory.active(RecordID(1)), to: path) }),
+            ("another's", { try $0.open(path, .createNew).write(foreign, at: FileOffset(0)) }),
+            ("of a later version", { try $0.open(path, .createNew).write(later, at: FileOffset(0)) }),
+            ("a folder", { try $0.createDirectory(path) }),
+        ]
+        for (name, put) in puts {
+            let disk = here.copy()
+            if name == "renamed" {
+                let copy = disk.bytes(storeDirectory.active(RecordID(1)))
+                try put(disk)
+                try disk.open(storeDirectory.active(RecordID(1)), .createNew).write(copy, at: FileOffset(0))
+            } else {
+                try put(disk)
+            }
+            let before = disk.image
+            #expect(throws: LogError.self, "\(name)") { try openLog(disk) }
+            #expect(disk.image == before, "\(name)")
+        }
+    }
+
     @Test func `Of a store whose manifest is lost, a stranger between two that know each other's places is told`()
         throws
     {

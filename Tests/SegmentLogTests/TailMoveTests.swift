@@ -4,6 +4,7 @@
 import Disk
 import DiskSimulation
 import FaultSimulation
+import Glibc
 import Testing
 
 @testable import SegmentLog
@@ -166,6 +167,20 @@ import Testing
         #expect(writer.failed == nil)
         try disk.remove(filler)
         #expect(try writer.commit([TestRecord()], at: 9)[0].id == RecordID(4))
+        try writer.rest()
+        #expect(try log.verify().isClean)
+    }
+
+    @Test func `Where the name of the new segment finds no room the frame stays where it is, and the log goes on`()
+        throws
+    {
+        let (simulated, records) = try Self.disk()
+        let disk = WatchedDisk(simulated)
+        disk.failOnce(.rename, of: ".spare", errno: ENOSPC)
+        let (log, writer, report) = try openLog(disk)
+        #expect(report.damage == [] && log.view.segments.count == 1)
+        #expect(try log.view.records() == records)
+        #expect(try writer.commit([TestRecord()], at: 9)[0].id == RecordID(7))
         try writer.rest()
         #expect(try log.verify().isClean)
     }

@@ -216,6 +216,33 @@ import Testing
             report.doubtful?.lowerBound == RecordID(4) && report.doubtful?.upperBound == report.damage.last?.upperBound
         )
         #expect(report.notes.contains { $0.contains("nobody knows whether they were ever given") })
+        let last = try #require(report.damage.last)
+        // What a start has given up is told as that for ever.
+        disk.restartProcess()
+        let again = try openLog(disk).log.verify()
+        #expect(again.damage == report.damage)
+        #expect(again.problems.contains { $0.contains("no file holds 2 to 2: it is missing") })
+        #expect(
+            again.problems.contains { $0.contains("no file holds 4 to \(last.upperBound): they were given up when") }
+        )
+    }
+
+    @Test func `A file that the disk did not give back is named, and not called missing`() throws {
+        let disk = try diskWithLog { _, writer in
+            for number in 1...3 {
+                try writer.commit([TestRecord()], at: Int64(number))
+                try writer.roll()
+            }
+            try writer.rest()
+        }.disk
+        disk.restartProcess()
+        let path = storeDirectory.active(RecordID(2))
+        disk.makeUnreadable(0..<512, of: path)
+        let (log, _, report) = try openLog(disk)
+        #expect(report.damage == [ClosedRange(2, 2)])
+        let told = try log.verify()
+        #expect(told.findings.map(\.file) == [storeDirectory.name(of: path)])
+        #expect(told.problems.contains { $0.contains("did not give it back") })
     }
 
     @Test func `A file that is of no use is told, also where another has what it held`() throws {

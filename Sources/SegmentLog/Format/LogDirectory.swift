@@ -32,7 +32,12 @@ package struct LogDirectory: Sendable {
 
     /// The part of a path that lies within the data directory.
     package func name(of path: String) -> String {
-        path.hasPrefix(data + "/") ? String(path.dropFirst(data.utf8.count + 1)) : path
+        path.hasPrefix(data + "/") ? String(path.dropFirst(data.count + 1)) : path
+    }
+
+    /// The part of a path that lies within `log/`.
+    func nameInLog(_ path: String) -> String {
+        path.hasPrefix(log + "/") ? String(path.dropFirst(log.count + 1)) : path
     }
 
     /// The base in a file's name; nil where the name has another form, or no log comes that far.

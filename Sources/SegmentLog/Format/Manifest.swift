@@ -174,17 +174,28 @@ struct Manifest: Sendable {
         return manifest
     }
 
-    /// How far the log has come that a manifest tells of, of whichever store; nil where there is none that can be read.
-    static func tail(_ disk: any Disk, _ directory: LogDirectory) -> RecordID? {
-        guard let file = try? disk.open(directory.manifest, .read) else { return nil }
-        let tails = (0..<bytes / copyBytes).compactMap { copy -> RecordID? in
-            guard let page = try? file.prefix(at: FileOffset(copy * copyBytes), count: copyBytes),
-                page.count >= entryBytes
-            else { return nil }
-            let store = UniqueID(bytes: Array(page[16..<32]))
-            return (try? decode(page, store: store, path: directory.manifest))?.entry.tail
+    /// How far the log has come that a manifest tells of, of whichever store; nil where there is none. Throws where it cannot be
+    /// told from one that has seen events.
+    static func tail(_ disk: any Disk, _ directory: LogDirectory) throws(LogError) -> RecordID? {
+        let path = directory.manifest
+        let contents: [UInt8]
+        do throws(DiskError) {
+            contents = try disk.open(path, .read).prefix(at: FileOffset(0), count: bytes)
+        } catch {
+            if error.isMissing { return nil }
+            throw .disk(error)
         }
-        return tails.max()
+        var tail: RecordID?
+        for start in stride(from: 0, through: contents.count - entryBytes, by: copyBytes) {
+            let page = Array(contents[start..<min(start + copyBytes, contents.count)])
+            let store = UniqueID(bytes: Array(page[16..<32]))
+            guard let found = try decode(page, store: store, path: path) else { continue }
+            tail = max(tail ?? .zero, found.entry.tail)
+        }
+        guard let tail else {
+            throw .unreadable(path: path, reason: "it cannot be read, and there is no \(StoreFile.name) beside it")
+        }
+        return tail
     }
 
     private mutating func take(_ copies: [[UInt8]], _ slot: Int, store: UniqueID, path: String) throws(LogError) {

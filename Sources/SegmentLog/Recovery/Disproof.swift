@@ -11,9 +11,9 @@ extension Manifest {
         _ disk: any Disk,
         _ directory: LogDirectory,
         store: UniqueID
-    ) throws(LogError) -> Set<RecordID> {
+    ) throws(LogError) -> [RecordID] {
         guard isWhole, let entry, entry.segment != .zero, entry.base < entry.tail else { return [] }
-        let disproved = Set(bases.filter { $0 > entry.base && $0 <= entry.tail })
+        let disproved = Set(bases.filter { $0 > entry.base && $0 <= entry.tail }).sorted()
         guard !disproved.isEmpty, bases.contains(entry.base) else { return [] }
         let file: any DiskFile
         do throws(DiskError) {
@@ -33,6 +33,34 @@ extension Manifest {
             }
         }
         return []
+    }
+
+    /// The last id that a disproved file answers for; nil where its headers are damaged. Throws where it does not belong here at
+    /// all: then it is somebody's mistake, as anywhere else.
+    static func lastID(ofDisproved file: any DiskFile, _ base: RecordID, store: UniqueID) throws(LogError) -> RecordID?
+    {
+        if file.path.hasSuffix(LogDirectory.sealedSuffix) {
+            let cache = BlockCache(budgetBytes: 0)
+            let segment = try SealedSegment(file, store: store, cache: cache, register: DamageRegister())
+            guard let segment else { return nil }
+            try segment.header.requireName(base, path: file.path)
+            return segment.lastID
+        }
+        for offset in [FileOffset(0), FileHeader.copyOffset] {
+            guard let header = try FileHeader.read(file, at: offset, kind: .raw, store: store) else { continue }
+            try header.requireName(base, path: file.path)
+            return try RawInspection(file, DamageRegister(), nextBase: nil, witness: nil).run(header).segment.lastID
+        }
+        return nil
+    }
+}
+
+extension FileHeader {
+    /// Refuses a file that has another name than its own.
+    func requireName(_ name: RecordID, path: String) throws(LogError) {
+        guard name == base else {
+            throw .unreadable(path: path, reason: "the file has been renamed: its first id is \(base)")
+        }
     }
 }
 

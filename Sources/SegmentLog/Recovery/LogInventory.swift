@@ -29,6 +29,8 @@ struct LogInventory {
     /// What the store has said of itself, the last word on each subject.
     private(set) var controls = ControlState()
 
+    /// The last id that files answer for which the manifest disproves.
+    private var lastOfDisproved = RecordID.zero
     /// Files that were given up in favour of a sealed segment.
     private var givenUp: [(path: String, header: FileHeader, made: SealedSegment)] = []
     private let disk: any Disk
@@ -69,14 +71,15 @@ struct LogInventory {
         let bases = Set(sealedBases + rawBases).sorted()
         for base in sealedBases {
             let next = bases.first { $0 > base }
-            try passingOverBadMedium(isNewest: next == nil && !rawBases.contains(base)) { inventory throws(LogError) in
+            let isNewest = next == nil && !rawBases.contains(base)
+            try passingOverBadMedium(directory.sealed(base), isNewest: isNewest) { inventory throws(LogError) in
                 try inventory.inspectSealed(base, nextBase: next)
             }
         }
         var newest = isNew ? LostTail.Newest.whole : .missing
         for (position, base) in rawBases.enumerated() {
             let next = bases.first { $0 > base }
-            try passingOverBadMedium(isNewest: next == nil) { inventory throws(LogError) in
+            try passingOverBadMedium(directory.active(base), isNewest: next == nil) { inventory throws(LogError) in
                 let found = try inventory.inspectRaw(base, nextBase: next) { fraction in
                     progress((Double(position) + fraction) / Double(rawBases.count))
                 }
@@ -89,8 +92,16 @@ struct LogInventory {
         for name in names where name.hasSuffix(LogDirectory.spareSuffix) {
             try inspectSpare(name, wantedBytes: options.segmentBytes)
         }
-        for path in disproved.flatMap({ [directory.sealed($0), directory.active($0)] }) where exists(path, names) {
-            setAsStranger(path)
+        for base in disproved {
+            for path in [directory.sealed(base), directory.active(base)] where names.contains(directory.nameInLog(path))
+            {
+                try passingOverBadMedium(path, isNewest: false) { inventory throws(LogError) in
+                    let file = try inventory.open(path, .read)
+                    let last = try Manifest.lastID(ofDisproved: file, base, store: store)
+                    inventory.lastOfDisproved = max(inventory.lastOfDisproved, last ?? .zero)
+                    inventory.setAsStranger(path)
+                }
+            }
         }
         leaveStrangers(&newest)
         try gatherControls()
@@ -118,6 +129,7 @@ struct LogInventory {
     /// a segment that the disk will not give back is left where it is, and its ids are a hole. Of the newest segment,
     /// though, nobody would know which ids have been given.
     private mutating func passingOverBadMedium(
+        _ path: String,
         isNewest: Bool,
         _ body: (inout LogInventory) throws(LogError) -> Void
     ) throws(LogError) {
@@ -126,6 +138,7 @@ struct LogInventory {
         } catch {
             guard error.isUnreadableMedium, !isNewest else { throw error }
             report.notes.append("\(error)")
+            report.passedOver.append(directory.name(of: path))
         }
     }
 
@@ -177,7 +190,7 @@ struct LogInventory {
             unreadable.append(path)
             return
         }
-        try requireName(of: path, base, toBe: segment.header.base)
+        try segment.header.requireName(base, path: path)
         if !segment.hasFooter { report.notes.append("the footer of \(path) is damaged") }
         sealed.append(segment)
     }
@@ -198,7 +211,7 @@ struct LogInventory {
             unreadable.append(path)
             return true
         }
-        try requireName(of: path, base, toBe: header.base)
+        try header.requireName(base, path: path)
         // Through another cache and register: what is not used is not counted as damage.
         let copy = try SealedSegment(
             segment.file,
@@ -267,7 +280,8 @@ struct LogInventory {
         _ file: any DiskFile,
         _ header: FileHeader
     ) throws(LogError) -> Bool {
-        guard header.base == segment.footer.firstCovered else { return false }
+        guard header.base == segment.footer.firstCovered, header.identity.segment == segment.header.origin
+        else { return false }
         let next = segment.footer.lastCovered.next
         let found = try TailScanner.scan(file, header: header, nextBase: next)
         return found.isWhole && found.damage.isEmpty && found.nextID == next
@@ -285,7 +299,7 @@ struct LogInventory {
                     report.notes.append("the header of \(file.path) at offset \(offset) is damaged")
                     continue
                 }
-                try requireName(of: file.path, base, toBe: header.base)
+                try header.requireName(base, path: file.path)
                 if headers != [header] { headers.append(header) }
             } catch {
                 guard case .unreadable = error else { throw error }
@@ -300,16 +314,6 @@ struct LogInventory {
         return headers
     }
 
-    private func requireName(of path: String, _ name: RecordID, toBe base: RecordID) throws(LogError) {
-        guard name == base else {
-            throw .unreadable(path: path, reason: "the file has been renamed: its first id is \(base)")
-        }
-    }
-
-    private func exists(_ path: String, _ names: [String]) -> Bool {
-        names.contains { "\(directory.log)/\($0)" == path }
-    }
-
     private mutating func setAsStranger(_ path: String) {
         report.notes.append("\(path) is not the segment that stood there, and is not read")
         unreadable.append(path)
@@ -319,7 +323,8 @@ struct LogInventory {
     private mutating func leaveStrangers(_ newest: inout LostTail.Newest) {
         var isKnown: Bool?
         if manifest.isWhole, let entry = manifest.entry, let last = raw.last?.segment, last.base == entry.base,
-            segments.last?.base == last.base, entry.segment != .zero
+            segments.last?.base == last.base, entry.segment != .zero,
+            !entry.isOlder(thanLogUpTo: last.lastID ?? .zero, newest: nil)
         {
             isKnown = [entry.segment, entry.replaces].contains(last.id)
         }
@@ -370,6 +375,8 @@ struct LogInventory {
             report.damage += segment.damage
             expected = max(expected, segment.lastID?.next ?? segment.base)
         }
+        // What they hold beyond the others may have been acknowledged here, too.
+        if lastOfDisproved >= expected { report.damage.append(expected...lastOfDisproved) }
         let tail = max(RecordID(expected.rawValue - 1), report.damage.map(\.upperBound).max() ?? .zero)
         isManifestOlder = manifest.entry?.isOlder(thanLogUpTo: tail, newest: newestWithRecords) ?? false
         let lost = LostTail(manifest, isOlder: isManifestOlder, tail: tail, newest: newest, isNamedThere: isNamedThere)

@@ -23,6 +23,8 @@ package struct RecoveryReport: Sendable {
     package var doubtful: ClosedRange<RecordID>?
     /// Files that cannot be used, and go to the quarantine, by their paths within the data directory.
     package var unusable: [String] = []
+    /// Files that the disk does not give back, likewise; they stay where they are.
+    package var passedOver: [String] = []
 }
 
 extension SegmentLog {

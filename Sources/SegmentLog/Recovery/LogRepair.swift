@@ -241,13 +241,12 @@ struct LogRepair {
     /// Moves the last frame to a new segment. False where there is no room for one, not even in the reserve, or none for a
     /// manifest that names it: nothing has changed then.
     private mutating func move(_ frame: FrameHeader, from raw: FoundRaw) throws(LogError) -> Bool {
-        let ready: ActiveSegmentMaker.Prepared
+        let moved: (segment: RawSegment, tail: FileOffset)
         do throws(LogError) {
-            ready = try prepareMove(of: frame, from: raw)
             // Of the frame itself the manifest says nothing before it has its new place: it may be in memory alone until then.
-            try announce(ready, tail: RecordID(frame.firstID.rawValue - 1))
+            moved = try activate(try prepareMove(of: frame, from: raw), tail: RecordID(frame.firstID.rawValue - 1))
         } catch {
-            guard error.isNoSpace else { throw error }
+            guard error.isNoSpace, !isNameInDoubt else { throw error }
             return false
         }
         if raw.segment.base < frame.firstID {
@@ -259,9 +258,14 @@ struct LogRepair {
                 found: rest
             )
         }
-        var prepared = ready
-        try begin(&prepared)
-        try announce(restingEntry())
+        goOn(in: moved.segment, tail: moved.tail)
+        do throws(LogError) {
+            try announce(restingEntry())
+        } catch {
+            // The manifest names the segment by then, and what it may hold.
+            guard error.isNoSpace else { throw error }
+            notes.append("\(error)")
+        }
         return true
     }
 
@@ -295,9 +299,8 @@ struct LogRepair {
             inventory.controls,
             createdAt: now
         )
-        var prepared = try maker.prepare(beginning, for: .recovery)
-        try announce(prepared, tail: inventory.tail)
-        try begin(&prepared)
+        let begun = try activate(try maker.prepare(beginning, for: .recovery), tail: inventory.tail)
+        goOn(in: begun.segment, tail: begun.tail)
     }
 
     /// Has the manifest say something. It takes the place of one that is not what it should be, so it may need room: that of the
@@ -306,8 +309,13 @@ struct LogRepair {
         try maker.spares.withReserve { () throws(LogError) in try manifest.write(entry) }
     }
 
-    /// Has the manifest name a prepared segment, which is given back where it cannot. `tail` is what is durable without it.
-    private func announce(_ prepared: ActiveSegmentMaker.Prepared, tail: RecordID) throws(LogError) {
+    /// Has the manifest name a prepared segment, and gives it its name. A throw has changed nothing, unless the name is in doubt.
+    /// `tail` is what is durable without it.
+    private mutating func activate(
+        _ ready: ActiveSegmentMaker.Prepared,
+        tail: RecordID
+    ) throws(LogError) -> (segment: RawSegment, tail: FileOffset) {
+        var prepared = ready
         do throws(LogError) {
             try announce(
                 .atRest(
@@ -315,27 +323,26 @@ struct LogRepair {
                     recordedAt: inventory.lastRecordedAt,
                     controlSequence: inventory.controls.lastSequence,
                     before: prepared,
-                    replacing: replaced(by: prepared)?.id
+                    replacing: replaced(by: prepared.header)?.id
                 )
             )
+            return (try maker.activate(&prepared, register: register), prepared.tail)
         } catch {
-            maker.discard(prepared)
+            isNameInDoubt = prepared.mayHaveName
+            if !isNameInDoubt { maker.discard(prepared) }
             throw error
         }
     }
 
-    /// An empty segment, whose name the prepared one takes: opened with another size than is configured; or the one whose only
-    /// frame has been moved.
-    private func replaced(by prepared: ActiveSegmentMaker.Prepared) -> (any Segment)? {
-        segments.last.flatMap { $0.base == prepared.header.base ? $0 : nil }
+    /// An empty segment, whose name another takes: opened with another size than is configured; or the one whose only frame has
+    /// been moved.
+    private func replaced(by header: FileHeader) -> (any Segment)? {
+        segments.last.flatMap { $0.base == header.base ? $0 : nil }
     }
 
-    /// Goes on in a segment that the manifest names.
-    private mutating func begin(_ prepared: inout ActiveSegmentMaker.Prepared) throws(LogError) {
-        defer { isNameInDoubt = prepared.mayHaveName && place == nil }
-        let segment = try maker.activate(&prepared, register: register)
-        if replaced(by: prepared) != nil { segments.removeLast() }
+    private mutating func goOn(in segment: RawSegment, tail: FileOffset) {
+        if replaced(by: segment.header) != nil { segments.removeLast() }
         segments.append(segment)
-        place = Place(segment: segment, tail: prepared.tail, isMarked: true)
+        place = Place(segment: segment, tail: tail, isMarked: true)
     }
 }

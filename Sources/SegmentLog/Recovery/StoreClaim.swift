@@ -22,7 +22,7 @@ struct StoreClaim {
             }
         } else if try StoreFile.read(disk, directory) == nil {
             // Before the lock, which is a file, and would be the first in a directory that is not ours.
-            throw .missing(path: directory.data)
+            throw try Self.hasSegments(disk, directory) ? Self.lost(directory) : .missing(path: directory.data)
         }
         let disk = try Self.anchored(disk, directory)
         self.disk = disk
@@ -59,12 +59,12 @@ struct StoreClaim {
         isNew = false
         do throws(LogError) {
             guard let store = try StoreFile.read(disk, directory) else {
-                throw Self.hasSegments(disk, directory)
+                throw try Self.hasSegments(disk, directory)
                     ? Self.lost(directory) : .missing(path: directory.data)
             }
             self.store = store
         } catch {
-            guard case .unreadable = error, guessing, let store = Self.guess(disk, directory) else { throw error }
+            guard guessing, error.isAboutFile, let store = Self.guess(disk, directory) else { throw error }
             self.store = store
         }
     }
@@ -95,9 +95,15 @@ struct StoreClaim {
         return nil
     }
 
-    private static func hasSegments(_ disk: any Disk, _ directory: LogDirectory) -> Bool {
+    private static func hasSegments(_ disk: any Disk, _ directory: LogDirectory) throws(LogError) -> Bool {
         let suffixes = [LogDirectory.activeSuffix, LogDirectory.sealedSuffix]
-        let names = (try? disk.names(in: directory.log)) ?? []
+        let names: [String]
+        do {
+            names = try disk.names(in: directory.log)
+        } catch {
+            if error.isMissing { return false }
+            throw .disk(error)
+        }
         return names.contains { name in suffixes.contains { name.hasSuffix($0) } }
     }
 
@@ -121,10 +127,10 @@ struct StoreClaim {
         let parts =
             [StoreFile.name, Manifest.name].flatMap { [$0, $0 + LogDirectory.temporarySuffix] }
             + [directory.lock, directory.log].map {
-                String($0.dropFirst(directory.data.utf8.count + 1))
+                directory.name(of: $0)
             }
+        if !names.contains(StoreFile.name), try hasSegments(disk, directory) { throw lost(directory) }
         // The root of an ext4 file system has a folder of its own.
-        if !names.contains(StoreFile.name), hasSegments(disk, directory) { throw lost(directory) }
         guard !names.contains(StoreFile.name),
             let foreign = names.first(where: { !(parts + ["lost+found"]).contains($0) })
         else { return }
@@ -142,8 +148,8 @@ struct StoreClaim {
             try disk.createDirectory(directory.log)
             try disk.syncDirectory(directory.data)
         }
-        guard !hasSegments(disk, directory) else { throw lost(directory) }
-        if let tail = Manifest.tail(disk, directory), tail > .zero {
+        if try hasSegments(disk, directory) { throw lost(directory) }
+        if let tail = try Manifest.tail(disk, directory), tail > .zero {
             throw .unreadable(
                 path: directory.data,
                 reason: "there is no \(StoreFile.name), and the manifest is that of a store that has come to \(tail)"
@@ -155,6 +161,17 @@ struct StoreClaim {
             try disk.replaceFile(StoreFile.name, in: directory.data, with: store.encoded())
         }
         return store
+    }
+}
+
+extension LogError {
+    /// Whether it says something of the file, and not of the machine: another may know what this one was to say.
+    fileprivate var isAboutFile: Bool {
+        switch self {
+        case .unreadable, .unknownFormat: true
+        case .disk(let error): error.isUnreadableMedium || error.isNotRegularFile
+        default: false
+        }
     }
 }
 

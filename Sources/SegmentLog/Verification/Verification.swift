@@ -198,15 +198,36 @@ extension SegmentLog {
         }
         let found = report.findings.flatMap(\.damage)
         for ids in RecordRanges.subtracting(found, from: view.damage) {
+            let passedOver = opening.passedOver.filter { file in
+                let name = String(file.dropFirst(directory.name(of: directory.log).count + 1))
+                let suffixes = [LogDirectory.sealedSuffix, LogDirectory.activeSuffix]
+                return suffixes.compactMap { LogDirectory.base(of: name, suffix: $0) }.contains { ids.contains($0) }
+            }
+            for file in passedOver {
+                report.note(ids, in: file)
+                report.note("the disk did not give it back when the log was opened", in: file)
+            }
+            guard passedOver.isEmpty else { continue }
             let file = directory.name(of: directory.log)
             report.note(ids, in: file)
-            var problem = "no file holds \(ids.lowerBound) to \(ids.upperBound): it is missing, or in the quarantine"
-            if let doubtful = opening.doubtful, doubtful.overlaps(ids) {
-                let doubtful = doubtful.clamped(to: ids)
-                problem += "; nobody knows whether \(doubtful.lowerBound) to \(doubtful.upperBound) were ever given"
-            }
-            report.note(problem, in: file)
+            report.note(account(of: ids, view), in: file)
         }
+    }
+
+    /// Why no file holds some ids, in words.
+    private func account(of ids: ClosedRange<RecordID>, _ view: LogView) -> String {
+        let text = "no file holds \(ids.lowerBound) to \(ids.upperBound)"
+        if let doubtful = opening.doubtful, doubtful.overlaps(ids) {
+            let doubtful = doubtful.clamped(to: ids)
+            return "\(text): it is missing, or in the quarantine; "
+                + "nobody knows whether \(doubtful.lowerBound) to \(doubtful.upperBound) were ever given"
+        }
+        // A segment that was begun behind a gap names what stood before that.
+        let next = view.segments.first { $0.base == ids.upperBound.next }
+        if let next, next.header.predecessor.lastID < ids.upperBound {
+            return "\(text): they were given up when \(name(of: next)) was begun, and need not all have been given"
+        }
+        return "\(text): it is missing, or in the quarantine"
     }
 
     /// The manifest is whole, and the log has come as far as it says. Returns what it says.

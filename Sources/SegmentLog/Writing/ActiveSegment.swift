@@ -121,7 +121,7 @@ struct ActiveSegmentMaker: Sendable {
             // A file that cannot be written is no spare for the next try either, nor one that has grown.
             if error.isNoSpace || error.isWantOfResources, fileBytes == self.fileBytes {
                 spares.giveBack(spare)
-            } else {
+            } else if !error.isNotRegularFile {
                 try? disk.remove(spare)
             }
             throw .disk(error)

@@ -23,8 +23,8 @@ package final class LogWriter {
     private var witnessedAt: RecordTime?
     /// Why the manifest could not be told last time, and whether somebody has been told of that.
     private var lag: (error: LogError, isTold: Bool)?
-    /// How many segments have been closed.
-    package private(set) var closedSegments = 0
+    /// How many segments have been begun since the log was opened: one before it may be sealed then.
+    package private(set) var rolls = 0
     /// A roll that has begun: the active segment takes nothing more, and the next one has not its name yet.
     private var underWay: Roll?
 
@@ -80,7 +80,7 @@ package final class LogWriter {
         if let failure { throw failure }
         if !fits(byteCount: byteCount) { try beginNext(room: byteCount) }
         if !isWitnessed {
-            try manifest.write(entry(.inUse))
+            try tell(.inUse)
             (isWitnessed, witnessedAt) = (true, nil)
         }
     }
@@ -151,7 +151,7 @@ package final class LogWriter {
         }
         // Commit times stand still after a clock was ahead; the clock itself goes on, and where it goes back nobody knows.
         let (age, overflow) = frame.clock.rawValue.subtractingReportingOverflow(since.rawValue)
-        // The frame is durable whatever becomes of this; the next roll says so where the manifest cannot be written.
+        // The frame is durable whatever becomes of this; where the manifest cannot be written that is tried again.
         if overflow || age < 0 || age >= log.options.manifestNanoseconds {
             try witness(segment)
         }
@@ -161,8 +161,7 @@ package final class LogWriter {
     /// written to it would be gone with the process.
     private func witness(_ segment: RawSegment) throws(LogError) {
         do throws(LogError) {
-            try manifest.write(entry(.inUse))
-            lag = nil
+            try tell(.inUse)
         } catch {
             lag = (error, lag?.isTold ?? false)
         }
@@ -205,7 +204,7 @@ package final class LogWriter {
             to: segment
         )
         isMarked = true
-        // The marker is what counts; the manifest is written again with the next commit.
+        // The marker is what counts.
         try witness(segment)
     }
 
@@ -213,7 +212,12 @@ package final class LogWriter {
     package func rest() throws(LogError) {
         try mark()
         isWitnessed = false
-        try manifest.write(entry(.atRest))
+        try tell(.atRest)
+    }
+
+    private func tell(_ state: ManifestEntry.State) throws(LogError) {
+        try manifest.write(entry(state))
+        lag = nil
     }
 
     /// What the manifest is to say now.
@@ -300,7 +304,7 @@ package final class LogWriter {
         }
         let segment = try log.maker.activate(&prepared, register: log.register)
         log.append(segment)
-        closedSegments += 1
+        rolls += 1
         self.segment = segment
         tail = prepared.tail
         isMarked = true

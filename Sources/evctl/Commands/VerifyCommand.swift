@@ -33,9 +33,7 @@ struct VerifyCommand: Command {
         try global.print(report: json, in: invocation) { [Self.examined($0)] }
         let findings = try Self.findings(report)
         guard findings.isEmpty else {
-            let cost =
-                try report.reports("damaged").isEmpty ? "corruption found; it costs no event" : "corruption found"
-            throw Failure(.corruption, "\(cost)\n  " + findings.joined(separator: "\n  "))
+            throw Failure(.corruption, "corruption found\n  " + findings.joined(separator: "\n  "))
         }
     }
 

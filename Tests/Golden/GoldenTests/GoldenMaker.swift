@@ -166,9 +166,9 @@ private struct GoldenWriter {
             recordedAt: RecordTime(Self.epoch + Int64(number) * 1_000_003)
         )
         fill(&frame)
-        let closed = writer.closedSegments
+        let rolls = writer.rolls
         try writer.reserve(byteCount: frame.byteCount)
-        if writer.closedSegments > closed { _ = try log.sealOldest() }
+        if writer.rolls > rolls { _ = try log.sealOldest() }
         try writer.commit(frame)
     }
 

@@ -125,7 +125,7 @@ package struct Life: Sendable {
         let last = Int.random(in: 3...max(3, generations), using: &random)
         for generation in 1...last {
             tally.generations += 1
-            let plan = generation == last ? Plan.calm : Plan.random(hasDamage: hasDamage, isCramped: isCramped, &random)
+            let plan = generation == last ? Plan.calm : Plan.random(hasDamage: hasDamage, mayStop: mayStop, &random)
             trace?("generation \(generation) of \(last): \(plan)")
             let actions = (0..<Int.random(in: 4...24, using: &random)).map { _ in Action.random(&random) }
             let end = live(plan, actions, isLast: generation == last)

@@ -15,7 +15,7 @@ extension Life {
         case full(after: Int)
         case misdirected(after: Int)
 
-        static func random(hasDamage: Bool, isCramped: Bool, _ random: inout SeededRandom) -> Plan {
+        static func random(hasDamage: Bool, mayStop: Bool, _ random: inout SeededRandom) -> Plan {
             let soon = Int.random(in: 1...120, using: &random)
             switch Int.random(in: 0..<(hasDamage ? 32 : 16), using: &random) {
             case 0, 1: return .failNext([.sync, .write].randomElement(using: &random) ?? .sync, EIO)
@@ -24,8 +24,8 @@ extension Life {
             case 4, 5: return .full(after: soon)
             case 6...14: return .crash(after: soon)
             case 15...22: return .calm
-            // Only later commits prove the one that went astray, and a full disk may take none.
-            default: return isCramped ? .calm : .misdirected(after: soon)
+            // Only later commits prove the one that went astray.
+            default: return mayStop ? .calm : .misdirected(after: soon)
             }
         }
 
@@ -43,6 +43,9 @@ extension Life {
             }
         }
     }
+
+    /// Whether the disk may take no more commits by itself: it is full, or a sector of a raw file fails.
+    var mayStop: Bool { isCramped || damaged.contains { $0.kind == .unreadable && $0.path.hasSuffix(".active") } }
 
     /// A file that was damaged.
     struct Damage: CustomStringConvertible {

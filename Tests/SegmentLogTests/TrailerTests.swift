@@ -65,6 +65,11 @@ import Testing
         #expect(segment.recordCount == 20 && segment.bodyBytes == bytes)
         #expect(segment.firstRecordedAt == RecordTime(1) && segment.lastRecordedAt == RecordTime(20))
         #expect(log.statistics.backlogBytes == UInt64(bytes))
+        // Who counts all of it needs no record.
+        var count = LogScan(log.view, LogQuery())
+        #expect(try count.count() == 21 && reads.count <= 3)
+        var last = LogScan(log.view, LogQuery(after: RecordID(20)))
+        #expect(try last.count() == 1 && reads.count <= 3)
         // Who wants a record of it learns that it cannot be read; the others are served.
         let error = try #require(throws: LogError.self) { try log.view.records() }
         #expect(error.unreadableIDs == ClosedRange(1, 20))

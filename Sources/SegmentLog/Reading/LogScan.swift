@@ -93,6 +93,11 @@ package struct LogScan: Sendable {
                 leaveSegment()
                 continue
             }
+            if candidates == nil, let whole = try unwalkedCount() {
+                total += whole
+                leaveSegment()
+                continue
+            }
             guard let (index, summary) = try nextCandidate() else {
                 leaveSegment()
                 continue
@@ -147,6 +152,18 @@ package struct LogScan: Sendable {
         else { return nil }
         try passDamage(upTo: source.base)
         position = try source.summary(of: blocks - 1).lastID
+        return count
+    }
+
+    /// The records of the current segment, where its trailer says how many they are, nobody has walked it yet, and the query takes
+    /// all of them.
+    private mutating func unwalkedCount() throws(LogError) -> Int? {
+        guard query.keys.isEmpty, query.since == .minimum, query.until == .maximum,
+            let source = view.segments[segment] as? RawSegment, let count = source.unwalkedCount,
+            let last = source.lastID, source.base > query.after, last <= query.through, !hasDamage(in: source)
+        else { return nil }
+        try passDamage(upTo: source.base)
+        position = last
         return count
     }
 

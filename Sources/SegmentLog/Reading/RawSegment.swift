@@ -103,6 +103,12 @@ package final class RawSegment: Segment {
         trailer.map { Int($0.recordCount) } ?? contents.withLock { $0.table.offsets.count }
     }
 
+    /// How many records there are by the trailer; nil where there is none, or the file has been walked.
+    var unwalkedCount: Int? {
+        guard let trailer, contents.withLock({ !$0.isWalked }) else { return nil }
+        return Int(trailer.recordCount)
+    }
+
     /// Bytes of all records, headers included.
     var recordBytes: Int {
         trailer.map { Int($0.recordBytes) } ?? contents.withLock { $0.table.recordBytes }

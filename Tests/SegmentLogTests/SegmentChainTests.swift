@@ -134,25 +134,7 @@ import Testing
 
     @Test func `What stands among the ids of the newest segment is a stranger, and cuts nothing off`() throws {
         for end in ["in use", "at rest"] {
-            let here = try diskWithLog { _, writer in
-                for number in 1...3 { try writer.commit([TestRecord(payload: [0])], at: Int64(number)) }
-                try writer.rest()
-            }.disk
-            here.restartProcess()
-            let other = here.copy()
-            do {
-                // In the other past a segment ends where here the first one goes on.
-                let (_, writer, _) = try openLog(other)
-                try writer.roll()
-                try writer.commit([TestRecord(payload: [2])], at: 4)
-                try writer.rest()
-                let (_, ours, _) = try openLog(here)
-                for number in 4...9 {
-                    try ours.commit([TestRecord(payload: [1])], at: 2_000_000_000 * Int64(number))
-                }
-                if end == "at rest" { try ours.rest() } else { try ours.mark() }
-            }
-            here.restartProcess()
+            let (here, other) = try Self.fork(through: 9, atRest: end == "at rest")
             let path = storeDirectory.active(RecordID(4))
             try here.open(path, .createNew).write(other.bytes(path), at: FileOffset(0))
             let told = try SegmentLog.openReadOnly(here.copy(), directory: storeDirectory).log.verify()
@@ -168,7 +150,10 @@ import Testing
     }
 
     /// A segment of three records, and another past of it in which it ended there and another followed, of six.
-    private static func fork() throws -> (here: SimulatedDisk, other: SimulatedDisk) {
+    private static func fork(
+        through last: Int64 = 5,
+        atRest: Bool = true
+    ) throws -> (here: SimulatedDisk, other: SimulatedDisk) {
         let here = try diskWithLog { _, writer in
             for number in 1...3 { try writer.commit([TestRecord(payload: [0])], at: Int64(number)) }
             try writer.rest()
@@ -181,8 +166,9 @@ import Testing
             for number in 4...9 { try writer.commit([TestRecord(payload: [2])], at: Int64(number)) }
             try writer.rest()
             let (_, ours, _) = try openLog(here)
-            for number in 4...5 { try ours.commit([TestRecord(payload: [1])], at: Int64(number)) }
-            try ours.rest()
+            // Each a second behind the one before, so that the manifest follows.
+            for number in 4...last { try ours.commit([TestRecord(payload: [1])], at: 2_000_000_000 * number) }
+            if atRest { try ours.rest() } else { try ours.mark() }
         }
         here.restartProcess()
         return (here, other)

@@ -9,6 +9,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -25,6 +26,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -39,6 +41,7 @@ let package = Package(
         .target(name: "CSimdjson", linkerSettings: [.linkedLibrary("simdjson")]),
         .target(name: "CLua", dependencies: ["CLuaLibrary", "CSimdjson"]),
         .target(name: "Disk", swiftSettings: settings),
+        .target(name: "ProcessText", swiftSettings: settings),
 
         // 2: bytes, folds, meaning
         .target(name: "SegmentLog", dependencies: ["Disk", "CDeflate"], swiftSettings: settings),
@@ -63,7 +66,8 @@ let package = Package(
         .target(
             name: "EventStoreServer",
             dependencies: [
-                "EventStore", "EventWire", "EventRecords", "EventModel", "SegmentLog", nioCore, nioPosix,
+                "EventStore", "EventWire", "EventRecords", "EventModel", "SegmentLog", "CMalloc", nioCore, nioPosix,
+                heap,
             ],
             swiftSettings: settings
         ),
@@ -78,7 +82,7 @@ let package = Package(
             name: "evstored",
             dependencies: [
                 "EventStoreServer", "EventStore", "EventModel", "EventWire", "Reducers", "SegmentLog", "CMalloc",
-                argumentParser, logging, unixSignals, "Yams",
+                "ProcessText", argumentParser, logging, unixSignals, "Yams",
             ],
             swiftSettings: settings
         ),
@@ -86,7 +90,7 @@ let package = Package(
             name: "evctl",
             dependencies: [
                 "EventStoreClient", "EventStoreServer", "EventWire", "EventNDJSON", "EventStore", "EventModel",
-                "SegmentLog", "CEpoll", argumentParser,
+                "SegmentLog", "CEpoll", "ProcessText", argumentParser,
             ],
             swiftSettings: settings
         ),
@@ -116,6 +120,7 @@ let package = Package(
             exclude: ["ratchet.py", "ratchet.json"],
             swiftSettings: settings
         ),
+        .testTarget(name: "ProcessTextTests", dependencies: ["ProcessText"], swiftSettings: settings),
         .testTarget(name: "DiskTests", dependencies: ["Disk", "DiskSimulation"], swiftSettings: settings),
         .testTarget(
             name: "SegmentLogTests",
@@ -133,7 +138,13 @@ let package = Package(
             path: "Tests/CraftedRecords",
             swiftSettings: settings
         ),
-        .testTarget(name: "ReducersTests", dependencies: ["Reducers", "CSimdjson"], swiftSettings: settings),
+        .target(name: "CPlainLua", dependencies: ["CLuaLibrary"], path: "Tests/CPlainLua"),
+        .testTarget(
+            name: "ReducersTests",
+            dependencies: ["Reducers", "CSimdjson", "CPlainLua"],
+            exclude: ["patterns.lua"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "EventModelTests", dependencies: ["EventModel"], swiftSettings: settings),
         .testTarget(
             name: "EventRecordsTests",
@@ -177,7 +188,7 @@ let package = Package(
             name: "evctlTests",
             dependencies: [
                 "evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventWire", "EventNDJSON", "EventModel",
-                "SegmentLog", "CraftedRecords",
+                "SegmentLog", "CraftedRecords", "ProcessText",
             ],
             swiftSettings: settings
         ),
@@ -185,7 +196,7 @@ let package = Package(
 
         .target(
             name: "FuzzTargets",
-            dependencies: ["EventStore", "SegmentLog", "EventWire", "EventNDJSON", "EventModel", "Disk"],
+            dependencies: ["EventStore", "SegmentLog", "EventWire", "EventNDJSON", "EventModel", "Reducers", "Disk"],
             path: "Tests/Fuzzing/FuzzTargets",
             swiftSettings: settings
         ),

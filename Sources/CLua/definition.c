@@ -32,18 +32,37 @@ static void check_fields(lua_State *L, int table, const char *const names[], con
     }
 }
 
+enum {
+    LONGEST_NAME = 255,   // no event has a longer one
+    MOST_NAMES = 1000,    // of each kind
+    PIECE = 64,           // of a source, read at once
+};
+
+static void check_name(lua_State *L, const char *kind) {
+    const size_t length = lua_rawlen(L, -1);
+    if (length <= LONGEST_NAME) { return; }
+    lua_pushfstring(L, "events.%s holds a name of %I bytes: %d are the most", kind, (LUAI_UACINT)length, LONGEST_NAME);
+    invalid(L, "%s", lua_tostring(L, -1));
+}
+
 /// Replaces the selection's value on top, a string or a list of them, by a list.
 static void make_list(lua_State *L, const char *name) {
     const int value = lua_gettop(L);
     lua_newtable(L);
     if (lua_type(L, value) == LUA_TSTRING) {
         lua_pushvalue(L, value);
+        check_name(L, name);
         lua_rawseti(L, -2, 1);
     } else if (lua_istable(L, value)) {
         const lua_Integer count = (lua_Integer)lua_rawlen(L, value);
         if (count == 0) { invalid(L, "events.%s is an empty list: leave it out for any", name); }
+        if (count > MOST_NAMES) {
+            lua_pushfstring(L, "events.%s holds %I names: %d are the most", name, (LUAI_UACINT)count, MOST_NAMES);
+            invalid(L, "%s", lua_tostring(L, -1));
+        }
         for (lua_Integer i = 1; i <= count; ++i) {
             if (lua_rawgeti(L, value, i) != LUA_TSTRING) { invalid(L, "events.%s holds what is not a string", name); }
+            check_name(L, name);
             lua_rawseti(L, -2, i);
         }
     } else if (!lua_isnil(L, value)) {
@@ -85,12 +104,24 @@ static void take_reducer(lua_State *L, int reducer) {
     take_selection(L, reducer);
 }
 
+/// Hands the source to Lua's compiler piece by piece, and charges each: a name may be looked up in two hundred functions
+/// of two hundred locals, and a label be compared with all before it.
+static const char *next_piece(lua_State *L, void *source, size_t *length) {
+    clua_text *const rest = source;
+    *length = rest->length < PIECE ? rest->length : PIECE;
+    if (*length == 0) { return NULL; }
+    clua_spend_walk(L, PIECE / 16);
+    const char *const piece = rest->bytes;
+    *rest = (clua_text){piece + *length, rest->length - *length};
+    return piece;
+}
+
 static int load(lua_State *L) {
-    const clua_text *source = lua_touserdata(L, 1);
+    clua_text rest = *(const clua_text *)lua_touserdata(L, 1);
     clua *lua = clua_of(L);
     lua->failure = CLUA_SYNTAX;
     lua_pushfstring(L, "=%s.lua", lua->name);
-    if (luaL_loadbufferx(L, source->bytes, source->length, lua_tostring(L, -1), "t") != LUA_OK) { return lua_error(L); }
+    if (lua_load(L, next_piece, &rest, lua_tostring(L, -1), "t") != LUA_OK) { return lua_error(L); }
     lua->failure = CLUA_FAULT;
     lua_call(L, 0, 1);
     lua->sealed = true;

@@ -16,16 +16,36 @@ typedef struct clua_buffer {
     size_t length, capacity;
 } clua_buffer;
 
-/// Copying and reading is work that no instruction shows (`s .. s`, `string.find`): so many bytes count as one.
-enum { CLUA_BYTES_PER_INSTRUCTION = 64 };
+enum {
+    /// Copying is work that no instruction shows (`s .. s`): so many bytes count as one.
+    CLUA_BYTES_PER_INSTRUCTION = 64,
+    /// And so many, where bytes are looked at one by one.
+    CLUA_STEPS_PER_INSTRUCTION = 8,
+    /// A string may have one such part of the memory: nothing walks one that is longer.
+    CLUA_MEMORY_PER_STRING = 16,
+};
 
-typedef enum clua_limit { CLUA_NO_LIMIT = 0, CLUA_INSTRUCTIONS, CLUA_MEMORY } clua_limit;
+typedef enum clua_limit { CLUA_NO_LIMIT = 0, CLUA_INSTRUCTIONS, CLUA_MEMORY, CLUA_CLOCK, CLUA_REQUEST } clua_limit;
 
 struct clua {
     lua_State *state;
     size_t memory_used, memory_limit;
     int64_t instructions_per_call, instructions_left;
-    clua_limit exceeded;  // in this call: no pcall may swallow that
+    int64_t look_below;             // so few instructions left, and it is time to look at the clock and for a request
+    int64_t milliseconds;           // of the clock, for a call
+    int64_t looked_at, deadline;    // in nanoseconds; looked_at is 0 before the first look
+    int64_t worked_at_look;         // the processor's time then
+    int64_t left_at_look;           // and the instructions
+    int interval;                   // of the count hook
+    bool limited;                   // or only stopped on request
+    const clua_stop *stop;          // may be absent
+    int64_t paused_at;              // by the coarse clock, when others were asked last whether they go first
+    bool finds_stack;               // the next block that grows is Lua's stack
+    void *stack;                    // that block
+    bool refuses_string;            // the last new block was refused, for it was too long a string
+    uint32_t walkable[64];          // large blocks that one instruction can walk: how many, by the exponent of their size
+    uint64_t walkable_sizes;        // the exponents of which there are any, as bits
+    clua_limit exceeded;            // in this call: no pcall may swallow that
     bool sealed;          // the source has run: globals are read-only from now on
     clua_status failure;  // what an error raised now would mean
     csj_parser *parser;   // for event data and json.decode, which never overlap
@@ -38,8 +58,14 @@ static inline clua *clua_of(lua_State *L) { return *(clua **)lua_getextraspace(L
 
 // limits.c
 void *clua_allocate(void *lua, void *block, size_t old_size, size_t new_size);
+void clua_find_stack(clua *lua);
+size_t clua_longest_string(const clua *lua);
+void clua_check_length(lua_State *L, size_t length);
 void clua_start_budget(clua *lua);
+void clua_lift_budget(clua *lua);
 void clua_spend(lua_State *L, size_t instructions);
+void clua_spend_walk(lua_State *L, size_t entries);
+int clua_stop_at(lua_State *L, clua_limit limit, int level);
 bool clua_is_limit(lua_State *L, int status);
 
 // machine.c
@@ -58,14 +84,21 @@ void clua_push_sorted_key(lua_State *L, int keys, size_t position);
 int clua_pairs(lua_State *L);
 int clua_next(lua_State *L);
 
-// work.c
+// charge.c
 int clua_run_original(lua_State *L);
-int clua_charge_repeat(lua_State *L);
-int clua_charge_text(lua_State *L);
-int clua_charge_concat(lua_State *L);
+int clua_charge_arguments(lua_State *L);
+int clua_charge_steps(lua_State *L);
 int clua_charge_range(lua_State *L);
-int clua_charge_insert(lua_State *L);
-int clua_charge_remove(lua_State *L);
+int clua_charge_pack(lua_State *L);
+int clua_ipairs(lua_State *L);
+int clua_codes(lua_State *L);
+
+// list.c
+int clua_concat(lua_State *L);
+int clua_insert(lua_State *L);
+int clua_move(lua_State *L);
+int clua_remove(lua_State *L);
+int clua_unpack(lua_State *L);
 
 // sort.c
 int clua_table_sort(lua_State *L);
@@ -73,6 +106,15 @@ int clua_table_sort(lua_State *L);
 // text.c
 int clua_tostring(lua_State *L);
 int clua_format(lua_State *L);
+int clua_repeat(lua_State *L);
+
+// search.c
+int clua_find(lua_State *L);
+int clua_match(lua_State *L);
+int clua_gmatch(lua_State *L);
+
+// substitute.c
+int clua_gsub(lua_State *L);
 
 // json-library.c
 void clua_push_json_library(lua_State *L);
@@ -85,6 +127,6 @@ void clua_push_json(lua_State *L, clua_text json, const char *what);
 void clua_push_parsed(lua_State *L, const csj_parser *parser);
 
 // json-writer.c
-void clua_write_json(lua_State *L, const char *root);
+void clua_write_json(lua_State *L, const char *root, size_t limit);
 
 #endif

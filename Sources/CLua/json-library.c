@@ -39,7 +39,7 @@ static int array(lua_State *L) {
 static int encode(lua_State *L) {
     luaL_checkany(L, 1);
     lua_settop(L, 1);
-    clua_write_json(L, "value");
+    clua_write_json(L, "value", clua_longest_string(clua_of(L)));
     const clua_buffer *output = &clua_of(L)->output;
     lua_pushlstring(L, output->bytes, output->length);
     return 1;
@@ -48,6 +48,7 @@ static int encode(lua_State *L) {
 static int decode(lua_State *L) {
     clua_text text;
     text.bytes = luaL_checklstring(L, 1, &text.length);
+    clua_spend(L, text.length / CLUA_STEPS_PER_INSTRUCTION);
     clua_push_json(L, text, "json.decode");
     return 1;
 }

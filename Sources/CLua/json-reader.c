@@ -11,6 +11,7 @@ typedef struct tape {
     lua_State *L;
     const uint64_t *words;
     const uint8_t *strings;
+    unsigned values;  // pushed so far
 } tape;
 
 static char tag_of(uint64_t word) { return (char)(word >> 56); }
@@ -18,7 +19,7 @@ static char tag_of(uint64_t word) { return (char)(word >> 56); }
 /// How many elements a container's word promises; the tape counts no further than 24 bits.
 static int count_of(uint64_t word) { return (int)(word >> 32 & 0xFFFFFF); }
 
-static void push_string(const tape *tape, uint64_t word) {
+static void push_string(tape *tape, uint64_t word) {
     const uint8_t *string = tape->strings + (word & 0x00FFFFFFFFFFFFFF);
     uint32_t length;
     memcpy(&length, string, sizeof length);
@@ -26,9 +27,10 @@ static void push_string(const tape *tape, uint64_t word) {
 }
 
 /// Pushes the value at word `at` and returns where the next one is. Recursion is as deep as the JSON, which is bounded.
-static size_t push_value(const tape *tape, size_t at) {
+static size_t push_value(tape *tape, size_t at) {
     lua_State *L = tape->L;
     const uint64_t word = tape->words[at];
+    if (++tape->values % 1024 == 0) { clua_spend(L, 256); }
     switch (tag_of(word)) {
     case '{':
         luaL_checkstack(L, 4, "nested too deep");
@@ -66,7 +68,7 @@ static size_t push_value(const tape *tape, size_t at) {
 
 /// Pushes the value that the parser has read.
 void clua_push_parsed(lua_State *L, const csj_parser *parser) {
-    const tape tape = {L, csj_tape(parser), csj_strings(parser)};
+    tape tape = {L, csj_tape(parser), csj_strings(parser), 0};
     push_value(&tape, 1);
 }
 

@@ -11,17 +11,28 @@ typedef struct writer {
     lua_State *L;
     clua_buffer *output;
     size_t limit;
+    size_t steps;  // not charged yet
     const clua_place *root;
     int value, seen;  // stack indexes: the whole value, and a table of the tables written so far
 } writer;
 
 // Text
 
+/// Charges work, a step for a byte or for what takes as long.
+static void work(writer *w, size_t steps) {
+    w->steps += steps;
+    if (w->steps < 4096) { return; }
+    clua_spend(w->L, w->steps / CLUA_STEPS_PER_INSTRUCTION);
+    w->steps = 0;
+}
+
 static void append(writer *w, const void *bytes, size_t count) {
     clua_buffer *output = w->output;
+    work(w, count);
     if (output->capacity - output->length < count) {
         const size_t needed = output->length + count;
-        const size_t capacity = needed < 2048 ? 4096 : needed * 2;
+        const size_t twice = needed < 2048 ? 4096 : needed * 2;
+        const size_t capacity = twice < w->limit ? twice : w->limit;
         char *grown = needed > w->limit ? NULL : realloc(output->bytes, capacity);
         if (grown == NULL) {
             lua_pushliteral(w->L, "not enough memory");
@@ -51,6 +62,7 @@ static void write_escape(writer *w, unsigned char byte) {
 }
 
 static void write_string(writer *w, const clua_place *at, const char *bytes, size_t length, const char *what) {
+    work(w, length);
     if (!csj_is_utf8((const uint8_t *)bytes, length)) { clua_fail_at(w->L, at, "%s not valid UTF-8", what); }
     append(w, "\"", 1);
     size_t start = 0;
@@ -99,6 +111,7 @@ static bool is_array(writer *w, const clua_place *at, size_t *count) {
             clua_fail_at(w->L, at, "has a %s as a key: keys must be strings", luaL_typename(L, -1));
         }
     }
+    clua_spend_walk(L, names + positions);
     const bool marked = clua_is_marked_array(L, table);
     if (names > 0 && (positions > 0 || marked)) {
         clua_fail_at(w->L, at, "is a list that also has strings as keys");
@@ -162,6 +175,7 @@ static void write_object(writer *w, const clua_place *at, int depth) {
 /// Writes the value on top, inside `depth` others. Recursion is as deep as the value, which is bounded here.
 static void write_value(writer *w, const clua_place *at, int depth) {
     lua_State *L = w->L;
+    work(w, 8);
     switch (lua_type(L, -1)) {
     case LUA_TTABLE: {
         if (depth == CSJ_MAXIMUM_DEPTH) { clua_fail_at(w->L, at, "is nested more than %d deep", CSJ_MAXIMUM_DEPTH); }
@@ -188,14 +202,14 @@ static void write_value(writer *w, const clua_place *at, int depth) {
     }
 }
 
-/// Writes the value on top of the stack into the machine's output, in place of what was there.
-void clua_write_json(lua_State *L, const char *root) {
+/// Writes the value on top of the stack into the machine's output, in place of what was there: `limit` bytes at most.
+void clua_write_json(lua_State *L, const char *root, size_t limit) {
     clua *lua = clua_of(L);
     lua->output.length = 0;
     const int value = lua_gettop(L);
     lua_newtable(L);
     const clua_place at_root = {.key = root};
-    writer w = {L, &lua->output, lua->memory_limit, &at_root, value, value + 1};
+    writer w = {L, &lua->output, limit, 0, &at_root, value, value + 1};
     lua_pushvalue(L, value);
     write_value(&w, &at_root, 0);
     lua_settop(L, value);

@@ -11,9 +11,7 @@
 static void describe(clua *lua) {
     lua_State *L = lua->state;
     const size_t size = sizeof lua->message;
-    if (lua->exceeded == CLUA_MEMORY) {
-        snprintf(lua->message, size, "%s: stopped at %zu bytes of memory", lua->name, lua->memory_limit);
-    } else if (lua_type(L, -1) == LUA_TSTRING) {
+    if (lua_type(L, -1) == LUA_TSTRING) {
         snprintf(lua->message, size, "%s", lua_tostring(L, -1));
     } else {
         snprintf(lua->message, size, "%s: the error is a %s, not a text", lua->name, luaL_typename(L, -1));
@@ -34,14 +32,19 @@ clua_status clua_protect(clua *lua, clua_status failure, lua_CFunction body, voi
     release_output(lua);
     clua_start_budget(lua);
     lua_settop(L, 0);
+    if (lua->stop != NULL && clua_stop_is_requested(lua->stop)) {
+        snprintf(lua->message, sizeof lua->message, "%s: stopped on request", lua->name);
+        return CLUA_STOPPED;
+    }
     lua_pushcfunction(L, body);
     lua_pushlightuserdata(L, argument);
     const int status = lua_pcall(L, 1, 0, 0);
     if (status == LUA_OK) { return CLUA_OK; }
     const bool limit = clua_is_limit(L, status);
-    describe(lua);
+    if (!limit) { describe(lua); }
     lua_settop(L, 0);
-    return limit ? CLUA_BUDGET : lua->failure;
+    if (!limit) { return lua->failure; }
+    return lua->exceeded == CLUA_REQUEST ? CLUA_STOPPED : CLUA_BUDGET;
 }
 
 static int build_sandbox(lua_State *L) {
@@ -49,11 +52,12 @@ static int build_sandbox(lua_State *L) {
     return 0;
 }
 
-clua *clua_new(const char *name, size_t memory_bytes, int64_t instructions_per_call) {
+clua *clua_new(const char *name, size_t memory_bytes, int64_t instructions_per_call, int64_t milliseconds_per_call) {
     clua *lua = calloc(1, sizeof *lua);
     if (lua == NULL) { return NULL; }
     lua->memory_limit = memory_bytes;
     lua->instructions_per_call = instructions_per_call;
+    lua->milliseconds = milliseconds_per_call;
     snprintf(lua->name, sizeof lua->name, "%s", name);
     lua->parser = csj_parser_new();
     lua->state = lua_newstate(clua_allocate, lua);
@@ -62,6 +66,7 @@ clua *clua_new(const char *name, size_t memory_bytes, int64_t instructions_per_c
         return NULL;
     }
     *(clua **)lua_getextraspace(lua->state) = lua;
+    clua_find_stack(lua);
     if (clua_protect(lua, CLUA_FAULT, build_sandbox, NULL) != CLUA_OK) {
         clua_free(lua);
         return NULL;

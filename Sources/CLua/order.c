@@ -2,7 +2,6 @@
 // keys alone: integers ascending, other numbers, strings bytewise, booleans, json.null. Tables and functions have no
 // order that two runs agree on, so a table that has one as a key can be used but not traversed.
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
@@ -22,7 +21,19 @@ typedef struct sort_key {
     } value;
 } sort_key;
 
-static int compare(const sort_key *a, const sort_key *b) {
+/// What has been compared and is not charged yet, in quarters of an instruction.
+typedef struct effort {
+    lua_State *L;
+    size_t quarters;
+} effort;
+
+static void charge(effort *effort) {
+    clua_spend(effort->L, effort->quarters / 4);
+    effort->quarters %= 4;
+}
+
+static int compare(effort *effort, const sort_key *a, const sort_key *b) {
+    if (++effort->quarters >= 1024) { charge(effort); }
     if (a->rank != b->rank) { return a->rank < b->rank ? -1 : 1; }
     switch (a->rank) {
     case RANK_INTEGER:
@@ -31,6 +42,7 @@ static int compare(const sort_key *a, const sort_key *b) {
     case RANK_STRING: {
         const size_t a_length = a->value.string.length, b_length = b->value.string.length;
         const size_t shared = a_length < b_length ? a_length : b_length;
+        effort->quarters += shared / (CLUA_BYTES_PER_INSTRUCTION / 4);
         const int order = memcmp(a->value.string.bytes, b->value.string.bytes, shared);
         return order != 0 ? order : (a_length > b_length) - (a_length < b_length);
     }
@@ -39,7 +51,32 @@ static int compare(const sort_key *a, const sort_key *b) {
     return 0;
 }
 
-static int compare_erased(const void *a, const void *b) { return compare(a, b); }
+/// Merges the runs [begin, middle) and [middle, end).
+static void merge(effort *effort, const sort_key *from, sort_key *into, size_t begin, size_t middle, size_t end) {
+    size_t left = begin, right = middle;
+    for (size_t out = begin; out < end; ++out) {
+        const bool takes_right =
+            left == middle || (right < end && compare(effort, &from[right], &from[left]) < 0);
+        into[out] = from[takes_right ? right++ : left++];
+    }
+}
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/// A merge sort, because the C library's cannot be left in its midst by an error.
+static void sort(effort *effort, sort_key *keys, size_t count) {
+    sort_key *from = keys, *into = lua_newuserdatauv(effort->L, count * sizeof *keys, 0);
+    for (size_t width = 1; width < count; width *= 2) {
+        for (size_t begin = 0; begin < count; begin += 2 * width) {
+            merge(effort, from, into, begin, least(begin + width, count), least(begin + 2 * width, count));
+        }
+        sort_key *const merged = into;
+        into = from;
+        from = merged;
+    }
+    if (from != keys) { memcpy(keys, from, count * sizeof *keys); }
+    lua_pop(effort->L, 1);
+}
 
 static sort_key read_key(lua_State *L, int index) {
     sort_key key = {0};
@@ -71,25 +108,29 @@ static sort_key read_key(lua_State *L, int index) {
 /// Pushes a table of the keys, as Lua has them, and a userdata of their order. Returns how many there are.
 size_t clua_push_sorted_keys(lua_State *L, int table) {
     table = lua_absindex(L, table);
-    luaL_checkstack(L, 4, "nested too deep");
+    luaL_checkstack(L, 5, "nested too deep");
     size_t count = 0;
     for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) { ++count; }
-    clua_spend(L, count);
+    clua_spend_walk(L, count);
 
     lua_createtable(L, count < INT32_MAX ? (int)count : 0, 0);
     sort_key *sorted = lua_newuserdatauv(L, count * sizeof *sorted, 0);
     const int keys = lua_gettop(L) - 1;
+    effort effort = {L, 0};
     size_t filled = 0;
     bool in_order = true;  // lists mostly are: spare them the sort
     for (lua_pushnil(L); lua_next(L, table) != 0; ++filled) {
         lua_pop(L, 1);
         sorted[filled] = read_key(L, -1);
         sorted[filled].index = filled + 1;
-        if (filled > 0 && compare(&sorted[filled - 1], &sorted[filled]) > 0) { in_order = false; }
+        if (filled > 0 && in_order) {
+            in_order = compare(&effort, &sorted[filled - 1], &sorted[filled]) <= 0;
+        }
         lua_pushvalue(L, -1);
         lua_rawseti(L, keys, (lua_Integer)sorted[filled].index);
     }
-    if (!in_order) { qsort(sorted, count, sizeof *sorted, compare_erased); }
+    if (!in_order) { sort(&effort, sorted, count); }
+    charge(&effort);
     return count;
 }
 
@@ -138,17 +179,19 @@ int clua_next(lua_State *L) {
     const sort_key previous = from_start ? (sort_key){0} : read_key(L, 2);
     lua_pushnil(L);  // the least so far, at 3
     sort_key least = {0};
+    effort effort = {L, 0};
     size_t count = 0;
     for (lua_pushnil(L); lua_next(L, 1) != 0; ++count) {
         lua_pop(L, 1);
         const sort_key key = read_key(L, -1);
-        if (!from_start && compare(&key, &previous) <= 0) { continue; }
-        if (!lua_isnil(L, 3) && compare(&key, &least) >= 0) { continue; }
+        if (!from_start && compare(&effort, &key, &previous) <= 0) { continue; }
+        if (!lua_isnil(L, 3) && compare(&effort, &key, &least) >= 0) { continue; }
         least = key;
         lua_pushvalue(L, -1);
         lua_replace(L, 3);
     }
-    clua_spend(L, count);
+    charge(&effort);
+    clua_spend_walk(L, count);
     if (lua_isnil(L, 3)) { return 1; }
     lua_pushvalue(L, 3);
     lua_rawget(L, 1);

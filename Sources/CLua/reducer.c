@@ -77,9 +77,9 @@ static int restore(lua_State *L) {
 }
 
 static int encode(lua_State *L) {
-    clua_of(L)->instructions_left = INT64_MAX;  // our work, not the reducer's
+    clua_lift_budget(clua_of(L));
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-    clua_write_json(L, "state");
+    clua_write_json(L, "state", clua_of(L)->memory_limit);
     return 0;
 }
 

@@ -30,24 +30,71 @@ int clua_tostring(lua_State *L) {
     return 1;
 }
 
-/// Lua's own formatter, after every argument of `%s` has been made a text.
+/// What a conversion of `string.format` costs for its argument: a float may have hundreds of digits; a text is copied, or
+/// read byte by byte.
+static size_t price_of(lua_State *L, char conversion, int argument) {
+    const size_t length = lua_type(L, argument) == LUA_TSTRING ? lua_rawlen(L, argument) : 0;
+    const size_t price = strchr("aAeEfgG", conversion) != NULL ? 16 : 1;
+    return price + length / (conversion == 's' ? CLUA_BYTES_PER_INSTRUCTION : CLUA_STEPS_PER_INSTRUCTION);
+}
+
+/// Lua's own formatter, after every argument of `%s` has been made a text. A format may hold zero bytes.
 int clua_format(lua_State *L) {
-    const char *format = luaL_checkstring(L, 1);
+    size_t length;
+    const char *at = luaL_checklstring(L, 1, &length);
+    const char *const end = at + length;
     const int arguments = lua_gettop(L);
+    clua_spend(L, length / CLUA_STEPS_PER_INSTRUCTION);
     int argument = 1;
-    for (const char *at = strchr(format, '%'); at != NULL; at = strchr(at, '%')) {
+    while ((at = memchr(at, '%', (size_t)(end - at))) != NULL) {
         ++at;
-        if (*at == '%') {
+        if (at < end && *at == '%') {
             ++at;
             continue;
         }
         ++argument;
-        at += strspn(at, "-+ #0123456789.");
+        while (at < end && *at != '\0' && strchr("-+ #0123456789.", *at) != NULL) { ++at; }
+        if (at == end) { break; }
         if (*at == 'p') { return luaL_error(L, "string.format: %%p would show an address"); }
-        if (*at == 's' && argument <= arguments) {
+        if (argument > arguments) { break; }  // the original says so
+        clua_spend(L, price_of(L, *at, argument));
+        if (*at == 's') {
             push_text(L, argument);
             lua_replace(L, argument);
         }
     }
     return clua_run_original(L);
+}
+
+/// `rep(text, times, separator)`, copying what is there already twice as often each time.
+int clua_repeat(lua_State *L) {
+    size_t length, gap_length;
+    const char *text = luaL_checklstring(L, 1, &length);
+    if (lua_type(L, 2) == LUA_TSTRING) { clua_spend(L, lua_rawlen(L, 2) / CLUA_STEPS_PER_INSTRUCTION); }
+    const lua_Integer times = luaL_checkinteger(L, 2);
+    const char *gap = luaL_optlstring(L, 3, "", &gap_length);
+    const size_t period = length + gap_length;
+    if (times <= 0 || period == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    if ((lua_Unsigned)times > SIZE_MAX / period) { return clua_stop_at(L, CLUA_MEMORY, 1); }
+    const size_t total = (size_t)times * period - gap_length;
+    clua_check_length(L, total);
+    clua_spend(L, total / CLUA_BYTES_PER_INSTRUCTION);
+    luaL_Buffer buffer;
+    char *into = luaL_buffinitsize(L, &buffer, total);
+    size_t filled = length;
+    memcpy(into, text, length);
+    if (times > 1) {
+        memcpy(into + length, gap, gap_length);
+        filled = period;
+    }
+    while (filled < total) {
+        const size_t count = filled < total - filled ? filled : total - filled;
+        memcpy(into + filled, into, count);
+        filled += count;
+    }
+    luaL_pushresultsize(&buffer, total);
+    return 1;
 }

@@ -5,4 +5,9 @@
 
 void cmalloc_share_one_arena(void) { mallopt(M_ARENA_MAX, 1); }
 
+size_t cmalloc_used_bytes(void) {
+  struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 void cmalloc_trim(void) { malloc_trim(0); }

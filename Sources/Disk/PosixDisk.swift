@@ -14,6 +14,7 @@ extension DiskError {
     package var isNoSpace: Bool { errno == ENOSPC || errno == EDQUOT }
     package var isMissing: Bool { errno == ENOENT }
     package var isNotDirectory: Bool { errno == ENOTDIR }
+    package var isDirectory: Bool { errno == EISDIR }
     /// Whether there is something of the name, but a folder, a link, a pipe, a socket or a device.
     package var isNotRegularFile: Bool { operation == .regularFile }
     /// Whether the process, or the system, has no more to open a file with. It says nothing about the file.

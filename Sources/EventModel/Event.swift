@@ -17,8 +17,9 @@ public struct NewEvent: Hashable, Sendable {
     public var timestamp: Timestamp?
     /// Schema version of `data`, from 1.
     public var version: UInt32
-    /// Makes a retry of this append idempotent: the store keeps at most one event of an identifier.
-    public var uuid: EventUUID?
+    /// Makes a retry of this append idempotent: the store keeps at most one event of an identifier. A name by ``NameRule``;
+    /// a UUID in its form of 36 characters is one whatever its case.
+    public var identifier: String?
     /// Further keys to find the event by.
     public var tags: [String]
     /// A JSON object beside the data: correlation, causation …
@@ -32,7 +33,7 @@ public struct NewEvent: Hashable, Sendable {
         data: [UInt8] = Array("{}".utf8),
         timestamp: Timestamp? = nil,
         version: UInt32 = 1,
-        uuid: EventUUID? = nil,
+        identifier: String? = nil,
         tags: [String] = [],
         metadata: [UInt8]? = nil
     ) {
@@ -42,7 +43,7 @@ public struct NewEvent: Hashable, Sendable {
         self.data = data
         self.timestamp = timestamp
         self.version = version
-        self.uuid = uuid
+        self.identifier = identifier
         self.tags = tags
         self.metadata = metadata
     }
@@ -66,8 +67,8 @@ public struct Event: Hashable, Sendable {
     public let recordedAt: Timestamp
     /// Schema version of `data`, from 1.
     public let version: UInt32
-    /// The identifier it was given; nil where none was.
-    public let uuid: EventUUID?
+    /// The identifier it was given, a UUID in lower case; nil where none was.
+    public let identifier: String?
     /// The further keys it was given, in their order.
     public let tags: [String]
     /// The JSON object beside the data, byte for byte; nil where none was given.
@@ -83,7 +84,7 @@ public struct Event: Hashable, Sendable {
         timestamp: Timestamp,
         recordedAt: Timestamp,
         version: UInt32 = 1,
-        uuid: EventUUID? = nil,
+        identifier: String? = nil,
         tags: [String] = [],
         metadata: [UInt8]? = nil
     ) {
@@ -95,7 +96,7 @@ public struct Event: Hashable, Sendable {
         self.timestamp = timestamp
         self.recordedAt = recordedAt
         self.version = version
-        self.uuid = uuid
+        self.identifier = identifier
         self.tags = tags
         self.metadata = metadata
     }

@@ -11,9 +11,11 @@ package struct EventParts {
     package var timestamp: Timestamp
     package var recordedAt: Timestamp
     package var version: UInt32
-    package var uuid: EventUUID?
+    package var identifier: EventIdentifierParts?
     package var tags: [UnsafeRawBufferPointer]
     package var metadata: UnsafeRawBufferPointer?
+    /// Whether it was appended in one transaction with the event before it.
+    package var isJoined: Bool
 
     package init(
         id: EventID,
@@ -24,9 +26,10 @@ package struct EventParts {
         timestamp: Timestamp,
         recordedAt: Timestamp,
         version: UInt32 = 1,
-        uuid: EventUUID? = nil,
+        identifier: EventIdentifierParts? = nil,
         tags: [UnsafeRawBufferPointer] = [],
-        metadata: UnsafeRawBufferPointer? = nil
+        metadata: UnsafeRawBufferPointer? = nil,
+        isJoined: Bool = false
     ) {
         self.id = id
         self.category = category
@@ -36,9 +39,10 @@ package struct EventParts {
         self.timestamp = timestamp
         self.recordedAt = recordedAt
         self.version = version
-        self.uuid = uuid
+        self.identifier = identifier
         self.tags = tags
         self.metadata = metadata
+        self.isJoined = isJoined
     }
 }
 
@@ -50,7 +54,7 @@ package struct NewEventParts {
     package var data: UnsafeRawBufferPointer
     package var timestamp: Timestamp?
     package var version: UInt32
-    package var uuid: EventUUID?
+    package var identifier: EventIdentifierParts?
     package var tags: [UnsafeRawBufferPointer]
     package var metadata: UnsafeRawBufferPointer?
 
@@ -61,7 +65,7 @@ package struct NewEventParts {
         data: UnsafeRawBufferPointer,
         timestamp: Timestamp? = nil,
         version: UInt32 = 1,
-        uuid: EventUUID? = nil,
+        identifier: EventIdentifierParts? = nil,
         tags: [UnsafeRawBufferPointer] = [],
         metadata: UnsafeRawBufferPointer? = nil
     ) {
@@ -71,7 +75,7 @@ package struct NewEventParts {
         self.data = data
         self.timestamp = timestamp
         self.version = version
-        self.uuid = uuid
+        self.identifier = identifier
         self.tags = tags
         self.metadata = metadata
     }

@@ -1,4 +1,4 @@
-// Owns: the 16-byte identifier a caller gives an event so that a retry of its append changes nothing.
+// Owns: the 16 bytes by which stores, and mostly events, are told apart.
 
 /// A UUID as 16 bytes; printed in the canonical lower-case form of RFC 9562.
 public struct EventUUID: Hashable, Sendable, CustomStringConvertible {
@@ -69,13 +69,18 @@ public struct EventUUID: Hashable, Sendable, CustomStringConvertible {
 
     /// The canonical form: 36 characters, lower case.
     public var description: String {
-        let hexadecimal = Array("0123456789abcdef")
-        var text = ""
-        for (index, byte) in bytes.enumerated() {
-            if index == 4 || index == 6 || index == 8 || index == 10 { text.append("-") }
-            text.append(hexadecimal[Int(byte >> 4)])
-            text.append(hexadecimal[Int(byte & 15)])
+        String(unsafeUninitializedCapacity: 36) { text in
+            var place = 0
+            for index in 0..<32 {
+                if index == 8 || index == 12 || index == 16 || index == 20 {
+                    text[place] = UInt8(ascii: "-")
+                    place += 1
+                }
+                let digit = UInt8(truncatingIfNeeded: (index < 16 ? high : low) >> UInt64(60 - index % 16 * 4)) & 15
+                text[place] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                place += 1
+            }
+            return place
         }
-        return text
     }
 }

@@ -1,4 +1,4 @@
-// Owns: what may stand as a category, an aggregate, a type or a tag.
+// Owns: what may stand as a category, an aggregate, a type, an identifier or a tag.
 
 /// The rule for names: 1 to 255 bytes of UTF-8 without control characters.
 public enum NameRule {

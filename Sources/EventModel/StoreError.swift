@@ -11,6 +11,10 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case tooBig = "TOOBIG"
         /// An append condition did not hold; `ids.first` is the event in the way.
         case conflict = "CONFLICT"
+        /// An identifier is that of an event with other content, `ids.first`.
+        case reused = "REUSED"
+        /// A position is beyond the last event, `ids.first`, or of another store.
+        case position = "POSITION"
         case notFound = "NOTFOUND"
         case noPermission = "NOPERM"
         /// The disk is full; reads go on, appends resume by themselves.
@@ -57,10 +61,10 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         return ids[0]...ids[1]
     }
 
-    /// `CODE [ids…] message`, on one line: what the wire carries after the minus sign.
+    /// `CODE [ids…] message`, on one line: what the wire carries after the minus sign. Whatever the message quotes, no
+    /// character of it steers the terminal that it comes to.
     public var description: String {
-        ([code.rawValue] + ids.map(\.description) + [message]).joined(separator: " ")
-            .replacing(where: { $0 == "\r\n" || $0 == "\n" || $0 == "\r" }, with: " ")
+        ([code.rawValue] + ids.map(\.description) + [message]).joined(separator: " ").visibleOnOneLine
     }
 
     /// Reads the wire's form; a code that this version does not know becomes `.other` with the whole text.
@@ -73,7 +77,7 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         words.removeFirst()
         let expectedIDs =
             switch code {
-            case .conflict, .lagging: 1
+            case .conflict, .reused, .position, .lagging: 1
             case .corrupt, .later: 2
             default: 0
             }
@@ -86,8 +90,14 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-extension String {
-    fileprivate func replacing(where matches: (Character) -> Bool, with replacement: Character) -> String {
-        String(map { matches($0) ? replacement : $0 })
+extension StoreError {
+    /// A position that lies beyond the last event: no event of this store has been there.
+    package init(position: EventID, beyond tail: EventID) {
+        self.init(
+            .position,
+            ids: [tail],
+            "event \(position) is not in this store, whose last is \(tail): the store has been replaced or restored since; "
+                + "go on from an event that both have"
+        )
     }
 }

@@ -127,16 +127,6 @@ private func padded(_ value: Int64, _ width: Int) -> String {
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
 }
 
-extension UInt64 {
-    /// Puts a decimal digit at the end; false where it does not fit.
-    fileprivate mutating func append(digit: UInt8) -> Bool {
-        let (shifted, overflow) = multipliedReportingOverflow(by: 10)
-        let (sum, carry) = shifted.addingReportingOverflow(UInt64(digit))
-        self = sum
-        return !overflow && !carry
-    }
-}
-
 extension Int64 {
     fileprivate init?(exactlyNegating magnitude: UInt64) {
         guard magnitude <= Int64.min.magnitude else { return nil }

@@ -67,7 +67,7 @@ extension EventLine {
             case .data: event.data = try object(value)
             case .timestamp: event.timestamp = try optional(value).map(moment)
             case .version: event.version = try version(value)
-            case .id: event.uuid = try optional(value).map(identifier)
+            case .id: event.identifier = try optional(value).map(name)
             case .tags: event.tags = try optional(value).map(names) ?? []
             case .metadata: event.metadata = try optional(value).map(object)
             }
@@ -103,17 +103,20 @@ extension EventLine {
         }
 
         private func moment(_ value: ArraySlice<UInt8>) throws -> Timestamp {
-            let moment: Timestamp? =
-                if JSONValue.isString(value) {
-                    Timestamp(rfc3339: try JSONValue.string(value))
-                } else if JSONValue.isNumber(value) {
-                    ExactSeconds.timestamp(value)
-                } else {
-                    nil
+            if JSONValue.isString(value) {
+                let text = try JSONValue.string(value)
+                guard let moment = Timestamp(text: text) else {
+                    throw EventLineFault(
+                        description: "\(rawValue) is neither seconds nor RFC 3339 with a zone: "
+                            + TimeRules.violation(of: text)
+                    )
                 }
-            guard let moment else {
+                return moment
+            }
+            guard JSONValue.isNumber(value), let moment = ExactSeconds.timestamp(value) else {
                 throw EventLineFault(
-                    description: "\(rawValue) is neither seconds in whole nanoseconds nor RFC 3339 with a zone"
+                    description: "\(rawValue) is neither seconds in whole nanoseconds, of a time from 1677 to 2262, "
+                        + "nor RFC 3339 with a zone"
                 )
             }
             return moment
@@ -124,13 +127,6 @@ extension EventLine {
                 throw EventLineFault(description: "\(rawValue) is not a whole number from 1 to \(UInt32.max)")
             }
             return version
-        }
-
-        private func identifier(_ value: ArraySlice<UInt8>) throws -> EventUUID {
-            guard let uuid = EventUUID(try string(value)) else {
-                throw EventLineFault(description: "\(rawValue) is not a UUID")
-            }
-            return uuid
         }
     }
 }

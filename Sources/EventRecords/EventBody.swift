@@ -27,7 +27,7 @@ extension EventParts {
         var category = UnsafeRawBufferPointer(start: nil, count: 0)
         var aggregateID = category
         var eventType = category
-        var uuid: EventUUID?
+        var identifier: EventIdentifierParts?
         var tags: [UnsafeRawBufferPointer] = []
         let payloadRange = RecordBody.forEachKey(of: body) { key in
             let name = UnsafeRawBufferPointer(rebasing: key[1...])
@@ -35,7 +35,8 @@ extension EventParts {
             case .category: category = name
             case .aggregate: aggregateID = name
             case .type: eventType = name
-            case .uuid: uuid = EventUUID(bytes: name)
+            case .uuid: identifier = .uuid(EventUUID(bytes: name))
+            case .identifier: identifier = .text(name)
             case .tag: tags.append(name)
             case nil: break
             }
@@ -55,9 +56,10 @@ extension EventParts {
             timestamp: timestamp,
             recordedAt: recordedAt,
             version: layout.version,
-            uuid: uuid,
+            identifier: identifier,
             tags: tags,
-            metadata: layout.metadata.map { UnsafeRawBufferPointer(rebasing: payload[$0]) }
+            metadata: layout.metadata.map { UnsafeRawBufferPointer(rebasing: payload[$0]) },
+            isJoined: layout.isJoined
         )
     }
 }
@@ -86,7 +88,7 @@ extension Event {
             timestamp: parts.timestamp,
             recordedAt: parts.recordedAt,
             version: parts.version,
-            uuid: parts.uuid,
+            identifier: parts.identifier?.text,
             tags: parts.tags.map(text),
             metadata: parts.metadata.map { Array($0) }
         )

@@ -55,7 +55,7 @@ private struct Keys {
     private var counts: [Int] = Array(repeating: 0, count: order.count)
     private var place = 0
 
-    private static let order: [KeyKind] = [.category, .aggregate, .type, .uuid, .tag]
+    private static let order: [KeyKind] = [.category, .aggregate, .type, .uuid, .identifier, .tag]
 
     mutating func take(_ key: UnsafeRawBufferPointer) {
         let name = UnsafeRawBufferPointer(rebasing: key[1...])
@@ -79,16 +79,20 @@ private struct Keys {
 
     private func misplacement(of kind: KeyKind, _ own: Int) -> String? {
         if counts[own] > 1, kind != .tag { return "there is more than one \(kind)" }
+        if kind == .identifier, place < own, counts[own - 1] > 0 { return "there is an identifier beside the uuid" }
         return own < place ? "the \(kind) stands behind the \(Self.order[place])" : nil
     }
 
     private static func violation(_ name: UnsafeRawBufferPointer, _ kind: KeyKind) -> String? {
-        if NameRule.isPlain(name), kind != .uuid { return nil }
+        if NameRule.isPlain(name), kind != .uuid, kind != .identifier { return nil }
         switch kind {
         case .category: return NameRule.violation(name, what: "the category")
         case .aggregate: return NameRule.violation(name, what: "the aggregate")
         case .type: return NameRule.violation(name, what: "the type")
         case .tag: return NameRule.violation(name, what: "a tag")
+        case .identifier:
+            if EventUUID(utf8: name) != nil { return "the identifier is a uuid as text; expected its 16 bytes" }
+            return NameRule.violation(name, what: "the identifier")
         case .uuid: return name.count == 16 ? nil : "the uuid is \(name.count) bytes long; expected 16"
         }
     }

@@ -25,15 +25,19 @@ extension RecordBuffer {
         }
     }
 
-    /// Stages one event.
-    package func append(_ event: borrowing NewEventParts) {
-        let head = EventPayload.head(version: event.version, metadataBytes: event.metadata?.count)
+    /// Stages one event; `isJoined` says that it is of one transaction with the event staged before it.
+    package func append(_ event: borrowing NewEventParts, isJoined: Bool = false) {
+        let head = EventPayload.head(
+            version: event.version,
+            metadataBytes: event.metadata?.count,
+            isJoined: isJoined
+        )
         let metadata = event.metadata ?? UnsafeRawBufferPointer(start: nil, count: 0)
         var keyCount = 3
         var keyBytes = 3 + event.category.count + event.aggregateID.count + event.eventType.count
-        if event.uuid != nil {
+        if let identifier = event.identifier {
             keyCount += 1
-            keyBytes += 17
+            keyBytes += identifier.keyBytes
         }
         for tag in event.tags {
             keyCount += 1
@@ -42,7 +46,7 @@ extension RecordBuffer {
         let (category, aggregateID, eventType, data) = (
             event.category, event.aggregateID, event.eventType, event.data
         )
-        let (uuid, tags) = (event.uuid, event.tags)
+        let (identifier, tags) = (event.identifier, event.tags)
         append(
             time: event.timestamp.map { RecordTime($0) },
             keyCount: keyCount,
@@ -55,8 +59,10 @@ extension RecordBuffer {
             writer.key(kind: KeyKind.category.rawValue, category)
             writer.key(kind: KeyKind.aggregate.rawValue, aggregateID)
             writer.key(kind: KeyKind.type.rawValue, eventType)
-            if let uuid {
-                uuid.bytes.withUnsafeBytes { writer.key(kind: KeyKind.uuid.rawValue, $0) }
+            switch identifier {
+            case .uuid(let uuid): uuid.bytes.withUnsafeBytes { writer.key(kind: KeyKind.uuid.rawValue, $0) }
+            case .text(let text): writer.key(kind: KeyKind.identifier.rawValue, text)
+            case nil: break
             }
             for tag in tags { writer.key(kind: KeyKind.tag.rawValue, tag) }
             head.withUnsafeBytes { writer.payload($0) }

@@ -14,6 +14,11 @@ package enum AppendOutcome: Sendable {
     case refused(StoreError)
 }
 
+/// Who appends, where what is done for it ends with it.
+package protocol AppendOwner: AnyObject {
+    var work: Work { get }
+}
+
 /// Where finished batches go: one object for each event loop, so that a loop is woken once for all its batches.
 package protocol AppendSink: AnyObject, Sendable {
     /// Called by the writer's thread.
@@ -35,13 +40,32 @@ package final class AppendBatch: @unchecked Sendable {
         let isTransaction: Bool
         let conditions: [AppendCondition]
         /// One for each record, in order; empty where none has an identifier.
-        let identifiers: [EventUUID?]
+        let identifiers: [EventIdentifier?]
+        /// For each record whether its answer says if it was there already; empty where none does.
+        var reportsStatus: [Bool] = []
+        /// What it asks of the log, once that has been begun, and the work that this is.
+        var lookups: [Lookup]?
+        var work: Work?
+        /// What its lookups have left open, where they are many.
+        var union: KeyExpression?
+        /// How far it has been compared with what is stored under its identifiers.
+        var retry = Retry.Progress()
+        /// Up to where it is being looked up.
+        var target: EventID?
+        /// How often it has been looked up elsewhere.
+        var returns = 0
+        /// Whether it has gone to another batch, which settles it.
+        var isMoved = false
+        /// Whether these are single events without anything to be asked about them, to which more of the kind may be added.
+        var isPlain = false
         var outcome: AppendOutcome?
 
         /// What the bookkeeping of one takes, about.
         static let memoryBytes = 256
     }
 
+    /// So many events are looked through in one go, once that is all that is left to be looked up.
+    private static let caughtUpEvents: UInt64 = 1 << 16
     /// Single events are settled together up to so many bytes: well below what a frame of the smallest segment holds.
     private static let unitBytes = 256 << 10
 
@@ -50,6 +74,8 @@ package final class AppendBatch: @unchecked Sendable {
     private(set) var units: [Unit] = []
     /// Whether everything in it is of one owner.
     private(set) var hasOneOwner = true
+    /// Whether it was made of units of others, which have been looked up elsewhere or wait for such.
+    private(set) var isSplit = false
 
     package init(sink: any AppendSink, capacity: Int = 4096) {
         self.sink = sink
@@ -59,6 +85,8 @@ package final class AppendBatch: @unchecked Sendable {
     package var isEmpty: Bool { units.isEmpty }
     package var byteCount: Int { buffer.byteCount }
     package var recordCount: Int { buffer.recordCount }
+    /// Of what has an outcome of its own.
+    package var unitCount: Int { units.count }
     /// Bytes of memory that what is staged takes, about.
     package var memoryBytes: Int { buffer.byteCount + Unit.memoryBytes * units.count }
 
@@ -66,12 +94,15 @@ package final class AppendBatch: @unchecked Sendable {
     package func append(
         _ event: borrowing NewEventParts,
         by owner: AnyObject,
-        unless condition: AppendCondition? = nil
+        unless condition: AppendCondition? = nil,
+        reportsStatus: Bool = false
     ) {
         let start = buffer.byteCount
         buffer.append(event)
         let range = start..<buffer.byteCount
-        guard condition != nil || event.uuid != nil else { return add(plain: range, records: 1, of: owner) }
+        guard condition != nil || event.identifier != nil || reportsStatus else {
+            return add(plain: range, records: 1, of: owner)
+        }
         add(
             Unit(
                 owner: owner,
@@ -79,7 +110,8 @@ package final class AppendBatch: @unchecked Sendable {
                 records: 1,
                 isTransaction: false,
                 conditions: condition.map { [$0] } ?? [],
-                identifiers: event.uuid.map { [$0] } ?? [],
+                identifiers: event.identifier.map { [EventIdentifier($0)] } ?? [],
+                reportsStatus: reportsStatus ? [true] : [],
                 outcome: nil
             )
         )
@@ -93,13 +125,29 @@ package final class AppendBatch: @unchecked Sendable {
         add(plain: start..<buffer.byteCount, records: buffer.recordCount - before, of: owner)
     }
 
-    /// Adds events that are appended together or not at all; they have been checked.
+    /// Adds events that are appended together or not at all; they have been checked. Where they ask too much, they are refused.
     package func append(_ transaction: Transaction, by owner: AnyObject) {
         let start = buffer.byteCount
-        for event in transaction.events {
-            event.withParts { buffer.append($0) }
+        if let excess = transaction.excess {
+            add(
+                Unit(
+                    owner: owner,
+                    range: start..<start,
+                    records: transaction.count,
+                    isTransaction: true,
+                    conditions: [],
+                    identifiers: [],
+                    outcome: .refused(excess)
+                )
+            )
+            return
         }
-        let identifiers = transaction.events.map(\.uuid)
+        let identifiers = transaction.events.enumerated().map { index, event in
+            event.withParts { parts in
+                buffer.append(parts, isJoined: index > 0)
+                return parts.identifier.map { EventIdentifier($0) }
+            }
+        }
         add(
             Unit(
                 owner: owner,
@@ -108,6 +156,7 @@ package final class AppendBatch: @unchecked Sendable {
                 isTransaction: true,
                 conditions: transaction.conditions,
                 identifiers: identifiers.contains { $0 != nil } ? identifiers : [],
+                reportsStatus: transaction.reportsStatus.contains(true) ? transaction.reportsStatus : [],
                 outcome: nil
             )
         )
@@ -131,7 +180,7 @@ package final class AppendBatch: @unchecked Sendable {
     /// Visits the outcomes in the order of the appends. Single events that were appended in a row come as one outcome
     /// with their count.
     package func forEachOutcome(_ visit: (Settled) -> Void) {
-        for unit in units {
+        for unit in units where !unit.isMoved {
             guard let outcome = unit.outcome else { preconditionFailure("a batch is read after it was completed") }
             visit(
                 Settled(
@@ -139,6 +188,7 @@ package final class AppendBatch: @unchecked Sendable {
                     outcome: outcome,
                     records: unit.records,
                     isTransaction: unit.isTransaction,
+                    reportsStatus: unit.reportsStatus,
                     memoryBytes: unit.range.count + Unit.memoryBytes
                 )
             )
@@ -147,7 +197,7 @@ package final class AppendBatch: @unchecked Sendable {
 
     /// Visits the owners, some of them more than once.
     package func forEachOwner(_ visit: (AnyObject) -> Void) {
-        for unit in units { visit(unit.owner) }
+        for unit in units where !unit.isMoved { visit(unit.owner) }
     }
 
     /// What became of some appends of one owner.
@@ -156,6 +206,8 @@ package final class AppendBatch: @unchecked Sendable {
         package let outcome: AppendOutcome
         package let records: Int
         package let isTransaction: Bool
+        /// For each record whether its answer says if it was there already; empty where none does.
+        package let reportsStatus: [Bool]
         /// What it had taken, as `AppendBatch.memoryBytes` counts.
         package let memoryBytes: Int
     }
@@ -177,6 +229,7 @@ package final class AppendBatch: @unchecked Sendable {
                 isTransaction: false,
                 conditions: [],
                 identifiers: [],
+                isPlain: true,
                 outcome: nil
             )
         )
@@ -190,77 +243,145 @@ package final class AppendBatch: @unchecked Sendable {
     func settle(_ unit: Int, _ outcome: AppendOutcome) {
         units[unit].outcome = outcome
     }
+
+    // MARK: Appends that wait
+
+    /// A batch for units that wait for something, of the same sink.
+    func emptySplit() -> AppendBatch {
+        let split = AppendBatch(sink: sink, capacity: 256)
+        split.isSplit = true
+        return split
+    }
+
+    /// Takes over a unit of another batch.
+    func adopt(_ unit: Int, of other: AppendBatch) {
+        var adopted = other.units[unit]
+        adopted.range = buffer.append(adopted.range, of: other.buffer, records: adopted.records)
+        adopted.isPlain = false
+        adopted.target = nil
+        other.units[unit].isMoved = true
+        add(adopted)
+    }
+
+    /// Takes what a unit asks, as far as that has come; to be given back by `keep`.
+    func takeLookups(of unit: Int, for limits: LookupLimits) -> [Lookup] { units[unit].takeLookups(for: limits) }
+
+    func keep(_ lookups: [Lookup], _ retry: Retry.Progress, of unit: Int) {
+        units[unit].lookups = lookups
+        units[unit].retry = retry
+    }
+
+    /// Has a unit looked up elsewhere.
+    func sendAway(_ unit: Int, for limit: Duration) {
+        units[unit].target = nil
+        units[unit].returns += 1
+        guard units[unit].work == nil else { return }
+        units[unit].work = Work(within: limit, of: (units[unit].owner as? any AppendOwner)?.work)
+    }
+
+    /// Has everything in it looked up as far as the log has come by then.
+    func lookUpAnew() {
+        for unit in units.indices { units[unit].target = nil }
+    }
+
+    /// Whether something of it is to be looked up that has not been.
+    var asksAnew: Bool { units.contains { $0.outcome == nil && $0.asks && $0.returns == 0 } }
+
+    func refuseRest(_ error: StoreError) {
+        for unit in units.indices where units[unit].outcome == nil { units[unit].outcome = .refused(error) }
+    }
+
+    /// What becomes of a unit of which an identifier is known; to compare it with what is there takes long, too.
+    private func retryAnswer(
+        of unit: Int,
+        _ lookups: ArraySlice<Lookup>,
+        in log: SegmentLog,
+        until end: ContinuousClock.Instant,
+        for work: Work
+    ) -> Retry.Answer {
+        var progress = units[unit].retry
+        defer { units[unit].retry = progress }
+        // So many are made at least, however short the time: to begin takes time, too.
+        let enough = progress.compared + 64
+        do throws(StoreError) {
+            var found: [EventID?] = []
+            for lookup in lookups { found.append(try lookup.found()) }
+            return try units[unit].answer(in: buffer, found, &progress) { (compared: Int) throws(StoreError) in
+                try inLog { () throws(LogError) in try work.check() }
+                return compared < enough || ContinuousClock.now < end
+            } _: { (content, id, withTransaction) throws(StoreError) in
+                try content.difference(from: id, in: log, withTransaction: withTransaction)
+            }
+        } catch {
+            return .outcome(.refused(error))
+        }
+    }
+
+    /// Looks up what its units ask, for a slice of time; whether that is over. What takes too long is refused, and so is what
+    /// nobody waits for any more.
+    func lookUp(in log: SegmentLog, for limits: LookupLimits) -> Bool {
+        let end = ContinuousClock.now + limits.slice
+        var hasBegun = false
+        for unit in units.indices where units[unit].outcome == nil && units[unit].asks {
+            if units[unit].work == nil { sendAway(unit, for: limits.whole) }
+            guard let work = units[unit].work else { preconditionFailure("what is sent away has its time") }
+            let target = units[unit].target ?? EventID(log.view.tail)
+            units[unit].target = target
+            var lookups = units[unit].takeLookups(for: limits)
+            defer { units[unit].lookups = lookups }
+            let identifiers = units[unit].identifierCount
+            var isSettled = false
+            for index in lookups.indices {
+                // The first that matches decides; identifiers come before conditions.
+                if isSettled, index >= identifiers { break }
+                if !lookups[index].isOver(at: target) {
+                    if hasBegun, ContinuousClock.now >= end { return false }
+                    hasBegun = true
+                    guard lookups[index].advance(in: log, to: target, until: end, for: work) else { return false }
+                }
+                isSettled = isSettled || lookups[index].isSettled
+            }
+            // Where one is new, what comes before it in this batch may yet have it.
+            if identifiers > 0, lookups[..<identifiers].allSatisfy(\.isSettled) {
+                switch retryAnswer(of: unit, lookups[..<identifiers], in: log, until: end, for: work) {
+                case .isNew: break
+                case .outcome(let outcome): units[unit].outcome = outcome
+                case .unfinished: return false
+                }
+            }
+            if let ending = work.ending { units[unit].outcome = .refused(StoreError(.ended(ending))) }
+            units[unit].union = units[unit].outcome == nil ? Lookup.union(of: lookups) : nil
+            // What has come meanwhile is left to the writer, but not much of it.
+            if let union = units[unit].union, let lag = lookups.map({ $0.lag(behind: EventID(log.view.tail)) }).max(),
+                lag <= Self.caughtUpEvents
+            {
+                try? Lookup.catchUp(&lookups, with: union, in: log, for: work)
+            }
+        }
+        return true
+    }
 }
 
 extension AppendBatch.Unit {
-    /// Single events without anything to be asked about them.
-    fileprivate var isPlain: Bool {
-        !isTransaction && conditions.isEmpty && identifiers.isEmpty && outcome == nil
+    /// Whether something is to be looked up before it is let in.
+    var asks: Bool { !identifiers.isEmpty || !conditions.isEmpty }
+
+    var identifierCount: Int { identifiers.count { $0 != nil } }
+
+    /// Identifiers, and names in conditions.
+    var questionCount: Int {
+        conditions.reduce(identifiers.count) { count, condition in
+            condition.alternatives.reduce(count + 1) { $0 + $1.nameCount }
+        }
+    }
+
+    /// What it asks, as far as that has come.
+    mutating func takeLookups(for limits: LookupLimits) -> [Lookup] {
+        defer { lookups = nil }
+        return lookups ?? Lookup.all(identifiers: identifiers, conditions: conditions, for: limits)
     }
 }
 
-/// Events between MULTI and EXEC.
-package struct Transaction: Sendable {
-    private(set) var events: [NewEvent] = []
-    private(set) var conditions: [AppendCondition] = []
-    package private(set) var byteCount = 0
-
-    package init() {}
-
-    package var count: Int { events.count }
-
-    /// Adds an event that has been checked.
-    package mutating func append(_ event: borrowing NewEventParts, unless condition: AppendCondition?) {
-        let copy = NewEvent(event)
-        byteCount += copy.data.count + (copy.metadata?.count ?? 0) + 128
-        events.append(copy)
-        if let condition { conditions.append(condition) }
-    }
-}
-
-extension NewEvent {
-    fileprivate init(_ parts: borrowing NewEventParts) {
-        func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
-        self.init(
-            category: text(parts.category),
-            aggregateID: text(parts.aggregateID),
-            eventType: text(parts.eventType),
-            data: Array(parts.data),
-            timestamp: parts.timestamp,
-            version: parts.version,
-            uuid: parts.uuid,
-            tags: parts.tags.map(text),
-            metadata: parts.metadata.map { Array($0) }
-        )
-    }
-
-    /// Gives `body` the parts of the event, valid within the call.
-    package func withParts<Result>(_ body: (NewEventParts) -> Result) -> Result {
-        var bytes: [UInt8] = []
-        var ranges: [Range<Int>] = []
-        for part in [Array(category.utf8), Array(aggregateID.utf8), Array(eventType.utf8), data, metadata ?? []]
-            + tags.map({ Array($0.utf8) })
-        {
-            ranges.append(bytes.count..<bytes.count + part.count)
-            bytes += part
-        }
-        return bytes.withUnsafeBytes { buffer in
-            func part(_ index: Int) -> UnsafeRawBufferPointer {
-                UnsafeRawBufferPointer(rebasing: buffer[ranges[index]])
-            }
-            return body(
-                NewEventParts(
-                    category: part(0),
-                    aggregateID: part(1),
-                    eventType: part(2),
-                    data: part(3),
-                    timestamp: timestamp,
-                    version: version,
-                    uuid: uuid,
-                    tags: tags.indices.map { part(5 + $0) },
-                    metadata: metadata == nil ? nil : part(4)
-                )
-            )
-        }
-    }
+extension Criteria {
+    fileprivate var nameCount: Int { categories.count + aggregates.count + types.count + tags.count }
 }

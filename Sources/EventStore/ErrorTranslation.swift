@@ -14,6 +14,7 @@ extension StoreError {
             self.init(.corrupt, ids: [EventID(ids.lowerBound), EventID(ids.upperBound)], reason)
         case .later(let ids, let reason):
             self.init(.later, ids: [EventID(ids.lowerBound), EventID(ids.upperBound)], "of a later version: \(reason)")
+        case .ended(.timeUp): self.init(.budget, "the question took longer than limits.query_seconds allow")
         // Whether the store takes more appends is for its writer to say.
         default: self.init(.other, "\(error)")
         }

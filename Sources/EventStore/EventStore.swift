@@ -28,6 +28,7 @@ package final class EventStore: Sendable {
     private let rolls: Monitor<RollBudget>
     let scrubber: Scrubber
     private let failure: Failure
+    private let lookups: LookupThread
     private let isStopping = Atomic(false)
     /// How far a check of every byte has come that somebody has asked for.
     let verification = VerificationState()
@@ -75,11 +76,7 @@ package final class EventStore: Sendable {
             throw .log(error)
         }
         for note in opened.report.notes { events.report(note) }
-        do {
-            return try EventStore(options, disk, opened.log, opened.writer, opened.report, clock, events)
-        } catch {
-            throw .configuration(error)
-        }
+        return EventStore(options, disk, opened.log, opened.writer, opened.report, clock, events)
     }
 
     private init(
@@ -90,7 +87,7 @@ package final class EventStore: Sendable {
         _ recovery: RecoveryReport,
         _ clock: StoreClock,
         _ events: Events
-    ) throws(StoreError) {
+    ) {
         self.options = options
         self.recovery = recovery
         self.log = log
@@ -100,7 +97,7 @@ package final class EventStore: Sendable {
             limits: options.reducerLimits,
             report: events.report
         )
-        try reducers.reload()
+        reducers.begin()
         let projections = ProjectionEngine(
             log: log,
             reducers: reducers,
@@ -109,11 +106,13 @@ package final class EventStore: Sendable {
             clock: clock,
             report: events.report
         )
-        try projections.configure(options.projections)
+        projections.begin(options.projections)
         let hub = SubscriptionHub(log)
         let maintenance = Maintenance(log, report: events.report)
         let scrubber = Scrubber(log, policy: options.scrub, clock: clock, report: events.report)
         let failure = Failure()
+        let lookups = LookupThread(log, limits: options.lookups)
+        self.lookups = lookups
         self.projections = projections
         self.hub = hub
         self.maintenance = maintenance
@@ -129,6 +128,7 @@ package final class EventStore: Sendable {
                 ),
                 log: log,
                 clock: clock,
+                limits: options.lookups,
                 report: events.report
             ),
             options: options,
@@ -138,12 +138,20 @@ package final class EventStore: Sendable {
                     hub.wake()
                 },
                 rolled: { maintenance.wake() },
+                parked: { lookups.add($0) },
                 failed: { error in
                     failure.set(error)
                     events.failed(error)
                 }
             )
         )
+        lookups.start { [weak writer] batch in
+            // Where the writer has gone, nobody else has it.
+            if writer?.submit(batch) != true {
+                batch.refuseRest(StoreError(.failed, "the store is closing"))
+                batch.sink.complete([batch])
+            }
+        }
         projections.start()
         hub.start()
         maintenance.start()
@@ -160,11 +168,26 @@ package final class EventStore: Sendable {
 
     /// Finishes and acknowledges what has been submitted, takes last snapshots, and lets go of the directory.
     package func close() {
+        lookups.close()
         writer.close()
         hub.close()
         scrubber.close()
         maintenance.close()
         projections.close()
+    }
+
+    /// Which store this is, for ever.
+    package var uuid: EventUUID { EventUUID(bytes: log.store.store.bytes) }
+
+    /// Throws `position` where positions belong to another store than this; nil says nothing of that.
+    package func check(_ store: EventUUID?) throws(StoreError) {
+        guard let store, store != uuid else { return }
+        throw StoreError(
+            .position,
+            ids: [tail],
+            "the position is of store \(store), and this is store \(uuid), whose last event is \(tail): "
+                + "begin anew, or go on from an event that both have"
+        )
     }
 
     /// The last durable event.
@@ -175,8 +198,8 @@ package final class EventStore: Sendable {
 
     // MARK: Appending
 
-    /// Hands a batch to the writer; its sink gets it back when every unit has its outcome. False once the store is
-    /// closed.
+    /// Hands a batch to the writer; its sink gets it back when every unit has its outcome, but for those that are looked up
+    /// elsewhere, which it gets later, in batches of their own. False once the store is closed.
     package func submit(_ batch: AppendBatch) -> Bool {
         writer.submit(batch)
     }
@@ -206,9 +229,14 @@ package final class EventStore: Sendable {
     // MARK: Subscriptions
 
     /// Brings every event that matches to the sink, from `filter.after` on, then live. Where it is nil, from the
-    /// beginning.
+    /// beginning. Where `filter.asOf` is a moment to come, what is committed until then.
     package func subscribe(_ filter: Filter, sink: any SubscriptionSink) throws(StoreError) -> Subscription {
-        hub.add(try LogQuery(filter, in: log.view), sink: sink)
+        var (filter, asOf) = (filter, Timestamp?.none)
+        if case .time(let time) = filter.asOf {
+            asOf = time
+            filter.asOf = nil
+        }
+        return hub.add(try LogQuery(filter, in: log.view), recordedBy: asOf, sink: sink)
     }
 
     package var subscriptionCount: Int { hub.count }
@@ -221,7 +249,8 @@ package final class EventStore: Sendable {
     /// Folds a projection again from the first event.
     package func rebuildProjection(_ name: String) throws(StoreError) { try projections.rebuild(name) }
 
-    /// Reads the reducers' folder anew and makes exactly these projections live.
+    /// Reads the reducers' folder anew and makes exactly these projections live. Throws, and changes nothing, where the folder
+    /// cannot be read or a projection has no reducer; another file that is none is passed over.
     package func reload(projections names: [String]) throws(StoreError) {
         let old = try reducers.reload()
         do throws(StoreError) {
@@ -248,26 +277,25 @@ package final class EventStore: Sendable {
     // MARK: Upkeep
 
     /// Seals what is closed, then merges whatever can be merged.
-    package func compact() throws(StoreError) -> CompactionReport {
-        let pace = { !self.isStopping.load(ordering: .relaxed) }
+    package func compact(for work: Work? = nil) throws(StoreError) -> CompactionReport {
+        let pace = { !self.isEnding && work?.ending == nil }
         return try inLog { () throws(LogError) in
             while try log.sealOldest(pace: pace) {}
             let report = try log.compact(.everything, pace: pace)
+            try work?.check()
             _ = try log.replenishSpares()
             return report
         }
     }
 }
 
-/// Why a store could not be opened: the log's own reason, or a mistake in the configuration.
+/// Why a store could not be opened: the log's own reason.
 package enum OpenError: Error, Sendable, CustomStringConvertible {
     case log(LogError)
-    case configuration(StoreError)
 
     package var description: String {
         switch self {
         case .log(let error): "\(error)"
-        case .configuration(let error): error.message
         }
     }
 }

@@ -59,7 +59,7 @@ extension StoredEvent {
                 timestampNanoseconds: parts.timestamp.nanoseconds,
                 recordedAtNanoseconds: parts.recordedAt.nanoseconds,
                 version: parts.version,
-                id: parts.uuid?.description,
+                id: parts.identifier?.text,
                 tags: parts.tags.map(text),
                 metadata: parts.metadata
             )

@@ -7,8 +7,10 @@ import SegmentLog
 
 /// How a projection is.
 package enum ProjectionHealth: Sendable, Equatable {
-    /// At the tail, or just behind it.
+    /// At the tail, or less than a second behind it.
     case live
+    /// Behind the tail for longer.
+    case lagging
     /// On its way from a snapshot, or from the beginning.
     case rebuilding
     /// Stopped by its reducer, with the reason; the log and the others go on.
@@ -33,51 +35,85 @@ final class Projection: Sendable {
     /// catching up with a log that grows need not.
     static let restoreMilliseconds = 10_000
 
+    /// How soon a wait takes notice that the work it is for has ended.
+    private static let workMilliseconds = 50
+
+    /// Behind the tail for so long a projection is no longer called live.
+    private static let liveWithin = Duration.seconds(1)
+
     let source: ReducerSource
+    private let reducers: ReducerLibrary
+    private let snapshots: SnapshotStore
 
     /// The reducer with its state. The engine's thread holds it for a turn at a time.
     private struct Folding {
         let box: ReducerBox
         var fold = FoldState()
         var position = EventID.zero
-    }
-
-    /// What can be asked at any moment. Nobody holds it for long.
-    private struct Progress {
-        var position = EventID.zero
-        var eventsProcessed: UInt64 = 0
-        var health = ProjectionHealth.rebuilding
-        /// Whether it has looked for a snapshot to begin with.
-        var hasBegun: Bool
-        var lacking: [ClosedRange<RecordID>] = []
-        var snapshotPosition = EventID.zero
-        var snapshotTime: Timestamp
-        /// Threads that want the state: the next turn waits for them, since a lock alone would be taken again at once.
-        var readers = 0
-
-        var lackingEvents: [ClosedRange<EventID>] { lacking.map { EventID($0.lowerBound)...EventID($0.upperBound) } }
+        var check = StateCheck()
     }
 
     private let folding: Monitor<Folding>
-    private let progress: Monitor<Progress>
+    private let progress: Monitor<ProjectionProgress>
 
     /// `begins` says that it begins at the first event, whatever snapshots there are; else `begin` comes first.
     init(
         _ source: ReducerSource,
         reducers: ReducerLibrary,
+        snapshots: SnapshotStore,
         begins: Bool = false,
         now: Timestamp
     ) throws(StoreError) {
         self.source = source
+        self.reducers = reducers
+        self.snapshots = snapshots
         folding = Monitor(Folding(box: try reducers.make(source)))
-        progress = Monitor(Progress(hasBegun: begins, snapshotTime: now))
+        progress = Monitor(ProjectionProgress(hasBegun: begins, snapshotTime: now))
+    }
+
+    /// Why it has stopped, told once.
+    func takeFault() -> StoreError? {
+        progress.withLock { progress in
+            guard case .faulted(let error) = progress.health, !progress.isFaultTold else { return nil }
+            progress.isFaultTold = true
+            return error
+        }
     }
 
     var hasBegun: Bool { progress.withLock(\.hasBegun) }
 
+    func has(_ need: ProjectionProgress.Need) -> Bool { progress.withLock { $0.has(need) } }
+
+    /// Has `wake` called, once and from any thread, when a need is met. Returns a number to `forget` it by; nil where it is met
+    /// already.
+    func notify(_ need: ProjectionProgress.Need, _ wake: @escaping @Sendable () -> Void) -> UInt64? {
+        progress.withLock { progress in
+            guard !progress.has(need) else { return nil }
+            progress.nextWaiter += 1
+            progress.waiters[progress.nextWaiter] = ProjectionProgress.Waiter(need: need, wake: wake)
+            return progress.nextWaiter
+        }
+    }
+
+    var waiterCount: Int { progress.withLock(\.waiters.count) }
+
+    /// Somebody waits no more.
+    func forget(_ waiter: UInt64) {
+        progress.withLock { _ = $0.waiters.removeValue(forKey: waiter) }
+    }
+
+    /// Changes how far it has come, and wakes whoever waits for that.
+    private func move(_ change: (inout ProjectionProgress) -> Void) {
+        let served = progress.update { progress in
+            change(&progress)
+            return progress.takeServed()
+        }
+        for waiter in served { waiter.wake() }
+    }
+
     /// Goes to the newest snapshot of this very reducer, if there is one. Not done when it is made: the state of a projection
     /// may be large, and a store that opens is not to wait for it.
-    func begin(_ snapshots: SnapshotStore, _ log: SegmentLog, report: (String) -> Void) {
+    func begin(_ log: SegmentLog, report: (String) -> Void) {
         let tail = EventID(log.view.tail)
         for note in snapshots.load(source, tail: tail) { report(note) }
         let snapshot = snapshots.latest(of: source, through: tail)
@@ -91,15 +127,17 @@ final class Projection: Sendable {
                     )
                     folding.fold = snapshot.state
                     folding.position = snapshot.position
+                    folding.check.note(writable: snapshot.position)
                 } catch {
                     failure = StoreError(error, reducer: source.name, at: nil)
                 }
             }
-            progress.update { progress in
+            move { progress in
                 progress.hasBegun = true
                 progress.position = folding.position
                 progress.eventsProcessed = folding.fold.eventsProcessed
                 progress.snapshotPosition = folding.position
+                progress.memoryBytes = folding.box.reducer.memoryBytes
                 if let failure {
                     progress.health = .faulted(failure)
                 } else if folding.position >= tail {
@@ -110,9 +148,28 @@ final class Projection: Sendable {
     }
 
     /// Returns once it has begun, so that its snapshots are known.
-    func waitUntilBegun(waitMilliseconds: Int) throws(StoreError) {
-        guard progress.wait(timeoutMilliseconds: waitMilliseconds, until: { $0.hasBegun ? true : nil }) != nil else {
+    func waitUntilBegun(waitMilliseconds: Int, for work: Work? = nil) throws(StoreError) {
+        guard try waits(waitMilliseconds, for: work, until: .begun) else {
             throw StoreError(.lagging, ids: [.zero], "projection \(source.name) is being restored")
+        }
+    }
+
+    /// Waits until a need is met; false where it is not within the time. Throws where the work is to end first.
+    private func waits(
+        _ milliseconds: Int,
+        for work: Work?,
+        until need: ProjectionProgress.Need
+    ) throws(StoreError) -> Bool {
+        let end = ContinuousClock.now + .milliseconds(milliseconds)
+        while true {
+            try inLog { () throws(LogError) in try work?.check() }
+            let left = Int(max(.zero, end - .now) / .milliseconds(1))
+            let step = min(left, Self.workMilliseconds)
+            // Without a wait this is a look, which is no occasion to let others go on.
+            if progress.withLock({ $0.has(need) }) { return true }
+            if ContinuousClock.now >= end { return false }
+            func wait() { _ = progress.wait(timeoutMilliseconds: step) { $0.has(need) ? true : nil } }
+            if let work { work.idle(wait) } else { wait() }
         }
     }
 
@@ -123,9 +180,11 @@ final class Projection: Sendable {
 
     /// Folds some of what is new, for about `duration`, so that others get their turn.
     func advance(_ log: SegmentLog, for duration: Duration) {
+        progress.update { $0.behindSince = $0.behindSince ?? .now }
         _ = progress.wait { $0.readers == 0 ? true : nil }
         folding.withLock { folding in
             guard !progress.withLock(\.health.isFaulted) else { return }
+            defer { checkIfDue(&folding, log) }
             let end = ContinuousClock.now + duration
             let view = log.view
             let keys = KeyExpression().restricted(to: folding.box.reducer.selection)
@@ -149,48 +208,134 @@ final class Projection: Sendable {
                 folding.position = EventID(view.tail)
                 publish(folding, scan, view)
             } catch {
-                progress.update { $0.health = .faulted(error) }
+                move { $0.health = .faulted(error) }
                 publish(folding, scan, view)
             }
         }
     }
 
     private func publish(_ folding: Folding, _ scan: LogScan, _ view: LogView) {
-        progress.update { progress in
+        move { progress in
             progress.position = folding.position
             progress.eventsProcessed = folding.fold.eventsProcessed
             progress.lacking = RecordRanges.merged(progress.lacking + scan.skipped)
-            if !progress.health.isFaulted, folding.position >= EventID(view.tail) { progress.health = .live }
+            progress.memoryBytes = folding.box.reducer.memoryBytes
+            guard folding.position >= EventID(view.tail) else { return }
+            progress.behindSince = nil
+            if !progress.health.isFaulted { progress.health = .live }
         }
+    }
+
+    /// Tries whether the state can be written, where that is due; it may have had to wait.
+    func checkIfDue(_ log: SegmentLog) {
+        folding.withLock { checkIfDue(&$0, log) }
+    }
+
+    /// The same for whoever asks how things stand: what is called live is so by its last event. A state that takes long to try
+    /// is not tried for that, and nobody waits for a restoring.
+    func checkAsked(_ log: SegmentLog) {
+        guard progress.withLock({ $0.health == .live && $0.isSoonChecked }) else { return }
+        try? betweenTurns { folding throws(StoreError) in checkIfDue(&folding, log, asked: true) }
+    }
+
+    private func checkIfDue(_ folding: inout Folding, _ log: SegmentLog, asked: Bool = false) {
+        guard folding.check.isDue(at: folding.position, asked: asked), !progress.withLock(\.health.isFaulted) else {
+            return
+        }
+        _ = try? written(&folding, log)
+        let isSoonChecked = folding.check.isShort
+        progress.update { $0.isSoonChecked = isSoonChecked }
+    }
+
+    /// The state as JSON. Where there is no writing it down, the projection stops at the event that made it so.
+    private func written(_ folding: inout Folding, _ log: SegmentLog) throws(StoreError) -> [UInt8] {
+        var json: [UInt8] = []
+        do throws(StoreError) {
+            let reducer = folding.box.reducer
+            try folding.check.run(at: folding.position) { () throws(StoreError) in json = try reducer.json() }
+            return json
+        } catch {
+            var failure = error
+            if let found = try? firstUnwritable(folding, log) {
+                failure = found.reason
+                folding.fold = found.fold
+                folding.position = EventID(found.event.rawValue - 1)
+            }
+            move { progress in
+                progress.health = .faulted(failure)
+                progress.position = folding.position
+                progress.eventsProcessed = folding.fold.eventsProcessed
+            }
+            throw failure
+        }
+    }
+
+    private func firstUnwritable(_ folding: Folding, _ log: SegmentLog) throws(StoreError) -> UnwritableSearch.Found? {
+        let snapshot = snapshots.latest(of: source, through: folding.check.writable)
+        let base = UnwritableSearch.Base(
+            position: snapshot?.position ?? .zero,
+            fold: snapshot?.state ?? FoldState(),
+            stateJSON: snapshot?.stateJSON
+        )
+        return try UnwritableSearch(source: source, reducers: reducers, log: log)
+            .first(after: base, writable: folding.check.writable, unwritable: folding.position)
     }
 
     /// Runs `body` between two turns.
-    private func betweenTurns<Result>(_ body: (Folding) throws(StoreError) -> Result) throws(StoreError) -> Result {
+    private func betweenTurns<Result>(
+        _ body: (inout Folding) throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
         progress.update { $0.readers += 1 }
         defer { progress.update { $0.readers -= 1 } }
-        return try folding.withLock { folding throws(StoreError) in try body(folding) }
+        return try folding.withLock { folding throws(StoreError) in try body(&folding) }
     }
 
     /// The state once it reflects everything up to `target`.
-    func current(reaching target: EventID, waitMilliseconds: Int) throws(StoreError) -> FoldedState {
-        let hasReached = progress.wait(timeoutMilliseconds: waitMilliseconds) { progress in
-            progress.health.isFaulted || progress.hasBegun && progress.position >= target ? true : nil
-        }
-        guard hasReached != nil else {
+    func current(
+        _ log: SegmentLog,
+        reaching target: EventID,
+        waitMilliseconds: Int,
+        for work: Work? = nil
+    ) throws(StoreError) -> FoldedState {
+        let hasReached = try waits(waitMilliseconds, for: work, until: .reached(target))
+        guard hasReached else {
             throw StoreError(
                 .lagging,
                 ids: [progress.withLock(\.position)],
                 "projection \(source.name) has not reached \(target) yet"
             )
         }
-        return try betweenTurns { folding throws(StoreError) in
-            if case .faulted(let error) = progress.withLock(\.health) { throw error }
-            return FoldedState(
-                eventsProcessed: folding.fold.eventsProcessed,
-                lastEvent: folding.fold.lastEvent,
-                stateJSON: try folding.box.reducer.json(),
-                lacking: progress.withLock(\.lackingEvents)
-            )
+        // Before the lock, which others wait for. The text is about as long as the state is large.
+        try inLog { () throws(LogError) in try work?.hold(3 * progress.withLock(\.memoryBytes)) }
+        func state(_ folding: inout Folding) -> Result<FoldedState, StoreError> {
+            do throws(StoreError) {
+                if case .faulted(let error) = progress.withLock(\.health) { throw error }
+                let json = try written(&folding, log)
+                let lacking = progress.withLock(\.lackingEvents)
+                return .success(
+                    FoldedState(
+                        eventsProcessed: folding.fold.eventsProcessed,
+                        lastEvent: folding.fold.lastEvent,
+                        stateJSON: json,
+                        lacking: lacking
+                    )
+                )
+            } catch {
+                return .failure(error)
+            }
+        }
+        // The engine's next turn waits for those who are about to have the lock, and never for one that waits for its own turn.
+        func asReader<Result>(_ body: () -> Result) -> Result {
+            progress.update { $0.readers += 1 }
+            defer { progress.update { $0.readers -= 1 } }
+            return body()
+        }
+        guard let work else { return try asReader { folding.withLock { state(&$0) } }.get() }
+        // Whoever has the lock may have it for long, where the state is large.
+        while true {
+            try inLog { () throws(LogError) in try work.check() }
+            if let result = asReader({ folding.tryWithLock({ state(&$0) }) }) { return try result.get() }
+            work.idle { asReader { folding.withLock { _ in } } }
         }
     }
 
@@ -201,7 +346,7 @@ final class Projection: Sendable {
                 position: progress.position,
                 lag: tail.rawValue - min(tail.rawValue, progress.position.rawValue),
                 eventsProcessed: progress.eventsProcessed,
-                health: progress.health,
+                health: progress.health == .live && progress.isLagging(Self.liveWithin) ? .lagging : progress.health,
                 lacking: progress.lackingEvents
             )
         }
@@ -220,7 +365,7 @@ final class Projection: Sendable {
 
     /// Saves the state as it is. Nil where there is nothing new to save, or nothing that should be: a projection that
     /// lacks events would pass its gap on to every restart.
-    func snapshot(_ snapshots: SnapshotStore, now: Timestamp) throws(StoreError) -> (position: EventID, bytes: Int)? {
+    func snapshot(_ log: SegmentLog, now: Timestamp) throws(StoreError) -> (position: EventID, bytes: Int)? {
         let taken = try betweenTurns { folding throws(StoreError) -> Snapshot? in
             let isWanted = progress.withLock { progress in
                 guard !progress.health.isFaulted, progress.lacking.isEmpty,
@@ -232,12 +377,8 @@ final class Projection: Sendable {
                 return true
             }
             guard isWanted else { return nil }
-            return Snapshot(
-                hash: source.contentHash,
-                position: folding.position,
-                state: folding.fold,
-                stateJSON: try folding.box.reducer.json()
-            )
+            let json = try written(&folding, log)
+            return Snapshot(hash: source.contentHash, position: folding.position, state: folding.fold, stateJSON: json)
         }
         guard let taken, let bytes = try snapshots.save(taken, of: source) else { return nil }
         return (taken.position, bytes)
@@ -245,7 +386,7 @@ final class Projection: Sendable {
 }
 
 extension ProjectionHealth {
-    fileprivate var isFaulted: Bool {
+    package var isFaulted: Bool {
         if case .faulted = self { true } else { false }
     }
 }

@@ -19,6 +19,8 @@ final class ProjectionEngine: Sendable {
     private let clock: StoreClock
     private let report: @Sendable (String) -> Void
     private let list = Mutex<[Projection]>([])
+    /// Those that are configured and have no reducer, with the reason.
+    private let unmade = Mutex<[(name: String, fault: StoreError)]>([])
     private let signal = Monitor(Signal())
     private let thread = OwnedThread()
 
@@ -48,16 +50,35 @@ final class ProjectionEngine: Sendable {
     func configure(_ names: [String]) throws(StoreError) {
         let current = list.withLock { $0 }
         var wanted: [Projection] = []
+        for name in names { wanted.append(try projection(name, keptFrom: current)) }
+        set(wanted, unmade: [])
+    }
+
+    /// Makes the named projections live at the start. One whose reducer is missing or faulty is shown as faulted, and costs
+    /// the log and the others nothing.
+    func begin(_ names: [String]) {
+        var wanted: [Projection] = []
+        var faults: [(String, StoreError)] = []
         for name in names {
-            let source = try reducers.source(name)
-            if let unchanged = current.first(where: { $0.source == source }) {
-                wanted.append(unchanged)
-            } else {
-                wanted.append(try Projection(source, reducers: reducers, now: clock.now()))
+            do throws(StoreError) {
+                wanted.append(try projection(name, keptFrom: []))
+            } catch {
+                report("projection \(name) does not begin: \(error)")
+                faults.append((name, error))
             }
         }
-        let projections = wanted
+        set(wanted, unmade: faults)
+    }
+
+    private func projection(_ name: String, keptFrom current: [Projection]) throws(StoreError) -> Projection {
+        let source = try reducers.source(name)
+        if let unchanged = current.first(where: { $0.source == source }) { return unchanged }
+        return try Projection(source, reducers: reducers, snapshots: snapshots, now: clock.now())
+    }
+
+    private func set(_ projections: [Projection], unmade faults: [(String, StoreError)]) {
         list.withLock { $0 = projections }
+        unmade.withLock { $0 = faults.map { (name: $0, fault: $1) } }
         signal.update { $0.hasNews = true }
     }
 
@@ -69,6 +90,7 @@ final class ProjectionEngine: Sendable {
         let fresh = try Projection(
             old.source,
             reducers: reducers,
+            snapshots: snapshots,
             begins: true,
             now: clock.now()
         )
@@ -80,6 +102,7 @@ final class ProjectionEngine: Sendable {
 
     func projection(_ name: String) throws(StoreError) -> Projection {
         guard let projection = list.withLock({ $0.first { $0.source.name == name } }) else {
+            if let fault = unmade.withLock({ $0.first { $0.name == name }?.fault }) { throw fault }
             let names = list.withLock { $0.map(\.source.name) }.joined(separator: ", ")
             throw StoreError(.notFound, "no projection '\(name)'; live are: \(names.isEmpty ? "none" : names)")
         }
@@ -88,7 +111,19 @@ final class ProjectionEngine: Sendable {
 
     func statuses() -> [ProjectionStatus] {
         let tail = EventID(log.view.tail)
+        // What is said of a state is to be true of the last event that it shows.
+        for projection in list.withLock({ $0 }) { projection.checkAsked(log) }
         return list.withLock { $0 }.map { $0.status(tail: tail) }
+            + unmade.withLock { $0 }.map { name, fault in
+                ProjectionStatus(
+                    name: name,
+                    position: .zero,
+                    lag: tail.rawValue,
+                    eventsProcessed: 0,
+                    health: .faulted(fault),
+                    lacking: []
+                )
+            }
     }
 
     /// Tells the thread that there are new events. Costs next to nothing where there are no projections: it is called
@@ -120,7 +155,7 @@ final class ProjectionEngine: Sendable {
         var failure: StoreError?
         for projection in list.withLock({ $0 }) {
             do throws(StoreError) {
-                if let snapshot = try projection.snapshot(snapshots, now: clock.now()) {
+                if let snapshot = try projection.snapshot(log, now: clock.now()) {
                     taken.append((projection.source.name, snapshot.position, snapshot.bytes))
                 }
             } catch {
@@ -148,26 +183,29 @@ final class ProjectionEngine: Sendable {
                     if projection.hasBegun {
                         projection.advance(log, for: Self.turn)
                     } else {
-                        projection.begin(snapshots, log, report: report)
+                        projection.begin(log, report: report)
                     }
                     isBehind = true
-                    if case .faulted(let error) = projection.status(tail: tail).health {
-                        report("projection \(projection.source.name) has stopped: \(error)")
-                    }
                     takeSnapshotIfDue(projection)
                 }
             }
-            list.withLock { $0 }.forEach(takeSnapshotIfDue)
+            for projection in list.withLock({ $0 }) {
+                projection.checkIfDue(log)
+                takeSnapshotIfDue(projection)
+            }
         }
     }
 
+    /// Then says of a projection that it has stopped, where it has.
     private func takeSnapshotIfDue(_ projection: Projection) {
         let now = clock.now()
-        guard projection.isSnapshotDue(policy, now: now) else { return }
-        do {
-            _ = try projection.snapshot(snapshots, now: now)
-        } catch {
-            report("a snapshot of \(projection.source.name) failed: \(error)")
+        if projection.isSnapshotDue(policy, now: now) {
+            do {
+                _ = try projection.snapshot(log, now: now)
+            } catch {
+                report("a snapshot of \(projection.source.name) failed: \(error)")
+            }
         }
+        if let error = projection.takeFault() { report("projection \(projection.source.name) has stopped: \(error)") }
     }
 }

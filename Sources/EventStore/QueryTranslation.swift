@@ -35,11 +35,15 @@ extension Criteria {
 }
 
 extension LogQuery {
-    /// The filter over a view, `ASOF` resolved to the last id that was known by then.
+    /// The filter over a view, `ASOF` resolved to the last id that was known by then. Throws `position` where a position lies
+    /// beyond the tail.
     init(_ filter: Filter, in view: LogView, reversed: Bool = false) throws(StoreError) {
         var through = RecordID.maximum
+        if let after = filter.after { try view.require(after) }
         if let before = filter.before {
-            through = before == .zero ? .zero : RecordID(before.rawValue - 1)
+            // One behind the last is a bound that leaves nothing out.
+            if let last = before.predecessor, last > EventID(view.tail) { try view.require(before) }
+            through = RecordID(before.predecessor ?? .zero)
         }
         if let asOf = filter.asOf {
             through = min(through, try view.bound(asOf, skippingDamage: filter.skipsDamage))
@@ -57,12 +61,20 @@ extension LogQuery {
 }
 
 extension LogView {
+    /// Throws `position` where the log has not come so far.
+    func require(_ position: EventID) throws(StoreError) {
+        let tail = EventID(tail)
+        guard position <= tail else { throw StoreError(position: position, beyond: tail) }
+    }
+
     /// The last id that the store can have known by then.
     func bound(_ asOf: AsOf, skippingDamage: Bool) throws(StoreError) -> RecordID {
         switch asOf {
-        case .id(let id): min(RecordID(id), tail)
+        case .id(let id):
+            try require(id)
+            return RecordID(id)
         case .time(let time):
-            try inLog { () throws(LogError) in
+            return try inLog { () throws(LogError) in
                 try bound(recordedBy: RecordTime(time), skippingDamage: skippingDamage)
             }
         }

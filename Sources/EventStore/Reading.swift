@@ -2,7 +2,7 @@
 
 package import EventModel
 import EventRecords
-import SegmentLog
+package import SegmentLog
 
 extension EventStore {
     /// The event of an id; nil where there is none.
@@ -18,10 +18,11 @@ extension EventStore {
         _ filter: Filter,
         count: Int,
         reversed: Bool = false,
-        byteLimit: Int = 8 << 20
+        byteLimit: Int = 8 << 20,
+        for work: Work? = nil
     ) throws(StoreError) -> [StoredEvent] {
         let view = log.view
-        var scan = LogScan(view, try LogQuery(filter, in: view, reversed: reversed))
+        var scan = LogScan(view, try LogQuery(filter, in: view, reversed: reversed), for: work)
         var events: [StoredEvent] = []
         var bytes = 0
         do {
@@ -30,6 +31,8 @@ extension EventStore {
                     guard let event = try StoredEvent.reading(record, skippingDamage: filter.skipsDamage) else {
                         continue
                     }
+                    // It is held as it was read, and as it is answered.
+                    try inLog { () throws(LogError) in try work?.hold(2 * event.approximateBytes) }
                     bytes += event.approximateBytes
                     if !events.isEmpty, bytes > byteLimit { return events }
                     events.append(event)
@@ -43,6 +46,55 @@ extension EventStore {
         return events
     }
 
+    /// The last event that matches; zero where there is none. Throws as `read` does.
+    package func last(_ filter: Filter, for work: Work? = nil) throws(StoreError) -> EventID {
+        let view = log.view
+        // Without criteria and bounds of time the end is the answer, be it readable or not.
+        if filter.alternatives.isEmpty, filter.since == nil, filter.until == nil, filter.after == nil {
+            return EventID(min(try LogQuery(filter, in: view).through, view.tail))
+        }
+        return try read(filter, count: 1, reversed: true, byteLimit: 0, for: work).first?.id ?? .zero
+    }
+
+    /// The events that `read` gives, the tail they were read by, and whether more of those that match come behind them.
+    package func page(
+        _ filter: Filter,
+        count: Int,
+        reversed: Bool = false,
+        byteLimit: Int = 8 << 20,
+        for work: Work? = nil
+    ) throws(StoreError) -> (head: EventID, hasMore: Bool, events: [StoredEvent]) {
+        let view = log.view
+        let head = EventID(view.tail)
+        // What is appended from now on is not part of it.
+        var bounded = filter
+        let bound = try filter.asOf.map { asOf throws(StoreError) in
+            try view.bound(asOf, skippingDamage: filter.skipsDamage)
+        }
+        bounded.asOf = .id(min(bound.map { EventID($0) } ?? head, head))
+        var events = try read(
+            bounded,
+            count: count < .max ? count + 1 : count,
+            reversed: reversed,
+            byteLimit: byteLimit,
+            for: work
+        )
+        if events.count > count {
+            events.removeLast(events.count - count)
+            return (head, true, events)
+        }
+        guard let last = events.last else { return (head, false, []) }
+        // It ended for want of bytes, or there is nothing more, or it stands before what cannot be read.
+        if reversed { bounded.before = last.id } else { bounded.after = last.id }
+        do throws(StoreError) {
+            let rest = try read(bounded, count: 1, reversed: reversed, byteLimit: 0, for: work)
+            return (head, !rest.isEmpty, events)
+        } catch {
+            guard error.unreadable != nil else { throw error }
+            return (head, true, events)
+        }
+    }
+
     /// Whether these aggregates have so few events that whoever asks for them can be answered at once, on a thread that others
     /// wait for.
     package func hasFewEvents(_ aggregates: some Collection<String>) -> Bool {
@@ -54,9 +106,13 @@ extension EventStore {
     /// The blocks of the log that reach past an event, in a row as `TransferBlock` splits it, about `byteLimit` bytes of them
     /// but at least one; none where nothing comes after it. The first may begin before, the last may hold events that were
     /// appended since. Throws `corrupt` where the next event lies in damaged ids.
-    package func blocks(after: EventID, byteLimit: Int) throws(StoreError) -> [UInt8] {
-        var scan = LogScan(log.view, LogQuery(after: RecordID(after)))
+    package func blocks(after: EventID, byteLimit: Int, for work: Work? = nil) throws(StoreError) -> [UInt8] {
+        let view = log.view
+        try view.require(after)
+        var scan = LogScan(view, LogQuery(after: RecordID(after)), for: work)
         var bytes: [UInt8] = []
+        // The blocks, the reply that they are copied to, and what is written of it.
+        try inLog { () throws(LogError) in try work?.hold(3 * byteLimit) }
         do {
             while bytes.count < byteLimit, try inLog({ () throws(LogError) in try scan.nextTransfer(to: &bytes) }) {
                 if bytes.capacity < byteLimit { bytes.reserveCapacity(byteLimit + (64 << 10)) }
@@ -69,9 +125,9 @@ extension EventStore {
     }
 
     /// How many events match.
-    package func count(_ filter: Filter) throws(StoreError) -> Int {
+    package func count(_ filter: Filter, for work: Work? = nil) throws(StoreError) -> Int {
         let view = log.view
-        var scan = LogScan(view, try LogQuery(filter, in: view))
+        var scan = LogScan(view, try LogQuery(filter, in: view), for: work)
         return try inLog { () throws(LogError) in try scan.count() }
     }
 }

@@ -20,9 +20,22 @@ final class ReducerLibrary: Sendable {
 
     /// What a look through the folder has found.
     struct Catalog: Sendable {
-        fileprivate var sources: [String: ReducerSource] = [:]
-        /// Why a file that is called as a reducer's cannot be one, by the reducer's name.
-        fileprivate var passedOver: [String: String] = [:]
+        fileprivate var files: [File] = []
+        /// Why the folder could not be looked through.
+        fileprivate var fault: StoreError?
+
+        fileprivate subscript(name: String) -> File? { files.first { $0.name == name } }
+    }
+
+    /// A file that is called as a reducer's.
+    fileprivate struct File: Sendable {
+        let name: String
+        /// What it says; or why it is passed over.
+        let source: Result<ReducerSource, StoreError>
+
+        var fault: StoreError? {
+            if case .failure(let fault) = source { fault } else { nil }
+        }
     }
 
     private struct State {
@@ -49,23 +62,29 @@ final class ReducerLibrary: Sendable {
         self.report = report
     }
 
+    /// Reads the folder for the first time. Where that cannot be done it is reported, and there are no reducers: appends and
+    /// reads do not depend on them.
+    func begin() {
+        do throws(StoreError) {
+            try reload()
+        } catch {
+            report(error.message)
+            state.withLock { $0.catalog.fault = error }
+        }
+    }
+
     /// Reads the folder anew, and returns what was on hand before. Throws where the folder cannot be read; a file in it that
-    /// cannot is passed over and reported, for it is nothing to the other reducers; one with a mistake in it is found when it
-    /// is used.
+    /// cannot be read, or is no reducer, is passed over and reported, for it is nothing to the other reducers.
     @discardableResult
     func reload() throws(StoreError) -> Catalog {
         guard let directory else { return Catalog() }
         var catalog = Catalog()
         do throws(DiskError) {
-            for name in try disk.names(in: directory).sorted() where name.hasSuffix(".lua") {
-                let reducer = String(name.dropLast(4))
-                guard Self.isName(reducer) else { continue }
-                switch try text(of: "\(directory)/\(name)") {
-                case .read(let text): catalog.sources[reducer] = ReducerSource(name: reducer, text: text)
-                case .passedOver(let reason):
-                    catalog.passedOver[reducer] = reason
-                    report("the reducer file \(name) is passed over: \(reason)")
-                }
+            // What begins with a dot is an editor's, or a mount's.
+            for name in try disk.names(in: directory).sorted() where name.hasSuffix(".lua") && !name.hasPrefix(".") {
+                let file = File(name: String(name.dropLast(4)), source: try source(of: name, in: directory))
+                if let fault = file.fault { report("the reducer file \(name) is passed over: \(fault.message)") }
+                catalog.files.append(file)
             }
         } catch {
             throw StoreError(.other, "the reducers' folder cannot be read: \(error)")
@@ -77,22 +96,35 @@ final class ReducerLibrary: Sendable {
         }
     }
 
-    private enum Text {
-        case read([UInt8])
-        case passedOver(reason: String)
-    }
-
     /// Throws only what would be wrong with any other file, too.
-    private func text(of path: String) throws(DiskError) -> Text {
+    private func source(of file: String, in directory: String) throws(DiskError) -> Result<ReducerSource, StoreError> {
+        let name = String(file.dropLast(4))
+        guard Self.isName(name) else {
+            return .failure(
+                StoreError(
+                    .notFound,
+                    "a reducer's name is 1 to 128 of the letters a to z and A to Z, digits, _, - and ."
+                )
+            )
+        }
+        let text: [UInt8]
         do throws(DiskError) {
-            guard let text = try disk.contents(of: path, limit: Self.maximumBytes, .readLinked) else {
-                return .passedOver(reason: "it has more than \(Self.maximumBytes) bytes")
+            guard let read = try disk.contents(of: "\(directory)/\(file)", limit: Self.maximumBytes, .readLinked) else {
+                return .failure(StoreError(.notFound, "it has more than \(Self.maximumBytes) bytes"))
             }
-            return .read(text)
+            text = read
         } catch {
             guard !error.isWantOfResources else { throw error }
             // Its name was in the folder a moment ago.
-            return .passedOver(reason: error.isMissing ? "\(error): it is a link that leads nowhere" : "\(error)")
+            let reason = error.isMissing ? "\(error): it is a link that leads nowhere" : "\(error)"
+            return .failure(StoreError(.notFound, reason))
+        }
+        let source = ReducerSource(name: name, text: text)
+        do {
+            _ = try Reducer(source, limits: limits)
+            return .success(source)
+        } catch {
+            return .failure(StoreError(error, reducer: name, at: nil))
         }
     }
 
@@ -103,19 +135,36 @@ final class ReducerLibrary: Sendable {
 
     /// The names on hand, sorted.
     var names: [String] {
-        state.withLock { $0.catalog.sources.keys.sorted() }
+        state.withLock(\.catalog).files.filter { $0.fault == nil }.map(\.name)
+    }
+
+    /// Every file, with what has come of it; sorted by name.
+    func statuses(projections: [String]) -> [ReducerStatus] {
+        guard let directory else { return [] }
+        return state.withLock(\.catalog).files.map { file in
+            ReducerStatus(
+                name: file.name,
+                file: "\(directory)/\(file.name).lua",
+                fault: file.fault,
+                isProjection: projections.contains(file.name)
+            )
+        }
     }
 
     func source(_ name: String) throws(StoreError) -> ReducerSource {
         let catalog = state.withLock(\.catalog)
-        if let reason = catalog.passedOver[name] {
-            throw StoreError(.notFound, "no reducer '\(name)': the file \(name).lua is passed over: \(reason)")
-        }
-        guard let source = catalog.sources[name] else {
+        switch catalog[name]?.source {
+        case .success(let source): return source
+        case .failure(let fault):
+            throw StoreError(
+                fault.code,
+                "no reducer '\(name)': the file \(name).lua is passed over: \(fault.message)"
+            )
+        case nil:
+            if let fault = catalog.fault { throw StoreError(.notFound, "no reducer '\(name)': \(fault.message)") }
             let known = names.joined(separator: ", ")
             throw StoreError(.notFound, "no reducer '\(name)'; there are: \(known.isEmpty ? "none" : known)")
         }
-        return source
     }
 
     /// Has an instance of a reducer at hand for the next query: to make one takes longer than to fold a few events. Never one
@@ -127,13 +176,13 @@ final class ReducerLibrary: Sendable {
         state.withLock { $0.ready[name] = made }
     }
 
-    /// A compiled instance at its initial state.
-    func make(_ source: ReducerSource) throws(StoreError) -> ReducerBox {
+    /// A compiled instance at its initial state; under the library's limits where none are given.
+    func make(_ source: ReducerSource, limits: ReducerLimits? = nil) throws(StoreError) -> ReducerBox {
         if let ready = state.withLock({ $0.ready.removeValue(forKey: source.name) }), ready.reducer.source == source {
             return ready
         }
         do {
-            return ReducerBox(reducer: try Reducer(source, limits: limits))
+            return ReducerBox(reducer: try Reducer(source, limits: limits ?? self.limits))
         } catch {
             throw StoreError(error, reducer: source.name, at: nil)
         }

@@ -165,7 +165,11 @@ struct SnapshotHead {
             let rawBytes = Int(exactly: bytes.integer(at: 112, as: UInt64.self))
         else { return nil }
         features = bytes.withUnsafeBytes { FeatureBits($0, at: 32) }
-        guard features.canRead else { return nil }
+        // No more events than there were by then have reached the reducer: what else stands there was never saved.
+        guard features.canRead,
+            max(bytes.integer(at: 72, as: UInt64.self), bytes.integer(at: 80, as: UInt64.self))
+                <= bytes.integer(at: 64, as: UInt64.self)
+        else { return nil }
         let last = bytes.integer(at: 72, as: UInt64.self)
         self.length = length
         self.rawBytes = rawBytes

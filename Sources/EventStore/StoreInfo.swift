@@ -8,7 +8,7 @@ package import SegmentLog
 package struct StoreInfo: Sendable {
     package enum State: String, Sendable {
         case ok
-        /// Some ids cannot be read.
+        /// Some ids cannot be read, or a projection has stopped.
         case degraded
         /// Appends are refused until there is space; everything else goes on.
         case full
@@ -21,6 +21,7 @@ package struct StoreInfo: Sendable {
     package let firstID: EventID
     package let lastID: EventID
     package let log: SegmentLog.Statistics
+    package let files: SegmentLog.FileBytes
     package let damage: [ClosedRange<EventID>]
     /// Appends were refused for want of space, and there is none yet.
     package let isFull: Bool
@@ -38,12 +39,14 @@ extension EventStore {
         let view = log.view
         let damage = log.damage
         let isFull = log.shortage != nil
+        let projections = projectionStatuses()
         return StoreInfo(
-            state: appendFailure != nil ? .failed : !damage.isEmpty ? .degraded : isFull ? .full : .ok,
-            storeUUID: EventUUID(bytes: log.store.store.bytes).description,
+            state: state(isDamaged: !damage.isEmpty, isFull: isFull, projections),
+            storeUUID: uuid.description,
             firstID: EventID(view.first),
             lastID: EventID(view.tail),
             log: log.statistics,
+            files: log.fileBytes,
             damage: damage.map { EventID($0.lowerBound)...EventID($0.upperBound) },
             isFull: isFull,
             freeBytes: (try? log.freeBytes()) ?? 0,
@@ -51,7 +54,18 @@ extension EventStore {
             reserveBytes: log.reserveBytes,
             scrub: scrubber.status,
             subscriptions: subscriptionCount,
-            projections: projectionStatuses()
+            projections: projections
         )
+    }
+
+    /// Bytes of all events, uncompressed: names and data.
+    package var recordBytes: UInt64 { log.statistics.recordBytes }
+
+    /// The worst that is so.
+    private func state(isDamaged: Bool, isFull: Bool, _ projections: [ProjectionStatus]) -> StoreInfo.State {
+        if appendFailure != nil { return .failed }
+        if isDamaged { return .degraded }
+        if isFull { return .full }
+        return projections.contains { $0.health.isFaulted } ? .degraded : .ok
     }
 }

@@ -17,6 +17,12 @@ package struct StoreOptions: Sendable {
     /// The reducers that are kept live.
     package var projections: [String] = []
     package var reducerLimits = ReducerLimits()
+    /// For a reducer whose source comes with a query: from anybody who may ask.
+    package var sourceLimits = ReducerLimits(
+        instructionsPerEvent: 1_000_000,
+        millisecondsPerEvent: 1000,
+        memoryBytes: 64 << 20
+    )
     package var snapshots = SnapshotPolicy()
     package var scrub = ScrubPolicy()
     /// How long an answer waits for a projection that lags, in milliseconds.
@@ -25,6 +31,7 @@ package struct StoreOptions: Sendable {
     package var markAfterMilliseconds = 200
     /// A commit that takes longer is reported, in milliseconds.
     package var slowCommitMilliseconds = 1000
+    package var lookups = LookupLimits()
     /// Staged bytes beyond which connections are held back.
     package var inboxBytes = 64 << 20
 

@@ -19,15 +19,16 @@ extension EventStore {
     package var verificationProgress: Double? { verification.current }
 
     /// Checks every byte of the log and of the snapshots. What is appended meanwhile is not checked.
-    package func verify() throws(StoreError) -> VerificationReport {
+    package func verify(for work: Work? = nil) throws(StoreError) -> VerificationReport {
         verification.set(0)
         defer { verification.set(nil) }
         return try inLog { () throws(LogError) in
             let audit = EventAudit()
             var report = try log.verify(check: audit.flaw) { fraction in
                 verification.set(fraction)
-                return !isEnding
+                return !isEnding && work?.ending == nil
             }
+            try work?.check()
             try report.verifySnapshots(of: log)
             return report
         }

@@ -24,6 +24,8 @@ package final class Subscription: Sendable {
 
     private struct State {
         var query: LogQuery
+        /// Only what is committed by then, which may be a moment to come.
+        var asOf: Timestamp?
         /// Matches that were found and did not fit the last delivery.
         var surplus: ArraySlice<Record> = []
         var wantsMore = true
@@ -34,8 +36,8 @@ package final class Subscription: Sendable {
     private let sink: any SubscriptionSink
     private let hub: SubscriptionHub
 
-    init(_ query: LogQuery, sink: any SubscriptionSink, hub: SubscriptionHub) {
-        state = Monitor(State(query: query))
+    init(_ query: LogQuery, recordedBy asOf: Timestamp?, sink: any SubscriptionSink, hub: SubscriptionHub) {
+        state = Monitor(State(query: query, asOf: asOf))
         self.sink = sink
         self.hub = hub
     }
@@ -116,7 +118,11 @@ package final class Subscription: Sendable {
                 state.surplus.removeFirst()
             }
             guard !isFull(), state.query.after < view.tail else { return events }
-            var scan = LogScan(view, state.query)
+            var query = state.query
+            if let asOf = state.asOf {
+                query.through = min(query.through, try view.bound(.time(asOf), skippingDamage: skipsDamage))
+            }
+            var scan = LogScan(view, query)
             while !isFull(), blocks < turnBlocks {
                 guard let records = try inLog({ () throws(LogError) in try scan.step() }) else {
                     state.query.after = max(state.query.after, view.tail)

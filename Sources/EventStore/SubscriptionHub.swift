@@ -7,7 +7,7 @@ import Synchronization
 /// All subscriptions of a store. May be used from any thread.
 final class SubscriptionHub: Sendable {
     private let log: SegmentLog
-    private let subscriptions = Mutex<[Subscription]>([])
+    private let subscriptions = Mutex<[ObjectIdentifier: Subscription]>([:])
     private let signal = Monitor(Signal())
     private let thread = OwnedThread()
 
@@ -22,15 +22,15 @@ final class SubscriptionHub: Sendable {
 
     var count: Int { subscriptions.withLock(\.count) }
 
-    func add(_ query: LogQuery, sink: any SubscriptionSink) -> Subscription {
-        let subscription = Subscription(query, sink: sink, hub: self)
-        subscriptions.withLock { $0.append(subscription) }
+    func add(_ query: LogQuery, recordedBy asOf: Timestamp?, sink: any SubscriptionSink) -> Subscription {
+        let subscription = Subscription(query, recordedBy: asOf, sink: sink, hub: self)
+        subscriptions.withLock { $0[ObjectIdentifier(subscription)] = subscription }
         wake()
         return subscription
     }
 
     func remove(_ subscription: Subscription) {
-        subscriptions.withLock { list in list.removeAll { $0 === subscription } }
+        subscriptions.withLock { $0[ObjectIdentifier(subscription)] = nil }
     }
 
     /// Tells the thread that there are new events, or a subscriber that wants more. Costs next to nothing where there are
@@ -48,8 +48,8 @@ final class SubscriptionHub: Sendable {
         signal.update { $0.isClosed = true }
         thread.join()
         let rest = subscriptions.withLock { list in
-            defer { list = [] }
-            return list
+            defer { list = [:] }
+            return list.values
         }
         for subscription in rest { subscription.end(StoreError(.failed, "the store is closing")) }
     }
@@ -63,7 +63,9 @@ final class SubscriptionHub: Sendable {
             }
             if isClosed == true { return }
             var again = false
-            for subscription in subscriptions.withLock({ $0 }) where subscription.advance(log) { again = true }
+            for subscription in subscriptions.withLock({ Array($0.values) }) where subscription.advance(log) {
+                again = true
+            }
             if again { wake() }
         }
     }

@@ -34,14 +34,21 @@ final class WriterThread: Sendable {
         let callbacks: Callbacks
         var hasToldOfFailure = false
 
-        mutating func commit(_ batches: [AppendBatch]) {
-            committer.commit(batches)
+        /// Returns what can be answered.
+        mutating func commit(_ batches: [AppendBatch], isBorrowed: Bool = false) -> [AppendBatch] {
+            let commitment = committer.commit(batches, isBorrowed: isBorrowed)
+            var finished = commitment.finished
+            for batch in commitment.parked where !callbacks.parked(batch) {
+                batch.refuseRest(StoreError(.failed, "the store is closing"))
+                finished.append(batch)
+            }
             callbacks.committed()
             if committer.hasClosedSegment {
                 committer.hasClosedSegment = false
                 callbacks.rolled()
             }
             tellOfFailure()
+            return finished
         }
 
         /// Before anybody is answered FAILED, so that the store says it of itself by then.
@@ -64,6 +71,8 @@ final class WriterThread: Sendable {
         let committed: @Sendable () -> Void
         /// After a segment was closed, when it can be sealed.
         let rolled: @Sendable () -> Void
+        /// Given appends whose lookups take long; they come back by `submit`. False where nobody looks them up any more.
+        let parked: @Sendable (AppendBatch) -> Bool
         /// Once, when the store can take no more appends.
         let failed: @Sendable (StoreError) -> Void
     }
@@ -79,14 +88,13 @@ final class WriterThread: Sendable {
         }
     }
 
-    /// Commits a small batch on the caller's thread, where the caller seems to be alone. On true every unit of the batch
-    /// has its outcome, and the sink is not called; on false nothing has been done.
+    /// Commits a small batch on the caller's thread, where the caller seems to be alone. On true every unit of the batch has its
+    /// outcome, but for those that are looked up elsewhere, which the sink gets later; on false nothing has been done.
     func commitAlone(_ batch: AppendBatch) -> Bool {
         guard batch.hasOneOwner, batch.byteCount <= Self.borrowedBytes,
             inbox.withLock({ !$0.hasWork && !$0.isClosed && $0.solitaryCommits >= Self.solitude })
         else { return false }
-        let committed: Void? = role.tryWithLock { $0.commit([batch]) }
-        guard committed != nil else { return false }
+        guard role.tryWithLock({ $0.commit([batch], isBorrowed: true) }) != nil else { return false }
         inbox.withLock { if $0.hasWork { $0.solitaryCommits = 0 } }
         return true
     }
@@ -152,14 +160,14 @@ final class WriterThread: Sendable {
                 return taken
             }
             if let batches = work?.batches, !batches.isEmpty {
-                role.withLock { $0.commit(batches) }
+                let finished = role.withLock { $0.commit(batches) }
                 inbox.withLock { inbox in
                     let isSolitary = batches.count == 1 && batches[0].hasOneOwner && !inbox.hasWork
                     inbox.solitaryCommits = isSolitary ? inbox.solitaryCommits + 1 : 0
                 }
-                deliver(batches)
+                deliver(finished)
             }
-            role.withLock { role in
+            let abandoned = role.withLock { role in
                 work?.requests.forEach { $0(&role.committer) }
                 if work?.isClosed == true { role.committer.rest() } else if work == nil { role.committer.idle() }
                 if role.committer.isDue(afterSeconds: options.rollAfterSeconds) {
@@ -167,7 +175,9 @@ final class WriterThread: Sendable {
                     role.callbacks.rolled()
                 }
                 role.tellOfFailure()
+                return work?.isClosed == true ? role.committer.abandon() : []
             }
+            deliver(abandoned)
             isIdle = work == nil
             if let work, work.isClosed { return }
         }

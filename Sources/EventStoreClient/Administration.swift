@@ -18,9 +18,25 @@ extension EventStoreClient {
         }
     }
 
+    /// Returns who this client is for the daemon, and what it may do.
+    public func whoAmI() async throws(ClientError) -> Identity {
+        let reply = try await request(["EV.WHOAMI"])
+        guard let identity = Identity(reply) else { throw .unexpected("an identity", reply) }
+        return identity
+    }
+
     /// Begins a new log segment. Returns a JSON object: `rolled`, and `first_id` and `last_id` of what was rolled.
     public func roll() async throws(ClientError) -> [UInt8] {
         try await json(["EV.ROLL"])
+    }
+
+    /// Has the daemon read its configuration and its reducers anew. Returns a JSON object: `reducers` and `projections`, by
+    /// name; `passed_over`, the files that are no reducers, each with `file` and `reason`; and `needs_restart`, settings
+    /// that are given otherwise than at the start, and that only a restart takes up.
+    ///
+    /// - Throws: ``ClientError/store(_:)`` where nothing was reloaded, with the reason.
+    public func reload() async throws(ClientError) -> [UInt8] {
+        try await json(["EV.RELOAD"])
     }
 
     /// Saves the state of the projections. Returns a JSON object: `snapshots`.

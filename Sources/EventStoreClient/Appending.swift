@@ -3,6 +3,20 @@
 public import EventModel
 import EventWire
 
+/// What has become of an event that was to be appended.
+public struct AppendReceipt: Hashable, Sendable {
+    /// The event that stands for it.
+    public let id: EventID
+    /// Whether it was there already, with this identifier and this content.
+    public let existed: Bool
+
+    /// A receipt from its parts, for tests of code that takes one.
+    public init(id: EventID, existed: Bool) {
+        self.id = id
+        self.existed = existed
+    }
+}
+
 extension EventStoreClient {
     /// Appends an event and returns its id once it is durable.
     ///
@@ -14,20 +28,51 @@ extension EventStoreClient {
         _ event: NewEvent,
         unless condition: AppendCondition? = nil
     ) async throws(ClientError) -> EventID {
-        var commands = CommandEncoder()
-        commands.append(event, unless: condition)
-        return try await append(commands, replies: 1)[0].eventID()
+        try await appendOnce(event, unless: condition).id
     }
 
-    /// Appends all events in one commit, or none of them, and returns their ids in order.
+    /// Appends an event, and tells whether it was there already, which is what a retry with its identifier finds.
     ///
-    /// - Throws: as ``append(_:unless:)``, with the first error the daemon found.
+    /// - Throws: as ``append(_:unless:)-(NewEvent,_)``; with the code `.reused` where its identifier is that of an event with
+    ///   other content.
+    public func appendOnce(
+        _ event: NewEvent,
+        unless condition: AppendCondition? = nil
+    ) async throws(ClientError) -> AppendReceipt {
+        var commands = CommandEncoder()
+        commands.append(event, unless: condition, in: store, reportsStatus: event.identifier != nil)
+        return try await append(commands, replies: 1)[0].receipt()
+    }
+
+    /// Appends all events in one commit, or none of them, and returns their ids in order. None are no request at all.
+    ///
+    /// - Parameter condition: Decides about all of them together, by what is in the store before the first.
+    /// - Throws: as the append of one event, with the first error the daemon found.
     @discardableResult
-    public func appendAtomically(_ events: [NewEvent]) async throws(ClientError) -> [EventID] {
+    public func append(
+        _ events: [NewEvent],
+        unless condition: AppendCondition? = nil
+    ) async throws(ClientError) -> [EventID] {
+        try await appendOnce(events, unless: condition).map(\.id)
+    }
+
+    /// Appends all events in one commit, or none of them, and tells which were there already: all or none.
+    ///
+    /// - Throws: as the append of several events; with the code `.reused` where an identifier is that of an event with other
+    ///   content, or only some of them are known.
+    public func appendOnce(
+        _ events: [NewEvent],
+        unless condition: AppendCondition? = nil
+    ) async throws(ClientError) -> [AppendReceipt] {
         guard !events.isEmpty else { return [] }
         var commands = CommandEncoder()
         commands.command(["MULTI"])
-        for event in events { commands.append(event) }
+        // The conditions of a transaction are all decided before any of its events is there: one event may carry it.
+        let reportsStatus = events.contains { $0.identifier != nil }
+        for (index, event) in events.enumerated() {
+            let condition = index == 0 ? condition : nil
+            commands.append(event, unless: condition, in: store, reportsStatus: reportsStatus)
+        }
         commands.command(["EXEC"])
         let replies = try await append(commands, replies: events.count + 2)
         // An event that is refused when it is queued is the reason why EXEC fails, and says more than EXEC does.
@@ -35,9 +80,11 @@ extension EventStoreClient {
         guard case .array(let values) = replies[events.count + 1], values.count == events.count else {
             throw .unexpected("\(events.count) event ids", replies[events.count + 1])
         }
-        var ids: [EventID] = []
-        for value in values { ids.append(try value.eventID()) }
-        return ids
+        // Where all were queued and then refused, the last of them is the error.
+        for value in values { _ = try value.orError() }
+        var receipts: [AppendReceipt] = []
+        for value in values { receipts.append(try value.receipt()) }
+        return receipts
     }
 
     /// Appends many events with one write and returns what became of each, in order: events are refused
@@ -47,17 +94,17 @@ extension EventStoreClient {
     ///   events may be in the store, in order.
     public func appendPipelined(
         _ events: [NewEvent]
-    ) async throws(ClientError) -> [Result<EventID, StoreError>] {
+    ) async throws(ClientError) -> [Result<AppendReceipt, StoreError>] {
         guard !events.isEmpty else { return [] }
         var commands = CommandEncoder()
-        for event in events { commands.append(event) }
-        var results: [Result<EventID, StoreError>] = []
+        for event in events { commands.append(event, reportsStatus: event.identifier != nil) }
+        var results: [Result<AppendReceipt, StoreError>] = []
         results.reserveCapacity(events.count)
         for reply in try await append(commands, replies: events.count) {
             if case .error(let error) = reply {
                 results.append(.failure(error))
             } else {
-                results.append(.success(try reply.eventID()))
+                results.append(.success(try reply.receipt()))
             }
         }
         return results
@@ -65,8 +112,11 @@ extension EventStoreClient {
 }
 
 extension RESPValue {
-    fileprivate func eventID() throws(ClientError) -> EventID {
-        guard let id = try orError().unsigned else { throw .unexpected("an event id", self) }
-        return EventID(id)
+    fileprivate func receipt() throws(ClientError) -> AppendReceipt {
+        if let id = try orError().unsigned { return AppendReceipt(id: EventID(id), existed: false) }
+        guard let parts = elements, parts.count == 2, let id = parts[0].unsigned, let status = parts[1].text else {
+            throw .unexpected("an event id, alone or with its status", self)
+        }
+        return AppendReceipt(id: EventID(id), existed: status == "existed")
     }
 }

@@ -10,7 +10,7 @@ public enum ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     case store(StoreError)
     /// The connection ended and the request changed nothing: it was never written, or it only asks.
     case disconnected(reason: String)
-    /// The connection ended with this append in flight: the store may have it or not. An event with a `uuid` can be
+    /// The connection ended with this append in flight: the store may have it or not. An event with an `identifier` can be
     /// appended again without harm.
     case outcomeUnknown(reason: String)
     /// What came back is not an answer to what was asked.

@@ -2,7 +2,7 @@
 // each kind of request.
 // Refuses to know: sockets and event loops, which are the connection's.
 
-import EventModel
+public import EventModel
 package import EventWire
 
 /// A connection to `evstored` over its Unix domain socket.
@@ -22,6 +22,10 @@ public final class EventStoreClient: Sendable {
         /// How long to wait, once connected, for a daemon that is still recovering its store. Nil is not at all: such a
         /// daemon is connected to, and answers little but ``EventStoreClient/info()``.
         public var recoveryTimeoutMilliseconds: Int? = 30_000
+        /// The store that positions belong to which have been kept from before: ``EventStoreClient/store`` of the client that
+        /// they came from. Where another store answers, every question with a position throws `.position`. Nil is
+        /// whichever store answers.
+        public var store: EventUUID?
 
         /// The daemon at a path, with the default patience.
         public init(socketPath: String) {
@@ -31,10 +35,14 @@ public final class EventStoreClient: Sendable {
 
     let configuration: Configuration
     private let connection: Connection
+    /// The store that positions belong to: the one that was asked for, or else the one that has answered; nil where that was
+    /// still being recovered. To be kept with a position that is to be gone on from later.
+    public let store: EventUUID?
 
-    private init(configuration: Configuration, connection: Connection) {
+    private init(configuration: Configuration, connection: Connection, store: EventUUID?) {
         self.configuration = configuration
         self.connection = connection
+        self.store = store
     }
 
     deinit {
@@ -50,20 +58,28 @@ public final class EventStoreClient: Sendable {
     ///   for that is up.
     public static func connect(_ configuration: Configuration) async throws(ClientError) -> EventStoreClient {
         let connection = try await Connection.open(configuration)
+        let answering: EventUUID?
         do {
-            try await greet(connection, patience: configuration.recoveryTimeoutMilliseconds)
+            answering = try await greet(connection, patience: configuration.recoveryTimeoutMilliseconds)
         } catch .disconnected(let reason) {
             throw .cannotConnect(path: configuration.socketPath, reason: reason)
         }
-        return EventStoreClient(configuration: configuration, connection: connection)
+        return EventStoreClient(
+            configuration: configuration,
+            connection: connection,
+            store: configuration.store ?? answering
+        )
     }
 
-    private static func greet(_ connection: Connection, patience: Int?) async throws(ClientError) {
+    /// Returns the store that answers, once it does.
+    private static func greet(_ connection: Connection, patience: Int?) async throws(ClientError) -> EventUUID? {
         let begin = ContinuousClock.now
         while true {
             let greeting = try await connection.request(["HELLO", "3"])
             connection.isGreeted()
-            guard let patience, let percent = greeting[field: "loading"]?.unsigned else { return }
+            guard let patience, let percent = greeting[field: "loading"]?.unsigned else {
+                return greeting[field: "store"]?.text.flatMap { EventUUID($0) }
+            }
             guard begin.duration(to: .now) < .milliseconds(patience), !Task.isCancelled else {
                 connection.close()
                 throw .store(StoreError(.loading, "the daemon is still recovering its store: \(percent) % are done"))

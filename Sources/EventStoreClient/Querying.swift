@@ -11,6 +11,16 @@ public enum FoldSource: Hashable, Sendable {
     case lua(String)
 }
 
+/// Some of the events that match, and what lies beyond them.
+public struct EventPage: Sendable {
+    /// The last event of the store when they were read.
+    public let head: EventID
+    /// Whether more of the events that match, up to `head`, come behind them; before them where the newest come first.
+    public let hasMore: Bool
+    /// In the order that was asked for.
+    public let events: [Event]
+}
+
 extension EventStoreClient {
     /// Returns an event, or nil where there is none of this id.
     public func get(_ id: EventID) async throws(ClientError) -> Event? {
@@ -39,24 +49,43 @@ extension EventStoreClient {
         blockMilliseconds: Int? = nil,
         afterTail: Bool = false
     ) async throws(ClientError) -> [Event] {
-        var words = ["EV.READ"] + filter.arguments
+        var words = readWords(filter, count, reversed)
         if afterTail { words += ["AFTER", "$"] }
-        if let count { words += ["COUNT", String(count)] }
-        if reversed { words.append("REV") }
         if let blockMilliseconds { words += ["BLOCK", String(blockMilliseconds)] }
         let reply = try await request(words)
         if case .null = reply { return [] }
-        guard case .array(let values) = reply else { throw .unexpected("events", reply) }
-        var events: [Event] = []
-        events.reserveCapacity(values.count)
-        for value in values { events.append(try value.event()) }
-        return events
+        return try reply.events()
+    }
+
+    /// Returns events that match as ``read(_:count:reversed:blockMilliseconds:afterTail:)`` does, and whether that was all: a
+    /// reader need not ask once more to learn that nothing comes.
+    public func page(
+        _ filter: Filter = .all,
+        count: Int? = nil,
+        reversed: Bool = false
+    ) async throws(ClientError) -> EventPage {
+        let reply = try await request(readWords(filter, count, reversed) + ["WITHHEAD"])
+        guard let parts = reply.elements, parts.count == 3, let head = parts[0].unsigned, let more = parts[1].unsigned
+        else { throw .unexpected("a page of events", reply) }
+        return EventPage(head: EventID(head), hasMore: more != 0, events: try parts[2].events())
+    }
+
+    private func readWords(_ filter: Filter, _ count: Int?, _ reversed: Bool) -> [String] {
+        ["EV.READ"] + filter.arguments(in: store) + (count.map { ["COUNT", String($0)] } ?? [])
+            + (reversed ? ["REV"] : [])
+    }
+
+    /// Returns the id of the last event that matches; zero where there is none.
+    public func last(_ filter: Filter = .all) async throws(ClientError) -> EventID {
+        let reply = try await request(["EV.LAST"] + filter.arguments(in: store))
+        guard let id = reply.unsigned else { throw .unexpected("an event id", reply) }
+        return EventID(id)
     }
 
     /// Counts the events that match, damaged ones too where an index can count them. Where only reading can tell it
     /// throws, unless the filter `skipsDamage`.
     public func count(_ filter: Filter = .all) async throws(ClientError) -> UInt64 {
-        let reply = try await request(["EV.COUNT"] + filter.arguments)
+        let reply = try await request(["EV.COUNT"] + filter.arguments(in: store))
         guard let count = reply.unsigned else { throw .unexpected("a count", reply) }
         return count
     }
@@ -71,12 +100,14 @@ extension EventStoreClient {
     ///   `lacking`, an array of `[first,last]`, where damaged events were passed over.
     public func state(
         of aggregate: String,
+        category: String? = nil,
         reducer: String,
         at: Timestamp? = nil,
         asOf: AsOf? = nil,
         skippingDamage: Bool = false
     ) async throws(ClientError) -> [UInt8] {
-        let words = ["EV.STATE", aggregate, "REDUCER", reducer] + moment(at, asOf)
+        let words =
+            ["EV.STATE", aggregate, "REDUCER", reducer] + (category.map { ["CATEGORY", $0] } ?? []) + moment(at, asOf)
         return try await json(words + (skippingDamage ? ["SKIPDAMAGE"] : []))
     }
 
@@ -90,7 +121,7 @@ extension EventStoreClient {
             case .reducer(let name): ["REDUCER", name]
             case .lua(let text): ["LUA", text]
             }
-        return try await json(["EV.FOLD"] + words + filter.arguments)
+        return try await json(["EV.FOLD"] + words + filter.arguments(in: store))
     }
 
     /// Sends a command whose answer is a text, JSON mostly.
@@ -101,11 +132,19 @@ extension EventStoreClient {
     }
 
     func moment(_ at: Timestamp?, _ asOf: AsOf?) -> [String] {
-        (at.map { ["AT", $0.description] } ?? []) + (asOf.map { ["ASOF", $0.argument] } ?? [])
+        (at.map { ["AT", $0.description] } ?? []) + (asOf.map { ["ASOF", $0.argument(in: store)] } ?? [])
     }
 }
 
 extension RESPValue {
+    fileprivate func events() throws(ClientError) -> [Event] {
+        guard case .array(let values) = self else { throw .unexpected("events", self) }
+        var events: [Event] = []
+        events.reserveCapacity(values.count)
+        for value in values { events.append(try value.event()) }
+        return events
+    }
+
     func event() throws(ClientError) -> Event {
         guard let event = Event(self) else { throw .unexpected("an event", self) }
         return event

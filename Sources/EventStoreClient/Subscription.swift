@@ -66,7 +66,8 @@ extension EventStoreClient {
         _ filter: Filter = .all,
         from: EventID? = nil
     ) async throws(ClientError) -> Subscription {
-        let words = ["EV.SUBSCRIBE"] + filter.arguments + (from.map { ["FROM", $0.description] } ?? [])
+        let words =
+            ["EV.SUBSCRIBE"] + filter.arguments(in: store) + (from.map { ["FROM", $0.argument(in: store)] } ?? [])
         return try await SubscriptionHandler.subscribe(configuration, words)
     }
 }

@@ -6,37 +6,40 @@ import EventStore
 import EventWire
 import NIOCore
 import NIOPosix
+import SegmentLog
 
 extension ConnectionHandler {
     func readBlocking(_ request: ReadRequest, wireBytes: Int) {
-        var request = request
-        if request.afterTail {
-            request.filter.after = server.store.tail
-            request.afterTail = false
-        }
-        let (server, version, eventLoop) = (server, replies.version, eventLoop)
+        let (server, version, eventLoop, work, owner) = (server, replies.version, eventLoop, work, owner)
+        let limit = server.queryLimit(caller)
         let reply = eventLoop.makePromise(of: [UInt8].self)
         let wait = WaitForMatch(request, version, reply, NIOLoopBound(self, eventLoop: eventLoop), gate)
         blockingRead = wait
+        loop.traffic.add(blocked: 1)
         begin(reply.futureResult)
-        let immediate = server.readers.runIfActive(eventLoop: eventLoop) { [request] () -> [UInt8]? in
+        let immediate = server.readers.run(for: asker, on: eventLoop) { turn -> (bytes: [UInt8]?, taken: Int) in
+            turn.account(with: server.outgoing, for: owner)
             var replies = ReplyEncoder(version: version)
             do throws(StoreError) {
-                let events = try server.read(request)
-                if events.isEmpty { return nil }
+                let events = try server.read(request, for: Work(within: limit, of: work, on: turn))
+                if events.isEmpty { return (nil, turn.closeAccount()) }
                 replies.events(events)
             } catch {
+                // Where there is no room, it is delivered when there is.
+                if turn.missingBytes > 0 { return (nil, turn.closeAccount()) }
                 replies.error(error)
             }
-            return replies.bytes
+            return (replies.bytes, turn.closeAccount())
         }
         immediate.whenComplete { result in
-            switch result {
+            if case .success(let answer) = result { wait.connection.outgoing.adopt(answer.taken) }
+            switch result.map(\.bytes) {
             case .success(let bytes?): wait.finish(bytes)
             case .success(nil):
                 // What it is answered with asks the gate, as a subscription's events do.
                 wait.connection.keep(Command.filterFactor * wireBytes)
-                wait.begin(server.store)
+                // Whoever has sent all it will send waits for nothing new.
+                if wait.connection.hasInputEnded { wait.finishWithNothing() } else { wait.begin(server.store) }
             case .failure: wait.cancel()
             }
         }
@@ -71,6 +74,7 @@ final class WaitForMatch: SubscriptionSink, Resumable, @unchecked Sendable {
     }
 
     var connection: ConnectionHandler { handler.value }
+    var alternatives: [Criteria] { request.filter.alternatives }
 
     private var eventLoop: any EventLoop { reply.futureResult.eventLoop }
 
@@ -82,12 +86,14 @@ final class WaitForMatch: SubscriptionSink, Resumable, @unchecked Sendable {
             return finish(error)
         }
         if let milliseconds = request.blockMilliseconds, milliseconds > 0 {
-            timeout = eventLoop.scheduleTask(in: .milliseconds(Int64(milliseconds))) {
-                var nothing = ReplyEncoder(version: self.version)
-                nothing.nullArray()
-                self.finish(nothing.bytes)
-            }
+            timeout = eventLoop.scheduleTask(in: .milliseconds(Int64(milliseconds))) { self.finishWithNothing() }
         }
+    }
+
+    func finishWithNothing() {
+        var nothing = ReplyEncoder(version: version)
+        nothing.nullArray()
+        finish(nothing.bytes)
     }
 
     func deliver(_ events: [StoredEvent], from subscription: Subscription) -> Bool {
@@ -133,12 +139,15 @@ final class WaitForMatch: SubscriptionSink, Resumable, @unchecked Sendable {
     }
 
     private func leave() {
+        // The subscription has this as its sink.
         subscription?.cancel()
+        subscription = nil
+        connection.loop.traffic.add(blocked: -1)
         if connection.blockingRead === self { connection.blockingRead = nil }
         connection.forget(self)
     }
 
-    private func finish(_ error: StoreError) {
+    func finish(_ error: StoreError) {
         var replies = ReplyEncoder(version: version)
         replies.error(error)
         finish(replies.bytes)

@@ -8,7 +8,7 @@ final class BufferShare {
     private static let step = 64 << 10
 
     let budget: BufferBudget
-    private let owner: Int64
+    private let owner: BufferBudget.Owner
     private let eventLoop: any EventLoop
     /// Beyond the share that is anybody's.
     private var granted = 0
@@ -17,7 +17,7 @@ final class BufferShare {
     /// Called when what was waited for has been granted; nil once it is closed.
     private var resume: (() -> Void)?
 
-    init(_ budget: BufferBudget, owner: Int64, eventLoop: any EventLoop, resume: @escaping () -> Void) {
+    init(_ budget: BufferBudget, owner: BufferBudget.Owner, eventLoop: any EventLoop, resume: @escaping () -> Void) {
         self.budget = budget
         self.owner = owner
         self.eventLoop = eventLoop
@@ -32,12 +32,12 @@ final class BufferShare {
         return true
     }
 
-    /// Waits until the connection may hold so many bytes.
-    func wait(for held: Int) {
+    /// Waits until the connection may hold so many bytes; `again` where it was granted too little before.
+    func wait(for held: Int, again: Bool = false) {
         guard !isClosed, !isWaiting, let missing = missing(held) else { return }
         isWaiting = true
         let (share, eventLoop) = (NIOLoopBound(self, eventLoop: eventLoop), eventLoop)
-        budget.wait(for: missing, for: owner) {
+        budget.wait(for: missing, for: owner, again: again) {
             eventLoop.execute { share.value.grant(missing) }
         }
     }
@@ -48,9 +48,10 @@ final class BufferShare {
         guard !isClosed else { return }
         let needed = max(0, held - BufferBudget.share)
         if needed > granted {
-            budget.owe(needed - granted)
-        } else if needed < granted, needed == 0 || granted - needed >= Self.step {
-            budget.give(granted - needed, of: owner, isLast: needed == 0)
+            budget.owe(needed - granted, for: owner)
+        } else if needed < granted, !isWaiting, needed == 0 || granted - needed >= Self.step {
+            // While it waits, what it waits for is reckoned from what it has.
+            budget.give(granted - needed, of: owner)
         } else {
             return
         }
@@ -59,7 +60,7 @@ final class BufferShare {
 
     /// Answers for bytes that were taken from the budget in the connection's name.
     func adopt(_ bytes: Int) {
-        if isClosed { budget.give(bytes, of: owner, isLast: true) } else { granted += bytes }
+        if isClosed { budget.give(bytes, of: owner) } else { granted += bytes }
     }
 
     func close() {

@@ -1,35 +1,43 @@
 // Owns: one connection: bytes in, commands in their order, replies in the same order.
 //
-// Appends are pipelined: all that have arrived go to the writer, with those of the loop's other connections.
-// Any other command waits until the appends before it are done, and holds up what comes after it until it is done, so
-// that every command sees the effects of those before it and no reply overtakes another.
+// Appends are pipelined: all that have arrived go to the writer, with those of the loop's other connections. So are
+// queries: all that come in a row are answered in a row. Any other command waits until those before it are done, and holds
+// up what comes after it until it is done, so that every command sees the effects of those before it and no reply overtakes
+// another.
 //
-// What a client can make the server hold is bounded, see BufferBudget: nothing is read from the socket while a command is
-// being executed with more bytes waiting behind it, while too much is in flight, while the client does not read its
-// replies, or while there is no room for what would come.
+// A client may write all of a long pipeline before it reads the first reply: its replies wait for it, and when there are
+// many of them, its commands do. What it can make the server hold is bounded, see BufferBudget.
 
 import EventModel
 import EventStore
 import EventWire
 import NIOCore
 import NIOPosix
+import SegmentLog
 
 /// Used on its event loop alone.
-final class ConnectionHandler: ChannelInboundHandler {
+final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     /// Replies are written once there are so many bytes of them, though more commands have arrived.
-    private static let replyBytes = 16 << 10
+    static let replyBytes = 16 << 10
+    /// After so long the loop's other connections have their turn.
+    private static let turn = TimeAmount.milliseconds(1)
+    /// Long enough for the loop to look at its sockets, which it does when no task is due.
+    private static let pause = TimeAmount.microseconds(20)
 
     let server: ServerCore
     let loop: LoopContext
     private(set) var context: ChannelHandlerContext?
-    private let number: Int64
+    let number: Int64
+    /// Who asks, and what that may do by the rules that count now.
+    var caller: Caller
+    var history: ConnectionHistory
 
     /// Nil only while `decode` has it.
     private var decoder: RESPDecoder?
-    private(set) var buffer = ByteBuffer()
+    var buffer = ByteBuffer()
     /// Bytes that the last read has brought.
     private var lastRead = 0
     private(set) var isReading = false
@@ -40,22 +48,29 @@ final class ConnectionHandler: ChannelInboundHandler {
     var replies = ReplyEncoder()
     var handshake: Handshake
     var flight = Flight()
-    /// Bytes that have arrived behind the command that is being begun.
-    private(set) var bytesBehind = 0
-    /// Queries that go to a reader thread whoever else is there, since one has taken long.
-    var querySuspicion = 0
+    /// Queries that have arrived in a row and are not answered yet.
+    var run = QueryRun()
     /// Whether a command other than an append is being executed, and what it may hold.
-    private(set) var isExecuting = false
-    private var executingBytes = 0
+    var isExecuting = false
+    var executingBytes = 0
+    /// What is being done to the store, where that is what is executed.
+    var act: Act?
     var isClosing = false
-    private var hasInputEnded = false
+    /// Whether it closes because the server stops.
+    var isDraining = false
+    private(set) var hasInputEnded = false
     /// Whether the next command has to wait: for the appends before it, or for room.
     private var isBlocked = false
-    private var isProceeding = false
-    private var mustProceedAgain = false
+    var isProceeding = false
+    var mustProceedAgain = false
+    private(set) var isPausing = false
+    /// Whether an operator has been told that it was closed against its will.
+    var isCutTold = false
 
-    /// Whether the client reads its replies fast enough.
+    /// Whether the client has taken all but a little of what it was sent.
     private(set) var isWritable = true
+    /// Whether another command may be answered: the client takes its replies, or there is room for them to wait in.
+    private var hasReplyRoom = true
     /// Bytes that have been given to the channel since the connection began.
     var written = 0
     var writing: Deadline?
@@ -65,6 +80,12 @@ final class ConnectionHandler: ChannelInboundHandler {
     private(set) var outgoing: BufferShare!
     private(set) var gate: DeliveryGate!
     var deliveries = DeliveryQueue()
+    /// Whatever is done for the client.
+    let work = Work()
+    /// What a question waits for before it is worked on.
+    var projectionWait: ProjectionWait?
+    /// Bytes that the decoder holds of a command that is not complete.
+    private(set) var decoderBytes = 0
 
     var transaction: OpenTransaction?
     var subscriptions: [UInt64: PushSink] = [:]
@@ -73,12 +94,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// A read that blocks, to be cancelled with the connection.
     var blockingRead: WaitForMatch?
 
-    init(_ server: ServerCore, loop: LoopContext, connectionID: Int64) {
+    init(_ server: ServerCore, loop: LoopContext, _ caller: Caller) {
         self.server = server
         self.loop = loop
-        number = connectionID
+        self.caller = caller
+        number = caller.connection
+        history = ConnectionHistory(caller.peer)
         decoder = RESPDecoder(limits: server.options.limits)
-        handshake = Handshake(connectionID: connectionID, serverVersion: ServerCore.version)
+        handshake = Handshake(connectionID: caller.connection, serverVersion: ServerCore.version)
     }
 
     /// Bytes of commands after which the budget is asked again whether there is room for more of them.
@@ -86,22 +109,28 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     var eventLoop: any EventLoop { loop.eventLoop }
 
+    private var user: UInt32 { history.peer?.user ?? .max }
+    var owner: BufferBudget.Owner { BufferBudget.Owner(user: user, connection: number) }
+    var asker: ReaderPool.Asker { ReaderPool.Asker(user: user, connection: number) }
+
     // MARK: The channel
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        incoming = share(server.incoming)
-        outgoing = share(server.outgoing)
-        gate = DeliveryGate(context.channel, server.outgoing, owner: number)
+        loop.add(self)
+        incoming = BufferShare(server.incoming, owner: owner, eventLoop: eventLoop) {
+            // What it has waited for was not for the client to send.
+            self.arrival?.cancel()
+            self.arrival = nil
+            self.proceed()
+        }
+        outgoing = BufferShare(server.outgoing, owner: owner, eventLoop: eventLoop) { self.proceed() }
+        gate = DeliveryGate(context.channel, server.outgoing, owner: owner)
         // Whoever is referred to weakly has its references counted the slow way, each of them. So the channel and the shares
         // hold the connection, until it is removed.
         let allocator = ReadAllocator { self.nextReadBytes }
         self.allocator = allocator
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: allocator)
-    }
-
-    private func share(_ budget: BufferBudget) -> BufferShare {
-        BufferShare(budget, owner: number, eventLoop: eventLoop) { self.proceed() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -120,6 +149,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         arrival?.cancel()
         writing?.cancel()
         isClosing = true
+        endWork(.cancelled)
         endSubscriptions()
         blockingRead?.cancel()
         transaction = nil
@@ -133,6 +163,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         var incoming = unwrapInboundIn(data)
         arrived += incoming.readableBytes
         lastRead = incoming.readableBytes
+        loop.traffic.add(bytesIn: lastRead)
+        history.noteTraffic()
         if buffer.readableBytes == 0 {
             buffer = incoming
         } else {
@@ -164,13 +196,13 @@ final class ConnectionHandler: ChannelInboundHandler {
             hasInputEnded = true
             endSubscriptions()
             proceed()
-            blockingRead?.cancel()
+            blockingRead?.finishWithNothing()
         }
         context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
+        cut("its socket failed: \(error)")
     }
 
     // MARK: Going on
@@ -181,17 +213,29 @@ final class ConnectionHandler: ChannelInboundHandler {
         // A write may find the channel writable again, which calls for this very function.
         guard !isProceeding else { return mustProceedAgain = true }
         isProceeding = true
+        var turnEnd: NIODeadline?
         repeat {
             mustProceedAgain = false
-            if mayGoOn, !isCongested { decode() }
+            hasReplyRoom = askForReplyRoom()
+            if mayGoOn, run.isEmpty, !isCongested { decode() }
+            if mayGoOn, !run.isEmpty {
+                answerRun()
+                // What waited behind it, or has arrived since.
+                mustProceedAgain = mustProceedAgain || run.isEmpty && buffer.readableBytes > 0
+            }
             flush()
-        } while mustProceedAgain && mayGoOn
+            guard mustProceedAgain else { break }
+            let now = NIODeadline.now()
+            if now >= turnEnd ?? .distantFuture { pause() }
+            turnEnd = turnEnd ?? now + Self.turn
+        } while mayGoOn
         isProceeding = false
+        if isClosing, !isExecuting { run.removeAll() }
         dropWhatIsRead()
         if hasInputEnded, mayGoOn, isQuiet, !isBlocked { isClosing = true }
         if isClosing, isQuiet {
             closeAfterReplies(context)
-        } else if mayGoOn, !isBlocked, !isCongested {
+        } else if mayGoOn && !isBlocked && !isCongested || mayReadAhead {
             readMore()
         }
         passDeliveries()
@@ -202,7 +246,35 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// Whether another command may be begun.
     private var mayGoOn: Bool {
-        !isClosing && !isExecuting && isWritable && flight.bytes < Flight.maximumBytes
+        !isClosing && !isExecuting && !isPausing && hasReplyRoom && flight.bytes < Flight.maximumBytes
+    }
+
+    /// Whether it is for the client or for others to go on: to read replies, to let go of memory, to append what is waited for.
+    var isHeldUp: Bool { !hasReplyRoom || outgoing.isWaiting || blockingRead != nil }
+
+    /// Whether commands are read though none is begun. A client that writes its whole pipeline before it reads must come to
+    /// its end.
+    private var mayReadAhead: Bool {
+        !isClosing && isHeldUp && buffer.readableBytes < server.options.limits.commandBytes
+    }
+
+    private func askForReplyRoom() -> Bool {
+        guard !isWritable else { return true }
+        let waiting = outgoingBytes
+        guard waiting < server.replyQueueBytes else { return false }
+        if outgoing.covers(waiting + Self.replyBytes) { return true }
+        outgoing.wait(for: waiting + Self.replyBytes)
+        return false
+    }
+
+    /// Leaves the loop to the others for a moment.
+    private func pause() {
+        isPausing = true
+        let handler = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: Self.pause) {
+            handler.value.isPausing = false
+            handler.value.proceed()
+        }
     }
 
     /// Whether everybody together has enough on its way to the writer. A connection that waits for nothing may add to it,
@@ -213,9 +285,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func decode() {
         // Taken out, because access to a class's property is checked at run time, and this is done a million times a second.
         guard var decoder = decoder.take() else { preconditionFailure("a connection decodes one thing at a time") }
-        var consumed = 0
+        var (consumed, commands) = (0, 0)
+        let appendsBefore = flight.appends
         // Held for the whole burst: to fetch it for each command would count references a million times a second.
         let validator = loop.serving?.validator
+        takeRules()
+        // Whoever may append to some categories only has each event looked at.
+        let appendsEverything = caller.appendsEverything
         // Asked for every few commands: what lies between two questions is entered as a debt at the end.
         var accounted = -Self.accountingBytes
         var failure: WireError?
@@ -232,7 +308,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                         guard hasRoom else { return isBlocked = true }
                         accounted = consumed
                     }
-                    if transaction == nil, let validator, decoder.isBetweenCommands {
+                    if appendsEverything, transaction == nil, run.isEmpty, let validator, decoder.isBetweenCommands {
                         let staged = stagePlainAppends(UnsafeRawBufferPointer(rebasing: bytes[consumed...]), validator)
                         guard staged == 0 else {
                             consumed += staged
@@ -246,17 +322,20 @@ final class ConnectionHandler: ChannelInboundHandler {
                         return
                     case .refused(let error, let count):
                         consumed += count
-                        refuse(error)
+                        // The decoder is past it, so it cannot wait.
+                        run.isEmpty ? refuse(error) : run.append(mistake: error)
                     case .command(let arguments, let count):
-                        bytesBehind = bytes.count - consumed - count
                         guard begin(arguments, wireBytes: count, validator) else { return isBlocked = true }
                         consumed += count
+                        commands += 1
                     }
                 }
             } catch {
                 failure = error
             }
         }
+        loop.traffic.add(commands: commands)
+        if flight.appends > appendsBefore { history.lastCommand = "ev.append" }
         decoderBytes = decoder.memoryBytes
         self.decoder = consume decoder
         buffer.moveReaderIndex(forwardBy: consumed)
@@ -266,105 +345,14 @@ final class ConnectionHandler: ChannelInboundHandler {
             arrival = nil
         }
         if let failure {
-            // Appends before the broken frame are answered first.
+            // What came before the broken frame is answered first.
             guard isQuiet else { return isBlocked = true }
             replies.error(failure.reply)
-            isClosing = true
+            closing(because: failure.reply.message)
         }
     }
 
-    /// Begins a command; false where it has to wait.
-    private func begin(_ arguments: ArgumentList, wireBytes: Int, _ validator: EventValidator?) -> Bool {
-        do throws(StoreError) {
-            if CommandParser.isAppend(arguments) {
-                append(try AppendRequest(arguments), wireBytes: wireBytes, validator)
-                return true
-            }
-            let command = try CommandParser.parse(arguments)
-            if case .exec = command, let open = transaction {
-                transaction = nil
-                execute(open)
-                return true
-            }
-            guard isQuiet else { return false }
-            let needed = command.memoryBytes(wireBytes: wireBytes, server)
-            guard needed == 0 || outgoing.covers(outgoingBytes + needed) else {
-                outgoing.wait(for: outgoingBytes + needed)
-                return false
-            }
-            executingBytes = needed
-            perform(command, wireBytes: wireBytes)
-        } catch {
-            refuse(error)
-        }
-        return true
-    }
-
-    var isQuiet: Bool { flight.appends == 0 && !isExecuting }
-
-    /// Holds up what comes next until the bytes of a reply are there.
-    func begin(_ reply: EventLoopFuture<[UInt8]>) {
-        isExecuting = true
-        let handler = NIOLoopBound(self, eventLoop: eventLoop)
-        reply.whenComplete { result in
-            let handler = handler.value
-            handler.isExecuting = false
-            switch result {
-            case .success(let bytes): handler.replies.bytes += bytes
-            case .failure: handler.isClosing = true
-            }
-            handler.proceed()
-        }
-    }
-
-    // MARK: What it holds
-
-    private var decoderBytes = 0
-
-    /// Bytes that the client has sent and the connection holds, once another read has brought so many. What is to be
-    /// staged is counted twice, as it lies in the buffer and as it will lie in the writer's inbox.
-    private func incomingBytes(reading bytes: Int = 0) -> Int {
-        let unread = buffer.readableBytes + bytes
-        var capacity = buffer.readableBytes == 0 ? bytes : buffer.storageCapacity
-        while capacity < unread { capacity *= 2 }
-        return capacity + unread + decoderBytes + (transaction?.memoryBytes ?? 0) + flight.bytes
-    }
-
-    /// Lets go of the room for an answer that is not to come for a while.
-    func keep(_ bytes: Int) {
-        executingBytes = bytes
-        outgoing.settle(outgoingBytes)
-    }
-
-    /// Bytes that are for the client, or will be. What a channel that is writable has not sent yet is little, and lies in
-    /// anybody's share; to ask for it would cost more than many a command.
-    var outgoingBytes: Int {
-        replies.bytes.count + (isWritable ? 0 : unsentBytes) + (isExecuting ? executingBytes : 0) + gate.held
-            + subscriptionBytes
-    }
-
-    /// Whether so many bytes of commands may be staged; a record takes no more than the command it came in.
-    func hasRoom(forStaging bytes: Int) -> Bool {
-        incoming.covers(incomingBytes() + bytes)
-    }
-
-    /// Whether another command may be staged. Where nothing is in flight there will be no occasion to ask again, so the
-    /// connection waits for its turn.
-    private var hasRoom: Bool {
-        let held = incomingBytes()
-        if incoming.covers(held) { return true }
-        if flight.appends == 0 { incoming.wait(for: held) }
-        return false
-    }
-
-    /// Lets go of memory that commands came in and that is not needed for what is left.
-    private func dropWhatIsRead() {
-        if buffer.readableBytes == 0 {
-            buffer = ByteBuffer()
-        } else if buffer.storageCapacity >= 4 * buffer.readableBytes {
-            buffer = ByteBuffer(buffer: buffer)
-        }
-    }
+    var isQuiet: Bool { flight.appends == 0 && !isExecuting && run.isEmpty }
 
     // MARK: Reading
 
@@ -385,13 +373,5 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var nextReadBytes: Int {
         let wanted = ReadSize.following(lastRead)
         return incoming.covers(incomingBytes(reading: wanted)) ? wanted : ReadSize.smallest
-    }
-
-    /// Takes no more commands, finishes what is in flight, and closes.
-    func drain() {
-        isClosing = true
-        endSubscriptions()
-        blockingRead?.cancel()
-        proceed()
     }
 }

@@ -10,6 +10,7 @@ final class Connections: Sendable {
         var open: [Int64: any Channel] = [:]
         var ofUser: [UInt32: Int] = [:]
         var next: Int64 = 1
+        var rejected = 0
         var isStopping = false
     }
 
@@ -21,24 +22,35 @@ final class Connections: Sendable {
     private let maximum: Int
     private let maximumPerUser: Int
     private let unlimitedUsers: Set<UInt32>
+    /// Kept for those who look after the daemon, who must reach it when all others are there.
+    private let kept: Int
     private let state = Mutex(State())
 
     init(_ options: ServerOptions) {
         maximum = options.maximumConnections
         maximumPerUser = options.connectionsPerUser
         unlimitedUsers = options.unlimitedUsers
+        kept = min(8, maximum / 16)
     }
 
     var count: Int { state.withLock(\.open.count) }
+    /// Whether the server is to end, so that nothing more is begun.
+    var isStopping: Bool { state.withLock(\.isStopping) }
+    /// Since the server was started: how many were taken in, and how many were not.
+    var received: Int { state.withLock { Int($0.next - 1) } }
+    var rejected: Int { state.withLock(\.rejected) }
 
     /// Takes a connection in and numbers it, until it closes. The user is nil where the system does not tell.
     func admit(_ channel: any Channel, of user: UInt32?) -> Admission {
         let admission = state.withLock { state -> Admission in
             guard !state.isStopping else { return .refused("the server is stopping") }
-            guard state.open.count < maximum else { return .refused("max number of clients reached") }
+            let isUnlimited = user.map(unlimitedUsers.contains) ?? false
+            guard state.open.count < (isUnlimited ? maximum : maximum - kept) else {
+                return .refused("max number of clients reached")
+            }
             if let user {
                 let others = state.ofUser[user, default: 0]
-                guard others < maximumPerUser || unlimitedUsers.contains(user) else {
+                guard others < maximumPerUser || isUnlimited else {
                     return .refused("max number of clients of one user reached: \(maximumPerUser) of user \(user)")
                 }
                 state.ofUser[user] = others + 1
@@ -47,8 +59,9 @@ final class Connections: Sendable {
             state.open[state.next] = channel
             return .admitted(number: state.next)
         }
-        if case .admitted(let number) = admission {
-            channel.closeFuture.whenComplete { _ in self.remove(number, of: user) }
+        switch admission {
+        case .admitted(let number): channel.closeFuture.whenComplete { _ in self.remove(number, of: user) }
+        case .refused: state.withLock { $0.rejected += 1 }
         }
         return admission
     }
@@ -68,11 +81,4 @@ final class Connections: Sendable {
             return Array(state.open.values)
         }
     }
-}
-
-/// Who is at the other end of a Unix socket, as it was when it was connected: Linux' `struct ucred`.
-struct PeerCredentials: Sendable {
-    let process: Int32
-    let user: UInt32
-    let group: UInt32
 }

@@ -16,10 +16,10 @@ final class DeliveryGate: Sendable {
 
     private let channel: any Channel
     private let budget: BufferBudget
-    private let owner: Int64
+    private let owner: BufferBudget.Owner
     private let state = Mutex(State())
 
-    init(_ channel: any Channel, _ budget: BufferBudget, owner: Int64) {
+    init(_ channel: any Channel, _ budget: BufferBudget, owner: BufferBudget.Owner) {
         self.channel = channel
         self.budget = budget
         self.owner = owner

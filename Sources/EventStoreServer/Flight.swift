@@ -71,6 +71,7 @@ extension ConnectionHandler {
                 next = following
             }
         }
+        loop.traffic.add(commands: batch.recordCount - recordsBefore)
         flight.add(batch.recordCount - recordsBefore, bytes: batch.memoryBytes - before, conditions: 0)
         return consumed
     }
@@ -78,14 +79,22 @@ extension ConnectionHandler {
     /// Stages an append, or refuses it. There is a validator once there is a store.
     func append(_ request: AppendRequest, wireBytes: Int, _ validator: EventValidator?) {
         do throws(StoreError) {
+            if let refusal = caller.refusal(of: request) {
+                caller.note(refusal)
+                throw refusal.error
+            }
             guard let validator else { throw server.loadingError }
             try validator.check(request.event)
+            try loop.serving?.store.check(request.store)
             if transaction != nil {
                 try transaction?.add(request, wireBytes: wireBytes, limit: server.options.limits.commandBytes)
+                history.lastCommand = "ev.append"
                 replies.simple("QUEUED")
             } else {
                 let conditionBytes = request.unless == nil ? 0 : Command.filterFactor * wireBytes
-                stage(1, conditionBytes: conditionBytes) { $0.append(request.event, by: self, unless: request.unless) }
+                stage(1, conditionBytes: conditionBytes) {
+                    $0.append(request.event, by: self, unless: request.unless, reportsStatus: request.reportsStatus)
+                }
             }
         } catch {
             refuse(error)
@@ -95,8 +104,13 @@ extension ConnectionHandler {
     func execute(_ open: OpenTransaction) {
         if open.isBroken {
             replies.error(text: "EXECABORT Transaction discarded because of previous errors.")
-        } else if open.events.count == 0 {
+        } else if open.queued == 0 {
             replies.array(0)
+        } else if open.isGivenUp {
+            replies.refusal(
+                of: open.queued,
+                "EXECABORT Transaction discarded: it was left lying while others waited for its memory."
+            )
         } else {
             stage(open.events.count, conditionBytes: open.conditionBytes) { $0.append(open.events, by: self) }
         }
@@ -119,20 +133,51 @@ extension ConnectionHandler {
         switch settled.outcome {
         case .appended(let first):
             if isTransaction { replies.array(records) }
-            replies.integers(from: first.rawValue, count: records)
+            guard !settled.reportsStatus.isEmpty else {
+                return replies.integers(from: first.rawValue, count: records)
+            }
+            for (offset, reports) in settled.reportsStatus.enumerated() {
+                replies.receipt(EventID(first.rawValue + UInt64(offset)), "appended", reports: reports)
+            }
         case .existing(let ids):
             if isTransaction { replies.array(ids.count) }
-            for id in ids { replies.integer(id) }
+            for (offset, id) in ids.enumerated() {
+                replies.receipt(
+                    id,
+                    "existed",
+                    reports: offset < settled.reportsStatus.count && settled.reportsStatus[offset]
+                )
+            }
+        case .refused(let error) where isTransaction: replies.refusal(of: records, error.description)
         case .refused(let error):
-            for _ in 0..<(isTransaction ? 1 : records) { replies.error(error) }
+            for _ in 0..<records { replies.error(error) }
         }
     }
 
     /// The store takes no more: what was staged is lost, and the client must be told by the end of its connection.
     func storeClosed() {
-        isClosing = true
+        closing(because: "the store takes no more appends, and what became of its last ones is not known")
         // Not at once: it may be in the middle of decoding what the close would let go of.
         let channel = context?.channel
         eventLoop.execute { channel?.close(promise: nil) }
+    }
+}
+
+extension ReplyEncoder {
+    /// An appended event's id, with its status where that was asked for.
+    fileprivate mutating func receipt(_ id: EventID, _ status: String, reports: Bool) {
+        if reports { array(2) }
+        integer(id)
+        if reports { bulk(status) }
+    }
+
+    /// The refusal of a transaction whose commands were all queued. Stock clients are made for an EXEC that answers one
+    /// element for each of them, as Redis' does, and one of them waits for ever for those that an error in place of the array
+    /// does not have. The error comes last, because another reads no further than to the first. The rest are 0, the id of
+    /// no event, so that every element is of the type that it has when all goes well.
+    fileprivate mutating func refusal(of events: Int, _ text: String) {
+        array(events)
+        for _ in 1..<events { integer(UInt64(0)) }
+        error(text: text)
     }
 }

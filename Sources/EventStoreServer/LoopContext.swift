@@ -23,20 +23,25 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     }
 
     let eventLoop: any EventLoop
+    let traffic = LoopTraffic()
+    private(set) var connections: [ObjectIdentifier: ConnectionHandler] = [:]
     private let opened: OpenedStore
     private var taken: Serving?
     private var gathering: AppendBatch?
-    /// Batches that the writer has and this loop has not got back. While there are any, none may be committed here: it
-    /// would overtake them.
-    private var handedIn = 0
+    /// Units that have been handed in and whose outcomes have not come back. While there are any, none may be committed here:
+    /// its answer would overtake theirs.
+    private var unitsInFlight = 0
     /// The connection that was read from last, and how many times in a row.
     private var reading: (connection: ObjectIdentifier, times: Int)?
+    /// Queries that go to a reader thread, since one has kept the loop for long: likely the disk was asked.
+    private var suspicion = 0
     /// What the next batch will likely need.
     private var lastBatchBytes = 4096
 
-    init(_ eventLoop: any EventLoop, _ opened: OpenedStore) {
+    init(_ eventLoop: any EventLoop, _ opened: OpenedStore, moment: Duration) {
         self.eventLoop = eventLoop
         self.opened = opened
+        self.moment = moment
     }
 
     /// Nil while the store is being recovered. Looked for at each command until then, so that no loop says LOADING once
@@ -46,6 +51,11 @@ final class LoopContext: AppendSink, @unchecked Sendable {
             taken = Serving(store: store, validator: EventValidator(limits: store.options.limits))
         }
         return taken
+    }
+
+    /// A connection has been made.
+    func add(_ connection: ConnectionHandler) {
+        connections[ObjectIdentifier(connection)] = connection
     }
 
     /// A connection has been read from.
@@ -60,6 +70,7 @@ final class LoopContext: AppendSink, @unchecked Sendable {
 
     /// A connection is no more; another may take its place in memory.
     func forget(_ connection: ConnectionHandler) {
+        connections[ObjectIdentifier(connection)] = nil
         if reading?.connection == ObjectIdentifier(connection) { reading = nil }
     }
 
@@ -68,6 +79,28 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     func isAlone(_ connection: ConnectionHandler) -> Bool {
         guard let reading else { return false }
         return reading.connection == ObjectIdentifier(connection) && reading.times >= Self.solitude
+    }
+
+    /// A query that takes longer on the event loop is one too many.
+    let moment: Duration
+    private static let suspicionAfterLongQuery = 256
+
+    /// Whether the loop answers a query itself, which saves two thread switches: where that is a matter of microseconds, or there
+    /// is nobody whom it would keep waiting.
+    func mayAnswer(_ query: Query, of connection: ConnectionHandler) -> Bool {
+        guard query.isMomentary || isAlone(connection) && query.isShort(connection.server.store) else { return false }
+        guard suspicion > 0 else { return true }
+        suspicion -= 1
+        return false
+    }
+
+    /// Answers a query on the loop.
+    func timing(_ answer: () -> Void) {
+        let begun = NIODeadline.now()
+        answer()
+        if NIODeadline.now() - begun > .nanoseconds(Int64(moment / .nanoseconds(1))) {
+            suspicion = Self.suspicionAfterLongQuery
+        }
     }
 
     /// Whether so much is staged that connections should wait before they hand in more.
@@ -88,7 +121,6 @@ final class LoopContext: AppendSink, @unchecked Sendable {
 
     func complete(_ batches: [AppendBatch]) {
         eventLoop.execute {
-            self.handedIn -= batches.count
             for batch in batches { self.settle(batch) }
         }
     }
@@ -98,11 +130,12 @@ final class LoopContext: AppendSink, @unchecked Sendable {
         gathering = nil
         lastBatchBytes = full.byteCount
         guard let store = serving?.store else { preconditionFailure("nothing is staged before there is a store") }
-        if handedIn == 0, store.commitAlone(full) {
+        let (isAlone, units) = (unitsInFlight == 0, full.unitCount)
+        unitsInFlight += units
+        if isAlone, store.commitAlone(full) {
             settle(full)
-        } else if store.submit(full) {
-            handedIn += 1
-        } else {
+        } else if !store.submit(full) {
+            unitsInFlight -= units
             full.forEachOwner { connection(of: $0).storeClosed() }
         }
     }
@@ -110,6 +143,7 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     private func settle(_ batch: AppendBatch) {
         var served: [ConnectionHandler] = []
         batch.forEachOutcome { settled in
+            unitsInFlight -= 1
             let connection = connection(of: settled.owner)
             connection.settle(settled)
             if served.last !== connection { served.append(connection) }

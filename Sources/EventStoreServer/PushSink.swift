@@ -15,14 +15,21 @@ extension ConnectionHandler {
         }
         var filter = request.filter
         if let from = request.from {
-            filter.after = max(filter.after ?? .zero, EventID(from.rawValue == 0 ? 0 : from.rawValue - 1))
+            filter.after = max(filter.after ?? .zero, from.predecessor ?? .zero)
         } else if filter.after == nil {
             filter.after = store.tail
         }
+        if let objection = server.caps.beginSubscription(of: caller.user) { return replies.error(objection) }
         let number = nextSubscription
         nextSubscription += 1
         let memory = Command.subscribe(request).memoryBytes(wireBytes: wireBytes, server)
-        let sink = PushSink(number: number, connection: NIOLoopBound(self, eventLoop: eventLoop), memory, gate)
+        let sink = PushSink(
+            number: number,
+            filter.alternatives,
+            connection: NIOLoopBound(self, eventLoop: eventLoop),
+            memory,
+            gate
+        )
         do throws(StoreError) {
             // Pushes come as tasks of this loop, so the number, which is written in this turn, is there before them.
             let subscription = try store.subscribe(filter, sink: sink)
@@ -31,6 +38,7 @@ extension ConnectionHandler {
             sink.begin(subscription)
             replies.integer(number)
         } catch {
+            server.caps.endSubscriptions(1, of: caller.user)
             replies.error(error)
         }
     }
@@ -44,14 +52,38 @@ extension ConnectionHandler {
     }
 
     func endSubscriptions() {
-        for sink in subscriptions.values { remove(sink) }
+        guard !subscriptions.isEmpty else { return }
+        for sink in subscriptions.values { sink.cancel() }
+        server.caps.endSubscriptions(subscriptions.count, of: caller.user)
+        subscriptions = [:]
+        subscriptionBytes = 0
+        deliveries.removeAll()
+        gate.reserve(0)
     }
 
     fileprivate func remove(_ sink: PushSink) {
         sink.cancel()
         guard subscriptions.removeValue(forKey: sink.number) != nil else { return }
+        server.caps.endSubscriptions(1, of: caller.user)
         subscriptionBytes -= sink.memoryBytes
         forget(sink)
+    }
+
+    /// Ends what goes on and is not allowed by the rules that count now.
+    func takeRules() {
+        guard caller.rulesVersion != server.rulesVersion else { return }
+        caller = server.caller(caller.peer, isReadOnly: caller.isReadOnly, connection: number)
+        // What it holds was allowed by the rules of before.
+        if !caller.permissions.unlimited.isSuperset(of: [.append, .read]) { transaction?.breakOff() }
+        for sink in subscriptions.values {
+            guard let refusal = caller.refusal(of: .subscribe, .read, .matching(sink.alternatives)) else { continue }
+            caller.note(refusal)
+            sink.end(refusal.error)
+        }
+        if let wait = blockingRead, let refusal = caller.refusal(of: .read, .read, .matching(wait.alternatives)) {
+            caller.note(refusal)
+            wait.finish(refusal.error)
+        }
     }
 }
 
@@ -61,14 +93,22 @@ extension ConnectionHandler {
 /// asks the gate and hands over.
 final class PushSink: SubscriptionSink, Resumable, @unchecked Sendable {
     let number: UInt64
+    let alternatives: [Criteria]
     /// Of the subscription and its filter, about.
     let memoryBytes: Int
     private let connection: NIOLoopBound<ConnectionHandler>
     private let gate: DeliveryGate
     private var subscription: Subscription?
 
-    init(number: UInt64, connection: NIOLoopBound<ConnectionHandler>, _ memoryBytes: Int, _ gate: DeliveryGate) {
+    init(
+        number: UInt64,
+        _ alternatives: [Criteria],
+        connection: NIOLoopBound<ConnectionHandler>,
+        _ memoryBytes: Int,
+        _ gate: DeliveryGate
+    ) {
         self.number = number
+        self.alternatives = alternatives
         self.connection = connection
         self.memoryBytes = memoryBytes
         self.gate = gate
@@ -95,7 +135,10 @@ final class PushSink: SubscriptionSink, Resumable, @unchecked Sendable {
         return true
     }
 
-    func end(_ subscription: Subscription, _ error: StoreError) {
+    func end(_ subscription: Subscription, _ error: StoreError) { end(error) }
+
+    /// Tells the client that there is no more, and why.
+    func end(_ error: StoreError) {
         var pushes = ReplyEncoder(version: .resp3)
         pushes.push(3)
         pushes.bulk("ev.end")

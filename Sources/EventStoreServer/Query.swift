@@ -1,5 +1,4 @@
-// Owns: the commands that read: what each asks of the store, and its answer as bytes. Runs on a reader thread; short ones on
-// the event loop of a client that is alone.
+// Owns: the commands that read: what each asks of the store, and its answer as bytes.
 
 import EventModel
 import EventStore
@@ -8,43 +7,57 @@ import SegmentLog
 
 /// A command that reads, free of anything borrowed.
 enum Query: Sendable {
-    case event(EventID)
+    /// Nobody is given who may see every event.
+    case event(EventID, seenBy: Caller?)
     case read(ReadRequest)
     case blocks(BlocksRequest)
     case count(Filter)
+    case last(Filter)
     case state(StateRequest)
     case fold(FoldRequest)
     case projections
     case projection(ProjectionRequest)
-    case rebuild(String)
+    case rebuild(String, by: Caller)
+    case reducers
+    case reload(by: Caller)
     case info
-    case snapshot
-    case compact
-    case verify
+    case redisInfo([String])
+    /// A mistake among the queries, answered in its turn.
+    case mistake(StoreError)
 
-    init(_ command: Command) {
+    /// Nil where the command is no query, or one that waits.
+    init?(_ command: Command, of caller: Caller) {
         switch command {
-        case .get(let id): self = .event(id)
-        case .read(let request): self = .read(request)
+        case .get(let id):
+            self = .event(id, seenBy: caller.permissions.unlimited.contains(.read) ? nil : caller)
+        case .read(let request) where request.blockMilliseconds == nil: self = .read(request)
         case .blocks(let request): self = .blocks(request)
         case .count(let filter): self = .count(filter)
+        case .last(let filter): self = .last(filter)
         case .state(let request): self = .state(request)
         case .fold(let request): self = .fold(request)
         case .projections: self = .projections
         case .projection(let request): self = .projection(request)
-        case .rebuild(let name): self = .rebuild(name)
+        case .rebuild(let name): self = .rebuild(name, by: caller)
+        case .reducers: self = .reducers
+        case .reload: self = .reload(by: caller)
         case .info: self = .info
-        case .snapshot: self = .snapshot
-        case .compact: self = .compact
-        case .verify: self = .verify
-        default: preconditionFailure("the connection performs this command itself")
+        case .server(.info(let sections)): self = .redisInfo(sections)
+        default: return nil
         }
     }
 
-    /// Whether it is about one event, or a few of an aggregate: a matter of microseconds.
+    /// Whether it is about one event: a matter of microseconds.
+    var isMomentary: Bool {
+        switch self {
+        case .event, .mistake: true
+        default: false
+        }
+    }
+
+    /// Whether it is about a few events of an aggregate.
     func isShort(_ store: EventStore) -> Bool {
         switch self {
-        case .event: return true
         case .state(let request): return store.hasFewEvents(CollectionOfOne(request.aggregateID))
         case .read(let request):
             let alternatives = request.filter.alternatives
@@ -54,43 +67,121 @@ enum Query: Sendable {
         }
     }
 
-    /// The whole reply.
-    func answer(_ server: ServerCore, _ version: RESPVersion) -> [UInt8] {
-        var replies = ReplyEncoder(version: version)
-        do throws(StoreError) {
-            try answer(server, &replies)
-        } catch {
-            replies.bytes.removeAll()
-            replies.error(error)
+    /// Bytes that the answer and what it is made of will take, as far as that is known before; more is asked for when it turns out.
+    func expectedBytes(_ server: ServerCore) -> Int {
+        switch self {
+        case .read(let request):
+            // It is held as it was read, and as it is answered; the one that does not fit any more is read, too.
+            2 * min(min(request.count, server.options.replyBytes) * server.averageEventBytes, server.options.replyBytes)
+                + 4 * server.averageEventBytes
+        case .blocks(let request): 3 * server.byteLimit(request)
+        default: 0
         }
-        return replies.bytes
     }
 
-    private func answer(_ server: ServerCore, _ replies: inout ReplyEncoder) throws(StoreError) {
+    /// Whether it may have been worked on for long before it turns out that there is no room for its answer. So it waits for that
+    /// with what it has; any other begins anew, and holds nothing meanwhile.
+    var isLong: Bool {
+        switch self {
+        case .state, .fold: true
+        case .projection(let request): request.isOfThePast
+        default: false
+        }
+    }
+
+    /// Whether it is about the daemon itself.
+    var isAboutDaemon: Bool {
+        switch self {
+        case .info, .redisInfo: true
+        default: false
+        }
+    }
+
+    /// Whether it has nothing to wait for.
+    func isReady(_ store: EventStore) -> Bool {
+        guard case .projection(let request) = self else { return true }
+        return store.hasProjection(request.name, reached: request.isOfThePast ? nil : store.tail)
+    }
+
+    /// Adds the whole reply. That of a projection reaches at least so far, or to the tail.
+    func answer(
+        _ server: ServerCore,
+        for work: Work,
+        within limit: Duration?,
+        reaching target: EventID?,
+        _ replies: inout ReplyEncoder
+    ) {
+        let start = replies.bytes.count
+        do throws(StoreError) {
+            let limited = isTimed && limit != nil ? Work(within: limit, of: work) : work
+            try write(server, for: limited, reaching: target, &replies)
+        } catch {
+            replies.bytes.removeLast(replies.bytes.count - start)
+            replies.error(error)
+        }
+    }
+
+    /// Whether it is stopped when its time is up: not what takes no time, nor what an operator has done to the store.
+    private var isTimed: Bool {
+        switch self {
+        case .event, .mistake, .reload, .rebuild: false
+        default: true
+        }
+    }
+
+    private func write(
+        _ server: ServerCore,
+        for work: Work,
+        reaching target: EventID?,
+        _ replies: inout ReplyEncoder
+    ) throws(StoreError) {
         let store = server.store
         switch self {
-        case .event(let id):
+        case .event(let id, let caller):
             guard let event = try store.event(id) else { return replies.null() }
-            event.withParts { replies.event($0) }
+            let refusal = event.withParts { event -> Refusal? in
+                let refusal = caller?.refusal(of: .get, toShow: event)
+                if refusal == nil { replies.event(event) }
+                return refusal
+            }
+            if let refusal {
+                caller?.note(refusal)
+                throw refusal.error
+            }
         case .read(let request):
-            replies.events(try server.read(request))
+            guard request.withHead else { return replies.events(try server.read(request, for: work)) }
+            let page = try store.page(
+                request.filter,
+                count: request.count,
+                reversed: request.reversed,
+                byteLimit: server.options.replyBytes,
+                for: work
+            )
+            replies.array(3)
+            replies.integer(page.head)
+            replies.integer(UInt64(page.hasMore ? 1 : 0))
+            replies.events(page.events)
         case .blocks(let request):
-            replies.bulk(try store.blocks(after: request.after, byteLimit: server.byteLimit(request)))
+            replies.bulk(try store.blocks(after: request.after, byteLimit: server.byteLimit(request), for: work))
         case .count(let filter):
-            replies.integer(Int64(try store.count(filter)))
+            replies.integer(Int64(try store.count(filter, for: work)))
+        case .last(let filter): replies.integer(try store.last(filter, for: work))
         case .state(let request):
             let state = try store.state(
                 of: request.aggregateID,
+                category: request.category,
                 reducer: request.reducer,
                 at: request.at,
                 asOf: request.asOf,
-                skippingDamage: request.skipsDamage
+                skippingDamage: request.skipsDamage,
+                for: work
             )
             replies.bulk(
                 JSONText.object(
-                    [
-                        ("aggregate_id", .string(request.aggregateID)), ("reducer", .string(request.reducer)),
-                    ] + state.members
+                    (request.category.map { [("category", .string($0))] } ?? [])
+                        + [
+                            ("aggregate_id", .string(request.aggregateID)), ("reducer", .string(request.reducer)),
+                        ] + state.members
                 )
             )
         case .fold(let request):
@@ -101,38 +192,31 @@ enum Query: Sendable {
                 choice = .named(name)
                 members.append(("reducer", .string(name)))
             case .lua(let source):
-                guard server.options.allowsSource else {
-                    throw StoreError(.noPermission, "this daemon takes no Lua source from clients")
-                }
                 choice = .source(Array(source.utf8))
             }
-            replies.bulk(JSONText.object(members + (try store.fold(choice, request.filter)).members))
+            replies.bulk(JSONText.object(members + (try store.fold(choice, request.filter, for: work)).members))
         case .projections: replies.projections(store.projectionStatuses())
         case .projection(let request):
-            let state = try store.projection(request.name, at: request.at, asOf: request.asOf)
-            replies.bulk(JSONText.object([("name", .string(request.name))] + state.members))
-        case .rebuild(let name):
-            try store.rebuildProjection(name)
-            replies.simple("OK")
-        case .info: replies.bulk(server.info)
-        case .snapshot:
-            let taken = try store.snapshot().map { snapshot in
-                JSONText.object([
-                    ("projection", .string(snapshot.projection)), ("event_id", .number(snapshot.position.rawValue)),
-                    ("bytes", .number(UInt64(snapshot.bytes))),
-                ])
-            }
-            replies.bulk(JSONText.object([("snapshots", .array(taken))]))
-        case .compact:
-            let report = try store.compact()
-            replies.bulk(
-                JSONText.object([
-                    ("segments_before", .number(UInt64(report.segmentsBefore))),
-                    ("segments_after", .number(UInt64(report.segmentsAfter))),
-                    ("bytes_before", .number(report.bytesBefore)), ("bytes_after", .number(report.bytesAfter)),
-                ])
+            // Whoever can wait for it has.
+            let state = try store.projection(
+                request.name,
+                at: request.at,
+                asOf: request.asOf,
+                reaching: target,
+                waitMilliseconds: 0,
+                for: work
             )
-        case .verify: replies.bulk(JSONText.verification(try store.verify()))
+            replies.bulk(JSONText.object([("name", .string(request.name))] + state.members))
+        case .rebuild(let name, let caller):
+            try caller.act(.rebuild, on: name) { () throws(StoreError) in try store.rebuildProjection(name) }
+            replies.simple("OK")
+        case .reducers: replies.reducers(store.reducerStatuses())
+        case .reload(let caller):
+            let report = try caller.act(.reload) { () throws(StoreError) in try server.reload() }
+            replies.bulk(JSONText.reload(report))
+        case .info: replies.bulk(server.info)
+        case .redisInfo(let sections): replies.bulk(server.redisInfo(sections, store: store))
+        case .mistake(let error): throw error
         }
     }
 }
@@ -143,14 +227,13 @@ extension ServerCore {
         min(request.bytes, options.replyBytes / 4)
     }
 
-    func read(_ request: ReadRequest) throws(StoreError) -> [StoredEvent] {
-        var filter = request.filter
-        if request.afterTail { filter.after = store.tail }
-        return try store.read(
-            filter,
+    func read(_ request: ReadRequest, for work: Work) throws(StoreError) -> [StoredEvent] {
+        try store.read(
+            request.filter,
             count: request.count,
             reversed: request.reversed,
-            byteLimit: options.replyBytes
+            byteLimit: options.replyBytes,
+            for: work
         )
     }
 }
@@ -192,6 +275,7 @@ extension ProjectionStatus {
     var healthText: String {
         switch health {
         case .live: "live"
+        case .lagging: "lagging"
         case .rebuilding: "rebuilding"
         case .faulted(let error): "faulted: \(error)"
         }

@@ -7,39 +7,14 @@ import NIOCore
 import NIOPosix
 
 extension ConnectionHandler {
-    /// A query that takes longer on the event loop is one too many.
-    private static let longQuery = TimeAmount.milliseconds(2)
-    private static let suspicionAfterLongQuery = 256
-
-    /// Runs a query on a reader thread, and answers with what it made. A client that is alone on its loop, and waits for each
-    /// answer, need not pay the two thread switches, as long as its questions are short.
-    func read(_ command: Command) {
-        let (server, version) = (server, replies.version)
-        let query = Query(command)
-        defer { prepareNext(query) }
-        if bytesBehind == 0, loop.isAlone(self), query.isShort(server.store) {
-            if querySuspicion == 0 {
-                let begun = NIODeadline.now()
-                replies.bytes += query.answer(server, version)
-                if NIODeadline.now() - begun > Self.longQuery { querySuspicion = Self.suspicionAfterLongQuery }
-                return
-            }
-            querySuspicion -= 1
-        }
-        begin(server.readers.runIfActive(eventLoop: eventLoop) { query.answer(server, version) })
-    }
-
-    /// Has a reader thread make what another query like this one will need.
-    private func prepareNext(_ query: Query) {
-        guard case .state(let request) = query else { return }
-        let server = server
-        server.readers.submit { state in
-            if state == .active { server.store.prepareReducer(request.reducer) }
-        }
-    }
-
-    /// Writes what has been gathered.
+    /// Writes what has been gathered. For a client that is behind, not in small pieces: each takes memory of its own while it
+    /// waits.
     func flush() {
+        guard !replies.bytes.isEmpty, isWritable || isClosing || replies.bytes.count >= Self.replyBytes else { return }
+        writeReplies()
+    }
+
+    private func writeReplies() {
         guard !replies.bytes.isEmpty else { return }
         write(replies.bytes)
         replies.bytes.removeAll(keepingCapacity: replies.bytes.capacity <= 1 << 10)
@@ -48,16 +23,71 @@ extension ConnectionHandler {
     private func write(_ bytes: [UInt8]) {
         guard let context else { return }
         written += bytes.count
-        var out = context.channel.allocator.buffer(capacity: bytes.count)
-        out.writeBytes(bytes)
-        context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+        loop.traffic.add(bytesOut: bytes.count)
+        history.noteTraffic()
+        // Finding the client behind must not have anything written between two pieces.
+        let wasProceeding = isProceeding
+        isProceeding = true
+        defer { isProceeding = wasProceeding }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            // Memory comes in powers of two: what is to wait takes no more of it than is counted, or little.
+            let isSmall = isWritable || rest.count <= 1 << 10
+            let count = isSmall ? rest.count : 1 << (Int.bitWidth - 1 - rest.count.leadingZeroBitCount)
+            var piece = context.channel.allocator.buffer(capacity: count)
+            piece.writeBytes(rest.prefix(count))
+            rest = rest.dropFirst(count)
+            context.write(wrapOutboundOut(piece), promise: nil)
+        }
+        context.flush()
+    }
+
+    /// Takes no more commands, finishes what is in flight, and closes.
+    func drain() {
+        isClosing = true
+        isDraining = true
+        writing?.cancel()
+        writing = nil
+        if !isWritable { watchWriting() }
+        endSubscriptions()
+        blockingRead?.cancel()
+        proceed()
     }
 
     /// Closes once the client has been sent all that was written, and in any case after a while.
     func closeAfterReplies(_ context: ChannelHandlerContext) {
         let channel = context.channel
+        writeReplies()
         watchWriting()
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in channel.close(promise: nil) }
+    }
+
+    /// Holds up what comes next until the bytes of a reply are there.
+    func begin(_ reply: EventLoopFuture<[UInt8]>) {
+        isExecuting = true
+        let handler = NIOLoopBound(self, eventLoop: eventLoop)
+        reply.whenComplete { result in
+            let handler = handler.value
+            handler.isExecuting = false
+            handler.endAct(result)
+            switch result {
+            case .success(let bytes): handler.replies.bytes += bytes
+            case .failure: handler.isClosing = true
+            }
+            handler.proceed()
+        }
+    }
+
+    /// What was done to the store has come to its end, if that is what has.
+    private func endAct(_ reply: Result<[UInt8], any Error>) {
+        guard let ended = act.take() else { return }
+        switch reply {
+        case .success(let bytes) where bytes.first != UInt8(ascii: "-"): caller.end(ended)
+        case .success(let bytes):
+            let text = String(decoding: bytes.dropFirst(), as: UTF8.self)
+            caller.end(ended, failure: String(text.prefix { !$0.isNewline }))
+        case .failure: caller.end(ended, failure: "nobody waits for it any more")
+        }
     }
 
     // MARK: Deliveries
@@ -67,8 +97,11 @@ extension ConnectionHandler {
         outgoing.adopt(taken)
         gate.arrive()
         if context?.channel.isActive == true, sink.isLive {
+            // The subscription's number comes before its events.
+            writeReplies()
             write(bytes)
-            deliveries.append(sink, refused: 0)
+            // The write may have found the connection dead, and have ended its subscriptions.
+            if sink.isLive { deliveries.append(sink, refused: 0) }
         }
         proceed()
     }
@@ -116,6 +149,7 @@ struct DeliveryQueue {
 
     mutating func append(_ sink: any Resumable, refused: Int) { entries.append((sink, refused)) }
     mutating func removeFirst() { entries.removeFirst() }
+    mutating func removeAll() { entries.removeAll() }
 
     mutating func remove(_ sink: any Resumable) {
         guard entries.contains(where: { $0.sink === sink }) else { return }

@@ -1,5 +1,7 @@
 // Owns: the arguments of one command, borrowed from the bytes they arrived in, and what those bytes look like as words.
 
+import EventModel
+
 /// Valid only as long as the bytes that were decoded; copy what must live longer.
 package struct ArgumentList {
     private let bytes: UnsafeRawBufferPointer
@@ -40,8 +42,7 @@ extension UnsafeRawBufferPointer {
 
     /// The bytes in quotes, shortened and made printable, for the text of an error.
     var quoted: String {
-        let text = String(decoding: prefix(64), as: UTF8.self).map { $0.isASCII && $0 < " " ? "?" : $0 }
-        return "'\(String(text))\(count > 64 ? "…" : "")'"
+        "'\(String(decoding: prefix(64), as: UTF8.self).visible)\(count > 64 ? "…" : "")'"
     }
 }
 

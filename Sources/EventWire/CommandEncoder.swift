@@ -23,8 +23,16 @@ package struct CommandEncoder: Sendable {
         for argument in arguments { frames.bulk(argument) }
     }
 
-    package mutating func append(_ event: NewEvent, unless condition: AppendCondition? = nil) {
-        let options = event.options + (condition.map { ["UNLESS"] + $0.arguments } ?? [])
+    /// EV.APPEND. A condition's position belongs to `store`, where that is given; `reportsStatus` is for WITHSTATUS.
+    package mutating func append(
+        _ event: NewEvent,
+        unless condition: AppendCondition? = nil,
+        in store: EventUUID? = nil,
+        reportsStatus: Bool = false
+    ) {
+        let options =
+            event.options + (reportsStatus ? ["WITHSTATUS"] : [])
+            + (condition.map { ["UNLESS"] + $0.arguments(in: store) } ?? [])
         frames.array(5 + (event.metadata == nil ? 0 : 2) + options.count)
         frames.bulk("EV.APPEND")
         frames.bulk(event.category)
@@ -45,7 +53,7 @@ extension NewEvent {
         var words: [String] = []
         if let timestamp { words += ["TIMESTAMP", timestamp.description] }
         if version != 1 { words += ["VERSION", String(version)] }
-        if let uuid { words += ["ID", uuid.description] }
+        if let identifier { words += ["ID", identifier] }
         for tag in tags { words += ["TAG", tag] }
         return words
     }

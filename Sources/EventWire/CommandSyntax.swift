@@ -16,7 +16,7 @@ struct CommandArgument {
     var parts: [CommandArgument] = []
 
     var flags: [StaticString] {
-        (isOptional ? ["optional"] : []) + (isRepeatable ? ["multiple", "multiple_token"] : [])
+        (isOptional ? ["optional"] : []) + (isRepeatable ? ["multiple"] + (token == nil ? [] : ["multiple_token"]) : [])
     }
 
     static func value(_ name: String, _ type: Kind = .string) -> CommandArgument {
@@ -68,8 +68,8 @@ extension [CommandArgument] {
 
     fileprivate static let append: [CommandArgument] = [
         .value("category"), .value("aggregate"), .value("type"), .value("data"),
-        .option("TIMESTAMP", "time"), .option("VERSION", "number", .integer), .option("ID", "uuid"),
-        .repeated("TAG", "tag"), .option("METADATA", "json"),
+        .option("TIMESTAMP", "time"), .option("VERSION", "number", .integer), .option("ID", "identifier"),
+        .repeated("TAG", "tag"), .option("METADATA", "json"), .flag("WITHSTATUS"),
         CommandArgument(
             name: "condition",
             type: .block,
@@ -98,6 +98,7 @@ extension CommandName {
                 "Returns the events that match a filter, in order.",
                 .filter + [
                     .option("COUNT", "count", .integer), .flag("REV"), .option("BLOCK", "milliseconds", .integer),
+                    .flag("WITHHEAD"),
                 ]
             )
         case .blocks:
@@ -106,25 +107,35 @@ extension CommandName {
                 [.option("AFTER", "id", .integer), .option("BYTES", "bytes", .integer)]
             )
         case .count: ("Counts the events that match a filter.", .filter)
+        case .last: ("Returns the id of the last event that matches a filter; 0 where there is none.", .filter)
         case .state:
             (
                 "Folds the events of one aggregate into its state, at any moment.",
-                [.value("aggregate"), CommandArgument(name: "name", token: "REDUCER")] + .moment + [
-                    .flag("SKIPDAMAGE")
-                ]
+                [.value("aggregate"), CommandArgument(name: "name", token: "REDUCER"), .option("CATEGORY", "category")]
+                    + .moment + [
+                        .flag("SKIPDAMAGE")
+                    ]
             )
         case .fold: ("Folds the events that match a filter.", .source + .filter)
         case .projections: ("Lists the projections with position, lag and health.", [])
         case .projection: ("Returns the state of a projection, at any moment.", [.value("name")] + .moment)
         case .rebuild: ("Rebuilds a projection from the log.", [.value("name")])
+        case .reducers: ("Lists the files of the reducers' folder, with what has come of each.", [])
+        case .reload: ("Reads the configuration and the reducers anew, as SIGHUP does.", [])
         case .subscribe:
             ("Delivers matching events as they are appended (RESP3).", .filter + [.option("FROM", "id", .integer)])
         case .unsubscribe: ("Ends a subscription.", [.value("number", .integer)])
-        case .evInfo, .info: ("Reports state, tail, segments, sizes, lag and limits.", [])
+        case .evInfo: ("Reports state, tail, segments, sizes, lag and limits.", [])
+        case .info:
+            (
+                "Reports the same, and what Redis reports, by its names.",
+                [CommandArgument(name: "section", isOptional: true, isRepeatable: true)]
+            )
         case .roll: ("Begins a new log segment.", [])
         case .snapshot: ("Saves the state of the projections.", [])
         case .compact: ("Merges and rewrites sealed segments.", [])
         case .verify: ("Checks every byte of the log.", [])
+        case .whoAmI: ("Tells who the caller is, and which roles it has.", [])
         case .multi: ("Begins an atomic append of several events.", [])
         case .exec: ("Commits the events queued since MULTI.", [])
         case .discard: ("Drops the events queued since MULTI.", [])
@@ -132,9 +143,9 @@ extension CommandName {
         case .ping: ("Answers PONG, or the message.", [.optional("message")])
         case .echo: ("Answers the message.", [.value("message")])
         case .auth: ("Accepts the user default; there are no passwords.", [.optional("username"), .value("password")])
-        case .client: ("Names and identifies the connection.", [.value("subcommand")])
+        case .client: ("Names, identifies and lists connections.", [.value("subcommand")])
         case .command: ("Describes the commands.", [.optional("subcommand")])
-        case .config: ("Answers GET with nothing, for redis-benchmark.", [.value("subcommand"), .value("parameter")])
+        case .config: ("Tells the configuration by Redis' names.", [.value("subcommand"), .value("parameter")])
         case .select: ("Accepts database 0.", [.value("index", .integer)])
         case .quit: ("Closes the connection.", [])
         case .reset: ("Puts the connection back to how it began.", [])

@@ -20,10 +20,16 @@ enum CommandTable {
             }
         case .docs(let names):
             let known =
-                names.isEmpty ? CommandName.allCases : names.compactMap { CommandName(rawValue: $0.lowercased()) }
+                names.isEmpty ? CommandName.allCases : each(names).compactMap { CommandName(rawValue: $0) }
             replies.map(known.count)
             for name in known { docs(name, &replies) }
         }
+    }
+
+    /// Each once, or a short question would have an answer a hundred times as long.
+    private static func each(_ names: [String]) -> [String] {
+        var seen: Set<String> = []
+        return names.map { $0.lowercased() }.filter { seen.insert($0).inserted }
     }
 
     /// Name, arity, flags, first key, last key, step, categories, tips, key specifications, subcommands.
@@ -36,7 +42,8 @@ enum CommandTable {
         for flag in flags { replies.simple(flag) }
         // No argument is a key: nothing of ours is spread over a cluster.
         for _ in 0..<3 { replies.integer(Int64(0)) }
-        replies.set(0)
+        replies.set(name.role == nil ? 0 : 1)
+        if let role = name.role { replies.simple(role.accessCategory) }
         replies.array(0)
         replies.array(0)
         replies.array(0)
@@ -89,8 +96,8 @@ extension CommandName {
     fileprivate var flags: [StaticString] {
         switch self {
         case .append: ["write", "denyoom", "fast"]
-        case .rebuild, .roll, .snapshot, .compact, .verify: ["admin"]
-        case .get, .blocks, .count, .state, .fold, .projections, .projection: ["readonly"]
+        case .rebuild, .reload, .roll, .snapshot, .compact, .verify: ["admin"]
+        case .get, .blocks, .count, .state, .fold, .projections, .projection, .reducers: ["readonly"]
         case .read: ["readonly", "blocking"]
         case .subscribe, .unsubscribe: ["pubsub"]
         default: ["fast", "loading"]

@@ -10,8 +10,6 @@ package enum ConnectionCommand: Hashable, Sendable {
     case auth(Credentials)
     case client(Client)
     case command(Query)
-    /// redis-benchmark asks for the configuration; there is nothing to show it.
-    case configGet
     case select(Int)
 
     package struct Credentials: Hashable, Sendable {
@@ -30,10 +28,11 @@ package enum ConnectionCommand: Hashable, Sendable {
         case setName(String)
         case getName
         case id
-        /// LIST and INFO: a connection knows only of itself.
-        case describe
-        /// SETINFO, NO-EVICT and NO-TOUCH: taken note of, with nothing to do.
-        case acknowledge
+        /// SETINFO: what library the client is made with.
+        case setLibraryName(String)
+        case setLibraryVersion(String)
+        /// Nothing is ever evicted, and nothing is touched.
+        case noEvict, noTouch
     }
 
     /// The inquiries of COMMAND; an empty list of names means every command.
@@ -41,6 +40,25 @@ package enum ConnectionCommand: Hashable, Sendable {
         case count
         case info([String])
         case docs([String])
+    }
+}
+
+extension ConnectionCommand {
+    package var name: StaticString {
+        switch self {
+        case .hello: "hello"
+        case .ping: "ping"
+        case .echo: "echo"
+        case .auth: "auth"
+        case .client(.setName): "client|setname"
+        case .client(.getName): "client|getname"
+        case .client(.id): "client|id"
+        case .client(.setLibraryName), .client(.setLibraryVersion): "client|setinfo"
+        case .client(.noEvict): "client|no-evict"
+        case .client(.noTouch): "client|no-touch"
+        case .command: "command"
+        case .select: "select"
+        }
     }
 }
 
@@ -58,9 +76,6 @@ extension ConnectionCommand {
             self = .auth(Credentials(user: words.count == 2 ? words[0] : nil, password: words[words.count - 1]))
         case .client: self = .client(try Client(words))
         case .command: self = .command(try Query(words))
-        case .config:
-            guard arguments[1].keyword == "GET" else { throw unknownSubcommand("CONFIG", words[0], "GET") }
-            self = .configGet
         default:
             guard let index = Int(words[0]) else {
                 throw StoreError(.other, "value is not an integer or out of range")
@@ -84,7 +99,7 @@ extension ConnectionCommand.Hello {
             case "AUTH" where rest.count >= 2:
                 credentials = .init(user: rest.removeFirst(), password: rest.removeFirst())
             case "SETNAME" where !rest.isEmpty:
-                clientName = try checked(clientName: rest.removeFirst())
+                clientName = try checked(rest.removeFirst())
             default: throw StoreError(.other, "Syntax error in HELLO option '\(option)'")
             }
         }
@@ -94,13 +109,19 @@ extension ConnectionCommand.Hello {
 extension ConnectionCommand.Client {
     fileprivate init(_ words: [String]) throws(StoreError) {
         switch (words[0].uppercased(), words.count) {
-        case ("SETNAME", 2): self = .setName(try checked(clientName: words[1]))
+        case ("SETNAME", 2): self = .setName(try checked(words[1]))
         case ("GETNAME", 1): self = .getName
         case ("ID", 1): self = .id
-        case ("LIST", _), ("INFO", 1): self = .describe
-        case ("SETINFO", 3), ("NO-EVICT", 2), ("NO-TOUCH", 2): self = .acknowledge
+        case ("SETINFO", 3):
+            switch words[1].uppercased() {
+            case "LIB-NAME": self = .setLibraryName(try checked(words[2], "lib-name"))
+            case "LIB-VER": self = .setLibraryVersion(try checked(words[2], "lib-ver"))
+            default: throw StoreError(.other, "Unrecognized option '\(words[1])'")
+            }
+        case ("NO-EVICT", 2): self = .noEvict
+        case ("NO-TOUCH", 2): self = .noTouch
         default:
-            throw unknownSubcommand(
+            throw ConnectionCommand.unknownSubcommand(
                 "CLIENT",
                 words[0],
                 "SETNAME, GETNAME, ID, LIST, INFO, SETINFO, NO-EVICT or NO-TOUCH"
@@ -116,18 +137,27 @@ extension ConnectionCommand.Query {
         case "COUNT": self = .count
         case "INFO": self = .info(Array(words.dropFirst()))
         case "DOCS": self = .docs(Array(words.dropFirst()))
-        case .some: throw unknownSubcommand("COMMAND", words[0], "COUNT, DOCS or INFO")
+        case .some: throw ConnectionCommand.unknownSubcommand("COMMAND", words[0], "COUNT, DOCS or INFO")
         }
     }
 }
 
-private func unknownSubcommand(_ command: String, _ subcommand: String, _ expected: String) -> StoreError {
-    StoreError(.other, "unknown subcommand or wrong arguments for '\(subcommand)'. Expected \(command) \(expected).")
+extension ConnectionCommand {
+    static func unknownSubcommand(_ command: String, _ subcommand: String, _ expected: String) -> StoreError {
+        StoreError(
+            .other,
+            "unknown subcommand or wrong arguments for '\(subcommand)'. Expected \(command) \(expected)."
+        )
+    }
 }
 
-private func checked(clientName: String) throws(StoreError) -> String {
-    guard clientName.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-        throw StoreError(.other, "Client names cannot contain spaces, newlines or special characters.")
+/// It is kept as long as the connection is, and shown in a line with others.
+private func checked(_ name: String, _ what: String = "Client names") throws(StoreError) -> String {
+    guard name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+        throw StoreError(.other, "\(what) cannot contain spaces, newlines or special characters.")
     }
-    return clientName
+    guard name.utf8.count <= 255 else {
+        throw StoreError(.other, "\(what) cannot be longer than 255 bytes, got \(name.utf8.count).")
+    }
+    return name
 }

@@ -24,7 +24,7 @@ extension Event {
             timestamp: timestamp,
             recordedAt: recordedAt,
             version: version,
-            uuid: fields.uuid,
+            identifier: fields.identifier,
             tags: fields.tags,
             metadata: fields.metadata
         )
@@ -40,7 +40,7 @@ private struct Fields {
     var timestamp: Timestamp?
     var version: UInt32?
     var recordedAt: Timestamp?
-    var uuid: EventUUID?
+    var identifier: String?
     var tags: [String] = []
     var metadata: [UInt8]?
 
@@ -54,7 +54,7 @@ private struct Fields {
         case "timestamp": timestamp = value.text.flatMap { Timestamp(decimalSeconds: $0) }
         case "version": version = value.unsigned.flatMap { UInt32(exactly: $0) }
         case "recorded_at": recordedAt = value.text.flatMap { Timestamp(decimalSeconds: $0) }
-        case "id": uuid = value.text.flatMap { EventUUID($0) }
+        case "id": identifier = value.text
         case "tags": tags = value.elements?.compactMap(\.text) ?? []
         case "metadata": metadata = value.bytes
         default: break

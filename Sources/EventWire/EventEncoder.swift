@@ -33,7 +33,7 @@ extension ReplyEncoder {
 extension ByteWriter {
     fileprivate mutating func write(_ event: EventParts, _ version: RESPVersion) {
         var fields: UInt64 = 8
-        if event.uuid != nil { fields += 1 }
+        if event.identifier != nil { fields += 1 }
         if !event.tags.isEmpty { fields += 1 }
         if event.metadata != nil { fields += 1 }
         version == .resp3
@@ -47,9 +47,14 @@ extension ByteWriter {
         write(bulk: event.timestamp, end: "\r\n$7\r\nversion\r\n")
         write(":", UInt64(event.version), end: "\r\n$11\r\nrecorded_at\r\n")
         write(bulk: event.recordedAt)
-        if let uuid = event.uuid {
+        switch event.identifier {
+        case .uuid(let uuid):
             write("$2\r\nid\r\n")
             write(bulk: uuid)
+        case .text(let text):
+            write("$2\r\nid\r\n")
+            write(bulk: text)
+        case nil: break
         }
         if !event.tags.isEmpty {
             write("$4\r\ntags\r\n")

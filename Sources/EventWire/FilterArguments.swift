@@ -3,13 +3,14 @@
 package import EventModel
 
 extension Filter {
-    package var arguments: [String] {
+    /// The words; positions with the store they belong to, where that is given.
+    package func arguments(in store: EventUUID? = nil) -> [String] {
         var words = Criteria.arguments(of: alternatives)
-        if let after { words += ["AFTER", after.description] }
-        if let before { words += ["BEFORE", before.description] }
+        if let after { words += ["AFTER", after.argument(in: store)] }
+        if let before { words += ["BEFORE", before.argument(in: store)] }
         if let since { words += ["SINCE", since.description] }
         if let until { words += ["UNTIL", until.description] }
-        if let asOf { words += ["ASOF", asOf.argument] }
+        if let asOf { words += ["ASOF", asOf.argument(in: store)] }
         if skipsDamage { words.append("SKIPDAMAGE") }
         return words
     }
@@ -29,16 +30,23 @@ extension Criteria {
 }
 
 extension AppendCondition {
-    package var arguments: [String] {
-        Criteria.arguments(of: alternatives) + ["AFTER", after.description]
+    package func arguments(in store: EventUUID? = nil) -> [String] {
+        Criteria.arguments(of: alternatives) + ["AFTER", after.argument(in: store)]
     }
 }
 
 extension AsOf {
-    package var argument: String {
+    package func argument(in store: EventUUID? = nil) -> String {
         switch self {
-        case .id(let id): id.description
+        case .id(let id): id.argument(in: store)
         case .time(let time): "@\(time)"
         }
+    }
+}
+
+extension EventID {
+    /// A position, with the store it belongs to, where that is given.
+    package func argument(in store: EventUUID?) -> String {
+        EventPosition(self, store: store).description
     }
 }

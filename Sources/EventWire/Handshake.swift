@@ -4,9 +4,12 @@
 import EventModel
 
 package struct Handshake: Sendable {
-    private let connectionID: Int64
+    package let connectionID: Int64
     private let serverVersion: String
-    private var clientName = ""
+    package private(set) var clientName = ""
+    /// What the client is made with, as it says.
+    package private(set) var libraryName = ""
+    package private(set) var libraryVersion = ""
 
     package init(connectionID: Int64, serverVersion: String) {
         self.connectionID = connectionID
@@ -21,27 +24,32 @@ package struct Handshake: Sendable {
     }
 
     /// While the store is being recovered, `loading` is the percentage that has been: HELLO tells it, so that a client
-    /// knows to wait.
+    /// knows to wait. Then it tells the store's UUID, which positions belong to.
     package mutating func answer(
         _ command: ConnectionCommand,
         loading: Int? = nil,
+        store: String? = nil,
         _ replies: inout ReplyEncoder
     ) {
         switch command {
-        case .hello(let hello): greet(hello, loading, &replies)
+        case .hello(let hello): greet(hello, loading, store, &replies)
         case .ping(nil): replies.simple("PONG")
         case .ping(let message?), .echo(let message): replies.bulk(message)
         case .auth(let credentials):
             if let refusal = refusal(of: credentials) { replies.error(text: refusal) } else { replies.simple("OK") }
         case .client(let client): answer(client, &replies)
         case .command(let query): CommandTable.answer(query, &replies)
-        case .configGet: replies.map(0)
         case .select(0): replies.simple("OK")
         case .select: replies.error(StoreError(.other, "DB index is out of range"))
         }
     }
 
-    private mutating func greet(_ hello: ConnectionCommand.Hello, _ loading: Int?, _ replies: inout ReplyEncoder) {
+    private mutating func greet(
+        _ hello: ConnectionCommand.Hello,
+        _ loading: Int?,
+        _ store: String?,
+        _ replies: inout ReplyEncoder
+    ) {
         var version = replies.version
         if let asked = hello.version {
             guard let known = RESPVersion(rawValue: asked) else {
@@ -54,7 +62,7 @@ package struct Handshake: Sendable {
         }
         clientName = hello.clientName ?? clientName
         replies.version = version
-        replies.map(loading == nil ? 7 : 8)
+        replies.map(7 + (loading == nil ? 0 : 1) + (store == nil ? 0 : 1))
         replies.bulk("server")
         replies.bulk("evstore")
         replies.bulk("version")
@@ -69,6 +77,10 @@ package struct Handshake: Sendable {
         replies.bulk("master")
         replies.bulk("modules")
         replies.array(0)
+        if let store {
+            replies.bulk("store")
+            replies.bulk(store)
+        }
         if let loading {
             replies.bulk("loading")
             replies.integer(Int64(loading))
@@ -95,9 +107,13 @@ package struct Handshake: Sendable {
         case .getName where clientName.isEmpty: replies.null()
         case .getName: replies.bulk(clientName)
         case .id: replies.integer(connectionID)
-        case .describe:
-            replies.bulk("id=\(connectionID) name=\(clientName) db=0 user=default resp=\(replies.version.rawValue)\n")
-        case .acknowledge: replies.simple("OK")
+        case .setLibraryName(let name):
+            libraryName = name
+            replies.simple("OK")
+        case .setLibraryVersion(let version):
+            libraryVersion = version
+            replies.simple("OK")
+        case .noEvict, .noTouch: replies.simple("OK")
         }
     }
 }

@@ -15,31 +15,29 @@ extension Filter {
 extension ReadRequest {
     init(_ cursor: inout ArgumentCursor) throws(StoreError) {
         var filter = FilterParser()
-        var afterTail: Bool?
         var count: Int?
         var reversed: Bool?
+        var withHead: Bool?
         var block: Int?
         while let keyword = cursor.keyword() {
             switch keyword {
             case "COUNT": try cursor.set(&count, cursor.number(1...Int.max, "a count"), "COUNT")
             case "REV": try cursor.set(&reversed, true, "REV")
             case "BLOCK": try cursor.set(&block, cursor.number(0...Int.max, "milliseconds"), "BLOCK")
-            case "AFTER" where cursor.peeked?.spells("$") == true:
-                _ = cursor.next()
-                try cursor.set(&afterTail, true, "AFTER")
+            case "WITHHEAD": try cursor.set(&withHead, true, "WITHHEAD")
             default:
                 guard try filter.take(keyword, &cursor) else {
-                    throw cursor.unexpected("\(FilterParser.keywords), COUNT, REV or BLOCK")
+                    throw cursor.unexpected("\(FilterParser.keywords), COUNT, REV, BLOCK or WITHHEAD")
                 }
             }
         }
         self.filter = try filter.finish(cursor)
-        self.afterTail = afterTail ?? false
         self.count = count ?? ReadRequest.defaultCount
         self.reversed = reversed ?? false
+        self.withHead = withHead ?? false
         blockMilliseconds = block
-        guard !self.afterTail || self.filter.after == nil else {
-            throw StoreError(.invalid, "AFTER was given twice; expected an event id or $")
+        guard !self.withHead || block == nil else {
+            throw StoreError(.invalid, "WITHHEAD and BLOCK exclude each other: what a read has waited for is the head")
         }
     }
 }
@@ -50,7 +48,7 @@ extension BlocksRequest {
         var bytes: Int?
         while let keyword = cursor.keyword() {
             switch keyword {
-            case "AFTER": try cursor.set(&after, cursor.eventID(), "AFTER")
+            case "AFTER": try cursor.set(&after, cursor.eventPosition(), "AFTER")
             case "BYTES": try cursor.set(&bytes, cursor.number(1...Int.max, "bytes"), "BYTES")
             default: throw cursor.unexpected("AFTER or BYTES")
             }
@@ -65,6 +63,10 @@ extension StateRequest {
         aggregateID = try cursor.name("aggregate")
         try cursor.require(keyword: "REDUCER")
         reducer = try cursor.name("reducer")
+        if cursor.peeked?.spells("CATEGORY") == true {
+            _ = cursor.next()
+            category = try cursor.name("category")
+        }
         (at, asOf, skipsDamage) = try cursor.moment(maySkipDamage: true)
     }
 }
@@ -97,14 +99,17 @@ extension SubscribeRequest {
         var from: EventID?
         while let keyword = cursor.keyword() {
             if keyword == "FROM" {
-                try cursor.set(&from, cursor.eventID(), "FROM")
+                // What `$` stands for has been; a subscription that begins there begins with the next.
+                let isNext = cursor.peeked?.spells("$") == true
+                let position = try cursor.eventPosition()
+                try cursor.set(&from, isNext ? EventID(position.rawValue + 1) : position, "FROM")
             } else if try !filter.take(keyword, &cursor) {
                 throw cursor.unexpected("\(FilterParser.keywords) or FROM")
             }
         }
         self.filter = try filter.finish(cursor)
         // AFTER says where to begin as well; without either only what is new is delivered.
-        self.from = from ?? self.filter.after.map { EventID(max($0.rawValue, $0.rawValue &+ 1)) }
+        self.from = from ?? self.filter.after.map { $0.successor ?? $0 }
     }
 }
 

@@ -9,7 +9,8 @@ struct Machine: ~Copyable {
 
     /// An empty sandbox.
     init(name: String, limits: ReducerLimits) throws(ReducerError) {
-        guard let lua = clua_new(name, limits.memoryBytes, Int64(limits.instructionsPerEvent)) else {
+        let (instructions, milliseconds) = (Int64(limits.instructionsPerEvent), Int64(limits.millisecondsPerEvent))
+        guard let lua = clua_new(name, limits.memoryBytes, instructions, milliseconds) else {
             throw .budget("\(name): \(limits.memoryBytes) bytes of memory do not hold a reducer")
         }
         self.lua = lua
@@ -26,6 +27,11 @@ struct Machine: ~Copyable {
             aggregates: self.strings(CLUA_AGGREGATE),
             tags: self.strings(CLUA_TAG)
         )
+    }
+
+    /// Has the calls from now on end once `stop` is requested. Whoever has the machine keeps `stop` as long.
+    func obey(_ stop: ReducerStop?) {
+        clua_obey(self.lua, stop?.flag)
     }
 
     var memoryBytes: Int { clua_memory_bytes(self.lua) }
@@ -68,6 +74,7 @@ struct Machine: ~Copyable {
         case CLUA_INVALID: throw .invalid(self.message)
         case CLUA_FAULT: throw .fault(self.message)
         case CLUA_BUDGET: throw .budget(self.message)
+        case CLUA_STOPPED: throw .stopped(self.message)
         case CLUA_STATE: throw .state(self.message)
         default: preconditionFailure("clua_status \(status.rawValue)")
         }

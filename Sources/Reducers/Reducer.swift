@@ -9,6 +9,8 @@
 /// on it in place. So `reduce` and `stateJSON` throw that same error again, until `reset` or `restore` succeeds. A
 /// failure of `stateJSON` is not one of these: encoding changes nothing.
 ///
+/// **What ends a call**: its limits, and ``stop``. No `pcall` of the reducer's catches either.
+///
 /// **The same events give the same state**, byte for byte, wherever they are folded: see <doc:WritingAReducer>.
 package final class Reducer {
     package let source: ReducerSource
@@ -18,14 +20,25 @@ package final class Reducer {
     /// How many events made the state: since the last `reset`, or on top of what `restore` was told.
     package private(set) var eventsProcessed: UInt64 = 0
 
+    /// By what another thread can end the calls of this reducer; nil for by nothing. It is kept by `reset` and `restore`.
+    package var stop: ReducerStop? {
+        didSet { self.machine.obey(self.stop) }
+    }
+
     private var machine: Machine
     private var failure: ReducerError?
 
-    /// Compiles and runs the source and makes its initial state.
-    package init(_ source: ReducerSource, limits: ReducerLimits = .init()) throws(ReducerError) {
+    /// Compiles and runs the source and makes its initial state. `stop` can end that already.
+    package init(
+        _ source: ReducerSource,
+        limits: ReducerLimits = .init(),
+        stop: ReducerStop? = nil
+    ) throws(ReducerError) {
         self.source = source
         self.limits = limits
+        self.stop = stop
         self.machine = try Machine(name: source.name, limits: limits)
+        self.machine.obey(stop)
         try self.machine.load(source.text)
         self.selection = self.machine.selection
         try self.machine.start()
@@ -70,6 +83,7 @@ package final class Reducer {
     ) throws(ReducerError) {
         do {
             self.machine = try Machine(name: self.source.name, limits: self.limits)
+            self.machine.obey(self.stop)
             try self.machine.load(self.source.text)
             try body(self.machine)
             self.eventsProcessed = eventsProcessed

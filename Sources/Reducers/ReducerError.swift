@@ -8,14 +8,18 @@ package enum ReducerError: Error, Sendable, Hashable, CustomStringConvertible {
     case invalid(String)
     /// The reducer raised an error, by `error` or by a mistake such as arithmetic on nil.
     case fault(String)
-    /// The reducer ran past its instructions or its memory.
+    /// The reducer ran past its instructions, its time or its memory.
     case budget(String)
+    /// The call was ended by ``ReducerStop/request()``. It says nothing of the reducer.
+    case stopped(String)
     /// The state is not what JSON can hold, or the state to restore is not JSON.
     case state(String)
 
     package var description: String {
         switch self {
-        case .syntax(let text), .invalid(let text), .fault(let text), .budget(let text), .state(let text): text
+        case .syntax(let text), .invalid(let text), .fault(let text), .budget(let text), .stopped(let text),
+            .state(let text):
+            text
         }
     }
 }

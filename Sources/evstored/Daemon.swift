@@ -9,14 +9,15 @@ import EventStore
 import EventStoreServer
 import Foundation
 import Logging
+import SegmentLog
 import Synchronization
 import UnixSignals
 
 struct Daemon {
     let manager: ServiceManager
     let logger: Logger
-    /// Reads the configuration again, for SIGHUP.
-    let reload: @Sendable () throws(Configuration.Mistake) -> Configuration
+    /// Reads the configuration again.
+    let load: @Sendable () throws(Configuration.Mistake) -> Configuration
 
     private enum Happening: Sendable {
         case opened(EventStore)
@@ -28,7 +29,7 @@ struct Daemon {
 
     /// Runs until a signal or a failure ends it.
     func run(_ configuration: Configuration) async -> ExitStatus {
-        manager.notify("STATUS=opening \(configuration.store.directory)\n\(RecoveryNotes.extension)")
+        manager.notify(status: "opening \(configuration.store.directory)", RecoveryNotes.extension)
         let (happenings, happened) = AsyncStream.makeStream(of: Happening.self)
         // Before anything else, so that a signal is obeyed however early it comes.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
@@ -37,7 +38,16 @@ struct Daemon {
         }
         var options = configuration.server
         options.listeningDescriptor = manager.listeningDescriptor
+        options.readOnlyListeningDescriptor = manager.readOnlyListeningDescriptor
+        // Whatever else is worth a line, this is.
+        var auditLog = logger
+        auditLog.logLevel = min(logger.logLevel, .notice)
+        options.audit = { [auditLog] in auditLog.notice("\($0)") }
         options.report = { [logger] in logger.warning("\($0)") }
+        let reloader = Reloader(manager, started: configuration, load: load)
+        options.reload = { store, replaceRules in
+            Result { () throws(StoreError) in try reloader.reload(store, replaceRules) }
+        }
         if let fitted = Descriptors.fit(options.maximumConnections, directory: configuration.store.directory) {
             logger.warning("\(fitted.reason)")
             options.maximumConnections = fitted.connections
@@ -52,6 +62,11 @@ struct Daemon {
         open(configuration.store, server) { happened.yield($0) }
         let place = options.listeningDescriptor == nil ? options.socketPath : "the socket of the service manager"
         logger.info("listening on \(place)")
+        if options.readOnlyListeningDescriptor != nil {
+            logger.info("listening, for reading only, on a second socket of the service manager")
+        } else if let path = options.readOnlySocketPath {
+            logger.info("listening, for reading only, on \(path)")
+        }
 
         var store: EventStore?
         var watching: Task<Void, Never>?
@@ -63,15 +78,18 @@ struct Daemon {
                 store = opened
                 server.serve(opened)
                 logger.info("the log in \(configuration.store.directory) has come to event \(opened.tail)")
-                if mustReload { reload(opened) }
-                manager.notify("READY=1\nSTATUS=come to event \(opened.tail) at the start")
+                if opened.recovery.followsUncleanStop {
+                    logger.notice("the last run did not stop in good order; recovery has been through what it left")
+                }
+                if mustReload { reload(opened, reloader, server) }
+                manager.notify(status: "come to event \(opened.tail) at the start", "READY=1")
                 watching = Task { await Watchdog(manager).feed(server, opened) }
             case .notOpened(let error):
                 logger.error("\(error)")
                 status = ExitStatus(error)
                 break happening
             case .signal(.sighup):
-                if let store { reload(store) } else { mustReload = true }
+                if let store { reload(store, reloader, server) } else { mustReload = true }
             case .signal:
                 break happening
             case .failed(let error):
@@ -80,7 +98,7 @@ struct Daemon {
                 break happening
             }
         }
-        manager.notify("STOPPING=1\nSTATUS=finishing what is in flight")
+        manager.notify(status: "finishing what is in flight", "STOPPING=1")
         watching?.cancel()
         store?.beginStopping()
         await server.stop()
@@ -121,21 +139,14 @@ struct Daemon {
         thread.start()
     }
 
-    /// Reads the reducers and the list of projections anew.
-    private func reload(_ store: EventStore) {
-        manager.notify("RELOADING=1\nMONOTONIC_USEC=\(monotonicMicroseconds)")
+    /// SIGHUP.
+    private func reload(_ store: EventStore, _ reloader: Reloader, _ server: Server) {
         do {
-            try store.reload(projections: try reload().store.projections)
-            logger.info("reducers and projections reloaded; other settings take a restart")
+            let waiting = try reloader.reload(store, server.replace(rules:)).awaitingRestart
+            let rest = waiting.isEmpty ? "" : "; a restart is needed for: \(waiting.joined(separator: ", "))"
+            logger.info("access, reducers and projections reloaded\(rest)")
         } catch {
-            logger.error("nothing was reloaded: \(error)")
+            logger.error("\(error.message)")
         }
-        manager.notify("READY=1")
-    }
-
-    private var monotonicMicroseconds: Int {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return time.tv_sec * 1_000_000 + time.tv_nsec / 1000
     }
 }

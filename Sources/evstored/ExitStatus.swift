@@ -22,13 +22,12 @@ enum ExitStatus: Int32 {
 
     init(_ error: OpenError) {
         switch error {
-        case .configuration: self = .configuration
         case .log(let error):
             switch error {
             case .disk, .noSpace: self = .ioError
             case .corrupt, .later, .unreadable, .unknownFormat: self = .dataError
             case .inUse: self = .unavailable
-            case .missing: self = .configuration
+            case .missing, .ended: self = .configuration
             }
         }
     }

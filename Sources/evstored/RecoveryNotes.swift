@@ -23,6 +23,6 @@ final class RecoveryNotes: Sendable {
             last = .now
             return true
         }
-        if isDue { manager.notify("STATUS=recovering, \(Int(fraction * 100)) %\n\(Self.extension)") }
+        if isDue { manager.notify(status: "recovering, \(Int(fraction * 100)) %", Self.extension) }
     }
 }

@@ -8,18 +8,30 @@ import SegmentLog
 
 /// One setting: where it is called what, and how a value gets into the configuration.
 struct Setting: Sendable {
-    enum Value {
+    enum Value: Equatable {
         case text(String)
         case list([String])
-        /// A mapping, where a value was expected.
+        /// `~`, `null`, or nothing at all behind the key.
+        case null
+        /// A mapping, or a list of other things than names.
         case other
+
+        fileprivate var words: String {
+            switch self {
+            case .text(let text): "'\(text)'"
+            case .list(let names): "a list (\(names.joined(separator: ", ")))"
+            case .null: "null (~, or nothing); leave the key out for the default"
+            case .other: "what stands there"
+            }
+        }
     }
 
     /// As in the YAML file, levels joined by dots.
     let key: String
     /// What is expected, in words, for the error.
     let expected: String
-    private let store: @Sendable (inout Configuration, Value, _ folder: String) -> Bool
+    /// False where the value is another than what is expected. Throws where there is more to say of it than that.
+    private let store: @Sendable (inout Configuration, Value, _ folder: String) throws(Configuration.Mistake) -> Bool
 
     /// The environment variable: `EVSTORED_` and the key in capitals, dots as underscores.
     var variable: String {
@@ -32,14 +44,22 @@ struct Setting: Sendable {
         _ place: String,
         _ folder: String
     ) throws(Configuration.Mistake) {
-        guard store(&configuration, value, folder) else {
-            throw Configuration.Mistake(description: "\(place): expected \(expected)")
+        let isTaken: Bool
+        do throws(Configuration.Mistake) {
+            isTaken = try store(&configuration, value, folder)
+        } catch {
+            throw Configuration.Mistake(description: "\(place): \(error)")
+        }
+        guard isTaken else {
+            throw Configuration.Mistake(description: "\(place): expected \(expected), not \(value.words)")
         }
     }
 
     static let all: [Setting] = [
         path("data_dir") { $0.store.directory = $1 },
         path("socket") { $0.server.socketPath = $1 },
+        optionalPath("read_only_socket") { $0.server.readOnlySocketPath = $1 },
+        rules("access") { $0.server.access = $1 },
         flag("create") { $0.store.log.create = $1 },
         choice("log_level", ["error", "warning", "info", "debug"]) { $0.logLevel = $1 },
 
@@ -59,8 +79,15 @@ struct Setting: Sendable {
 
         path("reducers.directory") { $0.store.reducersDirectory = $1 },
         integer("reducers.instructions_per_event", 1000...1 << 40) { $0.store.reducerLimits.instructionsPerEvent = $1 },
+        integer("reducers.milliseconds_per_event", 10...1 << 31) { $0.store.reducerLimits.millisecondsPerEvent = $1 },
         integer("reducers.memory_bytes", 1 << 20...1 << 40) { $0.store.reducerLimits.memoryBytes = $1 },
-        flag("reducers.allow_source") { $0.server.allowsSource = $1 },
+        integer("reducers.source_instructions_per_event", 1000...1 << 40) {
+            $0.store.sourceLimits.instructionsPerEvent = $1
+        },
+        integer("reducers.source_milliseconds_per_event", 10...1 << 31) {
+            $0.store.sourceLimits.millisecondsPerEvent = $1
+        },
+        integer("reducers.source_memory_bytes", 1 << 20...1 << 40) { $0.store.sourceLimits.memoryBytes = $1 },
         list("projections") { $0.store.projections = $1 },
         integer("projection_wait_milliseconds", 0...1 << 31) { $0.store.projectionWaitMilliseconds = $1 },
         integer("snapshots.every_events", 1...1 << 40) { $0.store.snapshots.everyEvents = UInt64($1) },
@@ -76,21 +103,84 @@ struct Setting: Sendable {
         integer("limits.arguments", 16...1 << 20) { $0.server.limits.arguments = $1 },
         integer("limits.reply_bytes", 1 << 16...1 << 29) { $0.server.replyBytes = $1 },
         integer("limits.buffer_bytes", 1 << 20...1 << 40) { $0.server.bufferBytes = $1 },
+        integer("limits.buffer_bytes_per_user", 0...1 << 40) { $0.server.bufferBytesPerUser = $1 },
         integer("limits.command_seconds", 1...3600) { $0.server.commandSeconds = $1 },
         integer("limits.write_seconds", 1...3600) { $0.server.writeSeconds = $1 },
+        integer("limits.query_seconds", 1...86_400) {
+            $0.server.querySeconds = $1
+            $0.store.lookups.whole = .seconds($1)
+        },
+        integer("limits.condition_blocks", 1...1 << 31) { $0.store.lookups.blocks = $1 },
+        integer("limits.query_seconds_operate", 0...86_400) { $0.server.operatorQuerySeconds = $1 },
+        integer("limits.reader_seconds_per_minute_per_user", 0...1 << 31) {
+            $0.server.readerSecondsPerMinutePerUser = $1
+        },
         integer("limits.connections", 1...1 << 20) { $0.server.maximumConnections = $1 },
         integer("limits.connections_per_user", 0...1 << 20) { $0.server.maximumConnectionsPerUser = $1 },
+        integer("limits.subscriptions_per_user", 0...1 << 31) { $0.server.subscriptionsPerUser = $1 },
+        integer("limits.subscriptions_per_second_per_user", 0...1 << 31) {
+            $0.server.subscriptionsPerSecondPerUser = $1
+        },
+        integer("limits.rolls_per_minute_per_user", 0...1 << 31) { $0.server.rollsPerMinutePerUser = $1 },
 
         integer("threads.event_loops", 0...256) { $0.server.eventLoops = $1 },
         integer("threads.readers", 1...256) { $0.server.readers = $1 },
         mode("socket_mode") { $0.server.socketMode = $1 },
+        mode("read_only_socket_mode") { $0.server.readOnlySocketMode = $1 },
+    ]
+
+    /// Keys that were settings, with what has come in their place.
+    static let replaced = [
+        "reducers.allow_source": "the role reduce in a rule of access, such as \"user alice: read reduce\", allows it"
     ]
 
     private static func path(_ key: String, _ set: @escaping @Sendable (inout Configuration, String) -> Void) -> Setting
     {
-        Setting(key: key, expected: "a path") { configuration, value, folder in
-            guard case .text(let text) = value, !text.isEmpty else { return false }
-            set(&configuration, Configuration.absolute(text, in: folder))
+        Setting(key: key, expected: Configuration.expectedPath) { configuration, value, folder in
+            guard case .text(let text) = value, let path = Configuration.absolute(text, in: folder) else {
+                return false
+            }
+            set(&configuration, path)
+            return true
+        }
+    }
+
+    /// A path, or the word none.
+    private static func optionalPath(
+        _ key: String,
+        _ set: @escaping @Sendable (inout Configuration, String?) -> Void
+    ) -> Setting {
+        Setting(key: key, expected: "none or " + Configuration.expectedPath) { configuration, value, folder in
+            guard case .text(let text) = value else { return false }
+            let path = text == "none" ? nil : Configuration.absolute(text, in: folder)
+            guard text == "none" || path != nil else { return false }
+            set(&configuration, path)
+            return true
+        }
+    }
+
+    /// A list of rules of access; in the environment, separated by semicolons.
+    private static func rules(
+        _ key: String,
+        _ set: @escaping @Sendable (inout Configuration, AccessRules) -> Void
+    ) -> Setting {
+        Setting(
+            key: key,
+            expected: "a list of rules, each in quotes and of the form \"SUBJECT: ROLE ROLE\""
+        ) { configuration, value, _ throws(Configuration.Mistake) in
+            let texts: [String]
+            switch value {
+            case .list(let list): texts = list
+            case .text(let text):
+                texts = text.split(separator: ";", omittingEmptySubsequences: false).map { String($0).trimmed }
+            case .null, .other: return false
+            }
+            guard !texts.contains("") else { return false }
+            do throws(AccessRules.Mistake) {
+                set(&configuration, try AccessRules(texts))
+            } catch {
+                throw Configuration.Mistake(description: error.description)
+            }
             return true
         }
     }
@@ -134,12 +224,16 @@ struct Setting: Sendable {
     private static func list(_ key: String, _ set: @escaping @Sendable (inout Configuration, [String]) -> Void)
         -> Setting
     {
-        Setting(key: key, expected: "a list of names") { configuration, value, _ in
+        Setting(key: key, expected: "a list of names, each once") { configuration, value, _ in
+            let names: [String]
             switch value {
-            case .list(let names): set(&configuration, names)
-            case .text(let text): set(&configuration, text.split(separator: ",").map { String($0).trimmed })
+            case .list(let list): names = list
+            case .text(let text): names = text.split(separator: ",").map { String($0).trimmed }
+            case .null: names = []
             case .other: return false
             }
+            guard !names.contains(""), Set(names).count == names.count else { return false }
+            set(&configuration, names)
             return true
         }
     }

@@ -1,6 +1,7 @@
 // Owns: how the daemon logs: one line an entry on standard error, with the priority prefix of sd-daemon(3) where the
 // journal reads it.
 
+import EventModel
 import Glibc
 import Logging
 
@@ -33,7 +34,8 @@ struct StandardErrorLog: LogHandler {
             case .critical: 2
             }
         let prefix = isJournal ? "<\(priority)>" : "evstored: \(event.level): "
-        let line = prefix + event.message.description.split(separator: "\n").joined(separator: " ") + "\n"
+        // Whatever a message quotes, of a client or of a reducer, it is one line and steers no terminal.
+        let line = prefix + event.message.description.visibleOnOneLine + "\n"
         // One write, so that lines of two threads do not mix.
         _ = write(STDERR_FILENO, line, line.utf8.count)
     }

@@ -16,7 +16,7 @@ import subprocess
 import time
 import zlib
 
-from clients import append_of, entries, entry
+from appenders import append_of, entries, entry
 from kill import projections
 from scene import Scene, attempt
 from segments import HEADER, HEADER_COPY, blocks, flip, footer, frames

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from clients import append_of, entries
+from appenders import append_of, entries
 from scene import Scene, attempt
 from segments import blocks
 from store import Claims, Folder, Lost, Refused, arguments, info, wait_until_sealed

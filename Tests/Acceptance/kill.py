@@ -17,7 +17,7 @@ import statistics
 import threading
 import time
 
-from clients import Client, Sources, entries
+from appenders import Client, Sources, entries
 from oracle import Oracle
 from segments import frames, proven
 from store import Claims, Folder, Lost, Refused, arguments, info

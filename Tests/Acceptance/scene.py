@@ -1,6 +1,6 @@
 """Owns: what the scripts about faults share: a daemon of their own, clients of it, and the oracle that judges its log."""
 
-from clients import Client, Sources, entries
+from appenders import Client, Sources, entries
 from oracle import Oracle
 from store import Refused
 

@@ -354,7 +354,12 @@ class Folder:
         subprocess.run(["umount", path], check=True)
         self.mounts.remove(path)
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        # What is no claim that failed has its reason in the daemon's notes, which go with the folder.
+        if kind and not issubclass(kind, SystemExit):
+            for daemon in self.daemons:
+                if daemon.process:
+                    print(f"evstored: exit status {daemon.process.poll()}\n{daemon.notes()[-4000:]}", file=sys.stderr)
         for daemon in self.daemons:
             daemon.stop()
         for path in reversed(self.mounts):

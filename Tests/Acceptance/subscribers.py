@@ -39,7 +39,8 @@ class Subscriber(threading.Thread):
         super().__init__(daemon=True)
         self.arguments, self.matches = filters(events, pick)
         self.begins = pick.randrange(total)
-        self.first = 1 if pick.random() < 0.5 else pick.randrange(1, total)
+        # No event is begun with that nobody has appended.
+        self.first = 1 if pick.random() < 0.5 else pick.randrange(1, self.begins + 2)
         self.store, self.received, self.failure = daemon, [], None
         self.connection = None
 

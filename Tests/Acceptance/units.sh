@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Owns: the check of the systemd units: no unknown key, no bad value, and a service that is well confined.
-# The units are checked in a folder of their own, with a stub in place of the daemon, so that nothing need be installed.
+# The units are checked in a folder of their own, with stubs in place of the programs, so that nothing need be installed.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 if ! command -v systemd-analyze >/dev/null; then
@@ -11,7 +11,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cp "$top"/systemd/evstored.{service,socket} "$folder"
 cp /bin/true "$folder/evstored"
-sed -i "s|^ExecStart=/usr/bin/evstored|ExecStart=$folder/evstored|" "$folder/evstored.service"
+cp /bin/true "$folder/evctl"
+sed -i "s|^\(Exec[A-Za-z]*\)=/usr/bin/|\1=$folder/|" "$folder/evstored.service"
 
 # A manager that cannot even say its version says nothing about the units.
 if ! systemd-analyze --version >/dev/null 2>&1; then

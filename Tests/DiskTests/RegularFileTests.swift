@@ -4,7 +4,7 @@ import Disk
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RegularFileTests {
+@Suite(.timeLimit(.minutes(20))) struct RegularFileTests {
     private static let modes = [OpenMode.read, .readLinked, .readWrite, .createOrTruncate]
 
     private let directory = TemporaryDirectory()

@@ -23,6 +23,8 @@ import Testing
     @Test("the bytes of a payload are as documented")
     func bytes() {
         #expect(EventPayload.head(version: 1, metadataBytes: nil) == [0])
+        #expect(EventPayload.head(version: 1, metadataBytes: nil, isJoined: true) == [0x80])
+        #expect(EventPayload.head(version: 2, metadataBytes: 0, isJoined: true) == [0x83, 2, 0, 0, 0, 0, 0, 0, 0])
         #expect(EventPayload.head(version: 0x0102, metadataBytes: nil) == [1, 2, 1, 0, 0])
         #expect(EventPayload.head(version: 1, metadataBytes: 3) == [2, 3, 0, 0, 0])
         #expect(EventPayload.head(version: 2, metadataBytes: 0) == [3, 2, 0, 0, 0, 0, 0, 0, 0])
@@ -96,6 +98,25 @@ import Testing
         #expect(KeyKind.aggregate.key("x") == Array("ax".utf8))
         #expect(KeyKind.type.key("x") == Array("tx".utf8))
         #expect(KeyKind.tag.key("x") == Array("gx".utf8))
-        #expect(EventUUID(high: 0, low: 1).key == [0x69] + [UInt8](repeating: 0, count: 15) + [1])
+    }
+
+    @Test func `An identifier's key is the bytes of a UUID, in either case, and the text of any other name`() {
+        func identifier(_ name: String) -> EventIdentifier {
+            Array(name.utf8).withUnsafeBytes { EventIdentifier(EventIdentifierParts($0)) }
+        }
+        let uuid = "0190f5ea-7c7e-7000-8000-0123456789ab"
+        #expect(
+            identifier(uuid).key == [
+                0x69, 0x01, 0x90, 0xF5, 0xEA, 0x7C, 0x7E, 0x70, 0, 0x80, 0, 0x01, 0x23, 0x45, 0x67, 0x89, 0xAB,
+            ]
+        )
+        #expect(identifier(uuid.uppercased()) == identifier(uuid))
+        #expect(identifier(uuid.uppercased()).description == uuid)
+        for name in ["x", "payment 7", uuid + "0", String(uuid.dropLast()), String(repeating: "x", count: 255)] {
+            #expect(identifier(name).key == Array("n\(name)".utf8))
+            #expect(identifier(name).description == "“\(name)”")
+        }
+        // One for Unicode, two for whoever compares bytes.
+        #expect(identifier("caf\u{E9}") != identifier("cafe\u{301}"))
     }
 }

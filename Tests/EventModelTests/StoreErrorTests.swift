@@ -8,7 +8,7 @@ import Testing
     func roundTrip(code: StoreError.Code) {
         let ids: [EventID] =
             switch code {
-            case .conflict, .lagging: [EventID(42)]
+            case .conflict, .reused, .position, .lagging: [EventID(42)]
             case .corrupt, .later: [EventID(5), EventID(9)]
             default: []
             }

@@ -83,6 +83,40 @@ import Testing
         #expect(Timestamp(rfc3339: text) == nil)
     }
 
+    @Test(
+        "what is refused is told the one rule that it breaks",
+        arguments: [
+            ("", "it is empty"), ("1.0000000000", TimeRules.fractionDigits), ("1.", TimeRules.fractionDigits),
+            ("9223372036.854775808", TimeRules.range), ("-99999999999", TimeRules.range),
+            ("1.2.3", "a number of seconds is digits, at most one point, and digits"),
+            ("--1", "a number of seconds is digits, at most one point, and digits"), ("noon", "a date is YYYY-MM-DD"),
+            ("2024-1-01T00:00:00Z", "a date is YYYY-MM-DD"),
+            ("2023-02-29T00:00:00Z", "that month has the days 01 to 28, not 29"),
+            ("2024-13-01T00:00:00Z", "the month is 01 to 12, not 13"),
+            ("2024-01-01", "a T stands between date and clock"),
+            ("2024-01-01T24:00:00Z", "24:00 is written as 00:00 of the next day"),
+            ("2024-01-01T24:00:01Z", "the hour is 00 to 23, not 24"),
+            ("2024-01-01T00:60:00Z", "the minute is 00 to 59, not 60"),
+            ("2024-01-01T00:00:61Z", "the second is 00 to 59, not 61"), ("2024-01-01T00:00Z", "the clock is hh:mm:ss"),
+            ("2024-01-01T00:00:00,5Z", "a fraction of a second follows a point"),
+            ("2024-01-01T00:00:00.1234567890Z", TimeRules.fractionDigits),
+            ("2024-01-01T00:00:00", "the zone is missing; it is Z or ±hh:mm"),
+            ("2024-01-01T00:00:00+0100", "the zone is Z or ±hh:mm"),
+            ("2024-01-01T00:00:00Zx", "the zone is Z or ±hh:mm"),
+            ("9999-12-31T23:59:59Z", TimeRules.range),
+        ]
+    )
+    func rules(text: String, rule: String) {
+        #expect(Timestamp(text: text) == nil)
+        #expect(TimeRules.violation(of: text) == rule)
+    }
+
+    @Test("a leap second is refused by a rule of its own")
+    func leapSecond() {
+        #expect(TimeRules.violation(of: "2016-12-31T23:59:60Z").contains("no leap second"))
+        #expect(TimeRules.violation(of: "2015-06-30T23:59:60+00:00").contains("no leap second"))
+    }
+
     @Test("RFC 3339 is printed in UTC, with as many digits as are needed")
     func prints() {
         #expect(Timestamp(nanoseconds: 0).rfc3339 == "1970-01-01T00:00:00Z")

@@ -44,7 +44,7 @@ struct EventLineTests {
                     data: Array(#"{"k":[1]}"#.utf8),
                     timestamp: Timestamp(nanoseconds: 1_500_000_000),
                     version: 3,
-                    uuid: EventUUID("0190f5ea-7c7e-7000-8000-0123456789ab"),
+                    identifier: "0190F5EA-7c7e-7000-8000-0123456789ab",
                     tags: ["x", "y"],
                     metadata: Array(#"{"by":1}"#.utf8)
                 )
@@ -99,7 +99,8 @@ struct EventLineTests {
             ("1.00000000000000000000000000000000000000000", 1_000_000_000),
             ("0.0", 0), ("-0", 0), ("0e999999999999999999999", 0), ("100e-2", 1_000_000_000),
             ("9223372036.854775807", .max), ("-9223372036.854775808", .min),
-            (#""1970-01-01T00:00:05Z""#, 5_000_000_000),
+            (#""1970-01-01T00:00:05Z""#, 5_000_000_000), (#""5""#, 5_000_000_000),
+            (#""1700000000.123456789""#, 1_700_000_000_123_456_789), (#""-0.000000001""#, -1),
         ]
     )
     func timestamps(json: String, nanoseconds: Int64) throws {
@@ -110,12 +111,19 @@ struct EventLineTests {
         "a timestamp that is not exact or out of range is refused",
         arguments: [
             "0.0000000001", "1e-10", "9223372036.854775808", "1e400", "1e99999999999999999999", #""yesterday""#,
-            #""5""#, "true", "{}",
+            #""5 ""#, #""1e3""#, #""0.0000000001""#, "true", "{}",
             "123456789012345678901234567890123456789012345678901234567890",
         ]
     )
     func badTimestamps(json: String) {
         #expect(faultWith(#""timestamp":\#(json)"#)?.hasPrefix("timestamp ") == true)
+    }
+
+    @Test("a timestamp that is refused is told the rule that it breaks")
+    func timestampRules() {
+        #expect(faultWith(#""timestamp":"2026-02-29T00:00:00Z""#)?.hasSuffix("has the days 01 to 28, not 29") == true)
+        #expect(faultWith(#""timestamp":"2016-12-31T23:59:60Z""#)?.contains("have no leap second") == true)
+        #expect(faultWith(#""timestamp":"2026-03-01T00:00:00""#)?.contains("the zone is missing") == true)
     }
 
     @Test("an unknown field is named, and so are those that exist")
@@ -131,7 +139,8 @@ struct EventLineTests {
         #expect(faultWith(#""metadata":7"#) == "metadata is not a JSON object")
         #expect(faultWith(#""tags":"x""#) == "tags is not an array")
         #expect(faultWith(#""tags":[1]"#) == "tags is not a string")
-        #expect(faultWith(#""id":"x""#) == "id is not a UUID")
+        #expect(faultWith(#""id":7"#) == "id is not a string")
+        #expect(faultWith(#""id":"""#) == "id: it is empty; expected 1 to 255 bytes")
         #expect(faultWith(#""version":0"#) == "version is not a whole number from 1 to 4294967295")
         #expect(faultWith(#""version":1.0"#) == "version is not a whole number from 1 to 4294967295")
         #expect(fault(#"{"category":1,"event_type":"t","aggregate_id":"a"}"#) == "category is not a string")

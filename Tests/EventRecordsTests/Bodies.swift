@@ -24,7 +24,7 @@ struct SampleEvent {
     var eventType = "created"
     var data = "{\"total\":42}"
     var version: UInt32 = 1
-    var uuid: EventUUID?
+    var identifier: String?
     var tags: [String] = []
     var metadata: String?
 
@@ -33,7 +33,7 @@ struct SampleEvent {
         eventType: "paid",
         data: "{\"total\":129.9}",
         version: 7,
-        uuid: EventUUID("00112233-4455-6677-8899-aabbccddeeff"),
+        identifier: "00112233-4455-6677-8899-aabbccddeeff",
         tags: ["customer-7", "zürich"],
         metadata: "{\"by\":\"ann\"}"
     )
@@ -62,7 +62,9 @@ struct SampleEvent {
     }
 
     private func withParts<Result>(_ use: (NewEventParts) -> Result) -> Result {
-        let texts = ([category, aggregateID, eventType, data, metadata ?? ""] + tags).map { Array($0.utf8) }
+        let texts = ([category, aggregateID, eventType, data, metadata ?? "", identifier ?? ""] + tags).map {
+            Array($0.utf8)
+        }
         return texts.flatMap { $0 }.withUnsafeBytes { bytes in
             var start = 0
             let parts = texts.map { text in
@@ -76,8 +78,8 @@ struct SampleEvent {
                     eventType: parts[2],
                     data: parts[3],
                     version: version,
-                    uuid: uuid,
-                    tags: Array(parts[5...]),
+                    identifier: identifier == nil ? nil : EventIdentifierParts(parts[5]),
+                    tags: Array(parts[6...]),
                     metadata: metadata == nil ? nil : parts[4]
                 )
             )
@@ -88,7 +90,7 @@ struct SampleEvent {
 extension RecordBuffer {
     fileprivate var onlyBody: [UInt8] {
         var bodies: [[UInt8]] = []
-        forEachBody(in: 0..<byteCount) { bodies.append(Array($0)) }
+        forEachRecord(in: 0..<byteCount) { body, _ in bodies.append(Array(body)) }
         precondition(bodies.count == 1, "one event was staged")
         return bodies[0]
     }

@@ -27,7 +27,8 @@ import Testing
         let events = [
             SampleEvent(), .whole, SampleEvent(category: long, aggregateID: long, eventType: long, tags: [long]),
             SampleEvent(tags: ["twice", "twice"]), SampleEvent(tags: (0..<250).map { "t\($0)" }),
-            SampleEvent(version: .max), SampleEvent(metadata: "{}"),
+            SampleEvent(version: .max), SampleEvent(metadata: "{}"), SampleEvent(identifier: "x", tags: ["y"]),
+            SampleEvent(identifier: long),
         ]
         for event in events { #expect(flaw(event.staged) == nil) }
         #expect(flaw(SampleEvent().plainlyStaged) == nil)
@@ -60,6 +61,21 @@ import Testing
         #expect(flaw(keys: Self.plain + [[0x69]]) == "the uuid is 0 bytes long; expected 16")
     }
 
+    @Test func `Another identifier is there once at most, not beside a UUID, and is no UUID itself`() {
+        let (plain, other) = (Self.plain, Array("npayment 7".utf8))
+        #expect(flaw(keys: plain + [other]) == nil)
+        #expect(flaw(keys: plain + [other, other]) == "there is more than one identifier")
+        #expect(flaw(keys: plain + [Self.uuid, other]) == "there is an identifier beside the uuid")
+        #expect(flaw(keys: plain + [other, Self.uuid]) == "the uuid stands behind the identifier")
+        #expect(flaw(keys: plain + [Array("gw".utf8), other]) == "the identifier stands behind the tag")
+        for text in ["00112233-4455-6677-8899-aabbccddeeff", "00112233-4455-6677-8899-AABBCCDDEEFF"] {
+            #expect(
+                flaw(keys: plain + [Array("n\(text)".utf8)])
+                    == "the identifier is a uuid as text; expected its 16 bytes"
+            )
+        }
+    }
+
     @Test func `Keys stand in their order`() {
         #expect(flaw(keys: ["ay", "cx", "tz"]) == "the category stands behind the aggregate")
         #expect(flaw(keys: ["cx", "tz", "ay"]) == "the aggregate stands behind the type")
@@ -67,7 +83,9 @@ import Testing
         #expect(flaw(keys: Self.plain + [Array("gw".utf8), Self.uuid]) == "the uuid stands behind the tag")
     }
 
-    @Test(arguments: [("c", "the category"), ("a", "the aggregate"), ("t", "the type"), ("g", "a tag")])
+    @Test(arguments: [
+        ("c", "the category"), ("a", "the aggregate"), ("t", "the type"), ("n", "the identifier"), ("g", "a tag"),
+    ])
     func `Every name keeps the rule for names`(kind: String, what: String) {
         let bad: [([UInt8], String)] = [
             ([], "is empty; expected 1 to 255 bytes"), ([0x78, 0x0A], "holds a control character"),

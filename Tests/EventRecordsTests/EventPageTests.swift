@@ -36,7 +36,7 @@ import Testing
         category: "order",
         aggregateID: "order-001",
         eventType: "paid",
-        uuid: "00112233-4455-6677-8899-aabbccddeeff",
+        identifier: "00112233-4455-6677-8899-aabbccddeeff",
         tags: ["customer-7", "zürich"],
         version: 7,
         metadata: "{\"by\":\"ann\"}",
@@ -80,10 +80,14 @@ import Testing
         let events = [
             SampleEvent(category: String(repeating: "c", count: 255)), SampleEvent(version: .max),
             SampleEvent(metadata: "{}"), SampleEvent(version: 2, metadata: metadata),
-            SampleEvent(tags: (0..<250).map { "tag \($0)" }), SampleEvent(tags: ["twice", "twice"]),
+            SampleEvent(tags: (0..<250).map { "tag \($0)" }), SampleEvent(tags: ["one", "two"]),
+            SampleEvent(identifier: "payment 7", tags: ["one"]),
+            SampleEvent(identifier: String(repeating: "ä", count: 127)),
+            SampleEvent(identifier: "0190f5ea-7c7e-7000-8000-0123456789ab"),
         ]
         for event in events {
             let read = try PageEvent(event.staged)
+            #expect(read.identifier == event.identifier)
             #expect(read.category == event.category && read.tags == event.tags && read.data == event.data)
             #expect(read.version == event.version && read.metadata == event.metadata)
         }
@@ -118,7 +122,7 @@ extension PageEvent {
             category: event.category,
             aggregateID: event.aggregateID,
             eventType: event.eventType,
-            uuid: event.uuid?.description,
+            identifier: event.identifier,
             tags: event.tags,
             version: event.version,
             metadata: event.metadata.map(text),

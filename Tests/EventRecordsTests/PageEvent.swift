@@ -6,7 +6,7 @@ struct PageEvent: Equatable {
     var category = ""
     var aggregateID = ""
     var eventType = ""
-    var uuid: String?
+    var identifier: String?
     var tags: [String] = []
     var version: UInt32 = 1
     var metadata: String?
@@ -39,7 +39,8 @@ extension PageEvent {
             case "c": category = text(name)
             case "a": aggregateID = text(name)
             case "t": eventType = text(name)
-            case "i": uuid = Self.printed(Array(name))
+            case "i": identifier = Self.printed(Array(name))
+            case "n": identifier = text(name)
             case "g": tags.append(text(name))
             case "A"..."Z": break
             case "a"..."z": isLater = true

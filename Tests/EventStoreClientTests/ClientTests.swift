@@ -47,7 +47,7 @@ import Testing
             .text(words[2] == "bad" ? "-INVALID no\r\n" : ":\(words[2])\r\n")
         } _: { client in
             let events = ["1", "2", "bad", "4"].map { NewEvent(category: "c", aggregateID: $0, eventType: "t") }
-            let results = try await client.appendPipelined(events)
+            let results = try await client.appendPipelined(events).map { $0.map(\.id) }
             #expect(
                 results == [
                     .success(EventID(1)), .success(EventID(2)), .failure(StoreError(.invalid, "no")),
@@ -89,8 +89,8 @@ import Testing
             }
         }
         try await withClient(script) { client async throws in
-            #expect(try await client.appendAtomically([event, event]) == [EventID(8), EventID(9)])
-            #expect(try await client.appendAtomically([]).isEmpty)
+            #expect(try await client.append([event, event]) == [EventID(8), EventID(9)])
+            #expect(try await client.append([]).isEmpty)
         }
         let refusing: FakeServer.Script = { words in
             switch words[0] {
@@ -101,7 +101,22 @@ import Testing
         }
         try await withClient(refusing) { client in
             await #expect(throws: ClientError.store(StoreError(.tooBig, "one"))) {
-                try await client.appendAtomically([event, event])
+                try await client.append([event, event])
+            }
+        }
+        for error in [
+            StoreError(.conflict, ids: [EventID(7)], "none of it"), StoreError(.noSpace, "none of it"),
+            StoreError(.failed, "none of it"),
+        ] {
+            let lost: FakeServer.Script = { words in
+                switch words[0] {
+                case "MULTI": .text("+OK\r\n")
+                case "EXEC": .text("*2\r\n:0\r\n-\(error)\r\n")
+                default: .text("+QUEUED\r\n")
+                }
+            }
+            try await withClient(lost) { client in
+                await #expect(throws: ClientError.store(error)) { try await client.append([event, event]) }
             }
         }
     }

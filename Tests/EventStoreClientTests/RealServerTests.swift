@@ -10,9 +10,9 @@ import SegmentLog
 import Testing
 
 @Suite(.timeLimit(.minutes(20))) struct RealServerTests {
-    private static let counts = "return { reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }"
+    static let counts = "return { reduce = function(s, e) s.count = (s.count or 0) + 1 return s end }"
 
-    private static func options(_ directory: String) -> StoreOptions {
+    static func options(_ directory: String) -> StoreOptions {
         var options = StoreOptions(directory: directory + "/data")
         options.log.segmentBytes = 1 << 20
         options.log.spareFiles = 0
@@ -21,7 +21,7 @@ import Testing
         return options
     }
 
-    private func withServer(_ body: (Server, EventStoreClient) async throws -> Void) async throws {
+    func withServer(_ body: (Server, EventStoreClient) async throws -> Void) async throws {
         let directory = "/tmp/evstore-client-\(UInt64.random(in: 0 ... .max))"
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try FileManager.default.createDirectory(atPath: directory + "/reducers", withIntermediateDirectories: true)
@@ -29,7 +29,7 @@ import Testing
         try await withServer(in: directory, body)
     }
 
-    private func withServer(
+    func withServer(
         in directory: String,
         _ body: (Server, EventStoreClient) async throws -> Void
     ) async throws {
@@ -46,7 +46,7 @@ import Testing
         if let failure { throw failure }
     }
 
-    private func event(_ n: Int, type: String = "created") -> NewEvent {
+    func event(_ n: Int, type: String = "created") -> NewEvent {
         NewEvent(category: "order", aggregateID: "order-\(n % 3)", eventType: type, data: Array("{\"n\":\(n)}".utf8))
     }
 
@@ -60,7 +60,7 @@ import Testing
                 data: Array(#"{"n": 1e400,"n":18446744073709551616}"#.utf8),
                 timestamp: Timestamp(nanoseconds: -1),
                 version: .max,
-                uuid: .random(),
+                identifier: EventUUID.random().description,
                 tags: ["b", "a\"'"],
                 metadata: Array("{}".utf8)
             )
@@ -69,7 +69,7 @@ import Testing
             #expect(event.category == new.category && event.aggregateID == new.aggregateID)
             #expect(event.data == new.data && event.metadata == new.metadata)
             #expect(event.timestamp == new.timestamp && event.version == new.version)
-            #expect(event.uuid == new.uuid && event.tags == new.tags)
+            #expect(event.identifier == new.identifier && event.tags == new.tags)
             #expect(try await client.append(new) == id)
             #expect(try await client.get(EventID(99)) == nil)
         }
@@ -89,7 +89,7 @@ import Testing
                 written += page
             }
             #expect(written.count == 9001)
-            for after in [0, 1, 2999, 3000, 8999, 9000, 9001, 12_000] {
+            for after in [0, 1, 2999, 3000, 8999, 9000, 9001] {
                 var replayed: [Event] = []
                 for try await block in client.replay(after: EventID(UInt64(after))) { replayed += block.map(\.event) }
                 #expect(replayed == Array(written.dropFirst(after)))
@@ -165,35 +165,6 @@ import Testing
                 return true
             }.value
             #expect(hasEnded)
-        }
-    }
-
-    @Test("Single, atomic and pipelined appends, with refusals in their places")
-    func appending() async throws {
-        try await withServer { _, client in
-            #expect(try await client.append(event(0)) == EventID(1))
-            #expect(try await client.appendAtomically([event(1), event(2)]) == [EventID(2), EventID(3)])
-            var bad = event(3)
-            bad.data = Array("[]".utf8)
-            let results = try await client.appendPipelined([event(3), bad, event(4)])
-            #expect(try results[0].get() == EventID(4))
-            #expect(throws: StoreError.self) { try results[1].get() }
-            #expect(try results[2].get() == EventID(5))
-            await #expect(throws: ClientError.self) { try await client.appendAtomically([event(5), bad]) }
-            let new = AppendCondition(alternatives: [Criteria(aggregates: ["order-0"])], after: .zero)
-            let error = await #expect(throws: ClientError.self) { try await client.append(event(6), unless: new) }
-            guard case .store(let conflict) = error else { throw error ?? .protocolViolation("no error") }
-            #expect(conflict.code == .conflict && conflict.ids == [EventID(4)])
-            let count = try await client.count()
-            #expect(count == 5)
-        }
-    }
-
-    @Test("Ten thousand pipelined events get their ids in order")
-    func manyPipelined() async throws {
-        try await withServer { _, client in
-            let results = try await client.appendPipelined((0..<10_000).map { event($0) })
-            #expect(try results.map { try $0.get().rawValue } == Array(1...10_000))
         }
     }
 

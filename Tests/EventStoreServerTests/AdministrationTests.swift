@@ -78,6 +78,24 @@ import Testing
         }
     }
 
+    @Test("EV.REDUCERS lists each file with its state; EV.RELOAD without a configuration is an error")
+    func reducers() async throws {
+        try await TestServer.run(reducers: ["counts": Self.counts, "broken": "return {"]) { test in
+            let connection = try test.connect(resp3: true)
+            let list = try #require(try connection.ask("EV.REDUCERS").elements)
+            #expect(list.map { $0[field: "name"]?.text } == ["broken", "counts"])
+            #expect(list.map { $0[field: "state"]?.text } == ["error", "ok"])
+            #expect(list.map { $0[field: "projection"]?.text } == ["yes", "yes"])
+            #expect(list[0][field: "reason"]?.text?.contains("broken.lua:1:") == true)
+            #expect(list[1][field: "reason"] == nil)
+            #expect(list[1][field: "file"]?.text == test.directory.path + "/reducers/counts.lua")
+            let health = try connection.ask("EV.PROJECTIONS").elements?.map { $0[field: "health"]?.text ?? "" }
+            #expect(health?.contains { $0.hasPrefix("faulted: ") && $0.contains("broken.lua:1:") } == true)
+            #expect(try connection.error("EV.RELOAD")?.hasPrefix("ERR ") == true)
+            #expect(try connection.error("EV.RELOAD", "now")?.contains("wrong number of arguments") == true)
+        }
+    }
+
     @Test("A faulted projection is shown with its event; its error is the answer to whoever asks for it")
     func faulted() async throws {
         let faulty = #"return { reduce = function(s, e) if e.event_id == 2 then error("no") end return s end }"#
@@ -113,14 +131,6 @@ import Testing
                 try connection.ask("EV.FOLD", "LUA", Self.counts).text
                     == #"{"events_processed":2,"event_id":2,"state":{"count":2}}"#
             )
-        }
-    }
-
-    @Test("Lua source from clients can be forbidden")
-    func noSource() async throws {
-        try await TestServer.run(server: { $0.allowsSource = false }) { test in
-            let connection = try test.connect()
-            #expect(try connection.error("EV.FOLD", "LUA", Self.counts)?.hasPrefix("NOPERM ") == true)
         }
     }
 

@@ -99,4 +99,20 @@ import Testing
             for reader in readers { #expect(try reader.receive().events?.count == 1) }
         }
     }
+
+    @Test("Who has sent all it will send waits for nothing new, and is answered all that it has asked")
+    func halfClosed() async throws {
+        try await TestServer.run { test in
+            for isWaitingBefore in [true, false] {
+                let reader = try test.connect()
+                try reader.send([["EV.COUNT"], ["EV.READ", "BLOCK", "0"], ["PING"]])
+                if isWaitingBefore { #expect(isBlocked(test)) }
+                reader.endSending()
+                #expect(try reader.receive() == .integer(0))
+                #expect(try reader.receive() == .null)
+                #expect(try reader.receive() == .simple("PONG"))
+                #expect(throws: RawConnection.Failure.self) { try reader.receive() }
+            }
+        }
+    }
 }

@@ -35,7 +35,7 @@ import Testing
                 #expect(some == all.filter { $0 > after })
             }
             #expect(try client.ask("EV.BLOCKS", "AFTER", "120") == .bulk([]))
-            #expect(try client.ask("ev.blocks", "after", "\(UInt64.max)") == .bulk([]))
+            #expect(try client.error("ev.blocks", "after", "\(UInt64.max)")?.hasPrefix("POSITION 120 ") == true)
         }
     }
 

@@ -52,23 +52,94 @@ import Testing
     func stale() async throws {
         try await TestServer.run { test in
             let path = test.directory.path + "/stale"
-            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-            let status = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-            #expect(status == 0)
-            close(descriptor)
+            close(try Self.bound(path, SOCK_STREAM))
             let server = try await start(test, at: path)
             let answer = try RawConnection(path).ask("PING")
             #expect(answer == .simple("PONG"))
             await server.stop()
             #expect(!FileManager.default.fileExists(atPath: path))
         }
+    }
+
+    @Test("A server that ends leaves alone what has come to stand in the place of its socket", arguments: 0..<4)
+    func replaced(kind: Int) async throws {
+        try await TestServer.run { test in
+            let path = test.directory.path + "/mine"
+            let server = try await start(test, at: path)
+            try FileManager.default.removeItem(atPath: path)
+            let successor: Server?
+            switch kind {
+            // Another server, another kind of file, and one that only leads there.
+            case 0: successor = try await start(test, at: path)
+            case 1:
+                try test.directory.write("precious", to: "mine")
+                successor = nil
+            case 2:
+                try #require(mkdir(path, 0o700) == 0)
+                successor = nil
+            default:
+                try #require(symlink(test.path, path) == 0)
+                successor = nil
+            }
+            await server.stop()
+            var status = stat()
+            #expect(lstat(path, &status) == 0)
+            if let successor {
+                #expect(try RawConnection(path).ask("PING") == .simple("PONG"))
+                await successor.stop()
+                #expect(lstat(path, &status) != 0)
+            }
+        }
+    }
+
+    @Test("A successor that begins while its predecessor is finishing keeps its socket")
+    func overlapping() async throws {
+        try await TestServer.run { test in
+            let path = test.directory.path + "/mine"
+            for _ in 0..<5 {
+                let server = try await start(test, at: path)
+                // It has something to finish.
+                let waiting = try RawConnection(path)
+                try waiting.send([["EV.READ", "AFTER", "$", "BLOCK", "300"]])
+                async let stopped: Void = server.stop()
+                while FileManager.default.fileExists(atPath: path) { try await Task.sleep(for: .microseconds(100)) }
+                let successor = try await start(test, at: path)
+                await stopped
+                #expect(try RawConnection(path).ask("PING") == .simple("PONG"))
+                await successor.stop()
+            }
+        }
+    }
+
+    @Test("A socket is only cleared away where nobody can be there: not with a full backlog, not of another kind")
+    func aliveThoughSilent() async throws {
+        try await TestServer.run { test in
+            for (name, type) in [("full", SOCK_STREAM), ("other", SOCK_SEQPACKET)] {
+                let path = test.directory.path + "/" + name
+                let listening = try Self.bound(path, type)
+                defer { close(listening) }
+                try #require(listen(listening, 0) == 0)
+                let waiting = type == SOCK_STREAM ? try RawConnection(path) : nil
+                let refusal = try await refusal(test, at: path)
+                #expect(refusal.contains("in use by a live daemon"), "\(refusal)")
+                #expect(FileManager.default.fileExists(atPath: path))
+                _ = waiting
+            }
+        }
+    }
+
+    private static func bound(_ path: String, _ type: __socket_type) throws -> Int32 {
+        let descriptor = socket(AF_UNIX, Int32(type.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let status = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        try #require(status == 0)
+        return descriptor
     }
 
     @Test("A file that is no socket is refused and left alone")

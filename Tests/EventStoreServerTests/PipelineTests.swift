@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test("A client that reads no replies is no longer read from; others go on; then it gets them all")
+    @Test("A client that reads no replies holds up nobody, and gets them all when it reads")
     func readsNothing() async throws {
         try await TestServer.run { test in
             let (greedy, other) = (try test.connect(), try test.connect())

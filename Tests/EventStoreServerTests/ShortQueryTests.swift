@@ -5,7 +5,9 @@ import Dispatch
 import EventModel
 import EventStore
 import EventWire
+import Glibc
 import NIOPosix
+import Reducers
 import Testing
 
 @testable import EventStoreServer
@@ -15,7 +17,12 @@ import Testing
 
     /// A server with one reader thread, and a client of it that has been heard often enough to be taken for alone.
     private func run(_ body: (TestServer, RawConnection) async throws -> Void) async throws {
-        try await TestServer.run(reducers: ["counts": Self.counts], server: { $0.readers = 1 }) { test in
+        func configure(_ options: inout ServerOptions) {
+            options.readers = 1
+            // However slow the machine is.
+            options.loopMilliseconds = 10_000
+        }
+        try await TestServer.run(reducers: ["counts": Self.counts], server: configure) { test in
             let client = try test.connect()
             for n in 1...3 { #expect(try client.ask("EV.APPEND", "c", "a", "t", "{\"n\":\(n)}") == .integer(Int64(n))) }
             for _ in 0..<20 { #expect(try client.ask("PING") == .simple("PONG")) }
@@ -23,10 +30,10 @@ import Testing
         }
     }
 
-    /// Holds the only reader thread up until `body` has returned.
+    /// Holds the only reader of the user up until `body` has returned.
     private func withoutReaders(_ test: TestServer, _ body: () async throws -> Void) async throws {
         let (hangs, release) = (AsyncStream<Void>.makeStream(), DispatchSemaphore(value: 0))
-        test.server.core.readers.submit { _ in
+        test.server.core.readers.submit(for: ReaderPool.Asker(user: getuid(), connection: 0)) { _ in
             hangs.continuation.finish()
             release.wait()
         }
@@ -49,7 +56,7 @@ import Testing
         }
     }
 
-    @Test("What may take long goes to a reader thread, and so does everything of one who is not alone")
+    @Test("One who is not alone is answered about an event without a reader thread; about more, with one")
     func notAlone() async throws {
         try await run { test, client in
             let other = try test.connect()
@@ -57,11 +64,12 @@ import Testing
                 try client.send([["EV.COUNT"]])
                 // The loop is free meanwhile.
                 for _ in 0..<3 { #expect(try other.ask("PING") == .simple("PONG")) }
-                try other.send([["EV.GET", "1"]])
+                #expect(try other.ask("EV.GET", "1").event?.id.rawValue == 1)
+                try other.send([["EV.READ", "AGGREGATE", "a"]])
                 #expect(try test.connect().ask("PING") == .simple("PONG"))
             }
             #expect(try client.receive() == .integer(3))
-            #expect(try other.receive().event?.id.rawValue == 1)
+            #expect(try other.receive().events?.count == 3)
         }
     }
 
@@ -77,6 +85,22 @@ import Testing
             #expect(try client.receive().events?.count == 4)
             #expect(try client.receive() == .integer(4))
             #expect(try client.receive().event?.id.rawValue == 4)
+        }
+    }
+
+    @Test("A state of few events that takes long after all is left to a reader, and the loop to the others")
+    func longState() async throws {
+        let slow = "return { reduce = function(s, e) for i = 1, 100000000 do s.n = i end return s end }"
+        func configure(_ options: inout StoreOptions) {
+            options.reducerLimits.instructionsPerEvent = 1 << 40
+            options.reducerLimits.millisecondsPerEvent = 600_000
+        }
+        try await TestServer.run(reducers: ["slow": slow], store: configure) { test in
+            let (client, other) = (try test.connect(), try test.connect())
+            #expect(try client.ask("EV.APPEND", "c", "a", "t", "{}") == .integer(1))
+            for _ in 0..<20 { #expect(try client.ask("PING") == .simple("PONG")) }
+            try client.send([["EV.STATE", "a", "REDUCER", "slow"]])
+            for _ in 0..<5 { #expect(try other.ask("PING") == .simple("PONG")) }
         }
     }
 }

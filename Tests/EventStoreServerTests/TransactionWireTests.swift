@@ -65,17 +65,42 @@ import Testing
         }
     }
 
-    @Test("A condition that does not hold is one error for the whole transaction")
-    func conflict() async throws {
+    @Test(
+        "A condition that does not hold refuses all: EXEC has an element for each event, and the last is the error",
+        arguments: [1, 2, 5],
+        [false, true]
+    )
+    func conflict(events: Int, resp3: Bool) async throws {
+        try await TestServer.run { test in
+            let connection = try test.connect(resp3: resp3)
+            let condition = ["UNLESS", "AGGREGATE", "a", "AFTER", "0"]
+            try connection.send(
+                [append, ["MULTI"], append + condition] + Array(repeating: append, count: events - 1)
+                    + [["EXEC"], ["EV.COUNT"]]
+            )
+            let replies = try connection.receive(events + 4)
+            #expect(isRefusal(replies[events + 2], of: events, "CONFLICT 1 "), "\(replies[events + 2])")
+            #expect(replies[events + 3] == .integer(1))
+        }
+    }
+
+    @Test("Whatever else refuses a transaction that was queued is answered in the same form")
+    func tooBigForACommit() async throws {
         try await TestServer.run { test in
             let connection = try test.connect()
-            try connection.send([
-                append, ["MULTI"], append, append + ["UNLESS", "AGGREGATE", "a", "AFTER", "0"], ["EXEC"], ["EV.COUNT"],
-            ])
-            let replies = try connection.receive(6)
-            #expect(replies[4].errorText?.hasPrefix("CONFLICT 1 ") == true)
-            #expect(replies[5] == .integer(1))
+            let large = ["EV.APPEND", "c", "a", "t", #"{"x":""# + String(repeating: "x", count: 700_000) + #""}"#]
+            try connection.send([["MULTI"], large, large, append, ["EXEC"]])
+            let replies = try connection.receive(5)
+            #expect(replies[1...3].allSatisfy { $0 == .queued })
+            #expect(isRefusal(replies[4], of: 3, "TOOBIG "), "\(replies[4])")
+            #expect(try connection.ask(append) == .integer(1))
         }
+    }
+
+    private func isRefusal(_ reply: RESPValue, of events: Int, _ beginning: String) -> Bool {
+        guard let elements = reply.elements, elements.count == events else { return false }
+        return elements.dropLast().allSatisfy { $0 == .integer(0) }
+            && elements.last?.errorText?.hasPrefix(beginning) == true
     }
 
     @Test("A retried transaction is told the ids it has")

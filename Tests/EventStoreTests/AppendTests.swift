@@ -109,8 +109,8 @@ import Testing
             data: Array("{ \"n\" : 1e400, \"n\":2 }".utf8),
             timestamp: Timestamp(nanoseconds: -1),
             version: .max,
-            uuid: .random(),
-            tags: ["b", "a", "b"],
+            identifier: EventUUID.random().description,
+            tags: ["b", "a"],
             metadata: Array("{}".utf8)
         )
         test.append(event)
@@ -127,7 +127,7 @@ import Testing
                         timestamp: event.timestamp!,
                         recordedAt: stored.recordedAt,
                         version: event.version,
-                        uuid: event.uuid,
+                        identifier: event.identifier,
                         tags: event.tags,
                         metadata: event.metadata
                     )

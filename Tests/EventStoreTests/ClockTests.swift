@@ -2,11 +2,11 @@
 
 import EventModel
 import Foundation
-import SegmentLog
 import Synchronization
 import Testing
 
 @testable import EventStore
+@testable import SegmentLog
 
 @Suite(.timeLimit(.minutes(2))) struct ClockTests {
     private static let earliest = Timestamp(nanoseconds: .min + 1)
@@ -99,6 +99,27 @@ import Testing
         }
     }
 
+    @Test func `The manifest follows the clock also where that is behind the commits before it`() throws {
+        let directory = TemporaryDirectory()
+        var options = StoreOptions(directory: directory.path + "/data")
+        options.log.segmentBytes = 1 << 20
+        // No marker, which has the manifest say how far the log has come, comes between.
+        options.markAfterMilliseconds = 1 << 30
+        let hands = Hands(Timestamp(seconds: 2_000_000_000))
+        let store = try EventStore.open(options, clock: hands.clock)
+        defer { store.close() }
+        func append(at seconds: Int64) throws -> RecordID? {
+            hands.set(Timestamp(seconds: seconds))
+            store.batch { batch in NewEvent.numbered(1).withParts { batch.append($0) } }
+            return try Manifest.read(store.log.disk, store.log.directory, store: store.log.store.store).entry?.tail
+        }
+        // Ahead, set back, and then going on from there.
+        #expect(try append(at: 2_000_000_000) == .zero)
+        #expect(try append(at: 1_700_000_000) == RecordID(2))
+        #expect(try append(at: 1_700_000_000) == RecordID(2))
+        #expect(try append(at: 1_700_000_001) == RecordID(4))
+    }
+
     @Test func `A snapshot is due by the clock, in either direction, and no policy or jump of the clock is too large`()
         throws
     {
@@ -106,7 +127,13 @@ import Testing
         let source = try test.store.reducers.source("counter")
         for (begun, now) in [(Int64.min + 1, Int64.max), (.max, .min + 1), (0, 600_000_000_000), (600_000_000_000, 0)] {
             let begun = Timestamp(nanoseconds: begun)
-            let projection = try Projection(source, reducers: test.store.reducers, begins: true, now: begun)
+            let projection = try Projection(
+                source,
+                reducers: test.store.reducers,
+                snapshots: test.store.projections.snapshots,
+                begins: true,
+                now: begun
+            )
             var policy = SnapshotPolicy()
             #expect(!projection.isSnapshotDue(policy, now: Timestamp(nanoseconds: now)), "nothing has happened")
             test.append(.numbered(1))

@@ -110,14 +110,6 @@ import Testing
         #expect(test.store.tail == EventID(80))
     }
 
-    @Test("An id beyond the tail holds nothing up, the greatest included")
-    func beyondTheTail() throws {
-        let test = try TestStore()
-        test.append(.numbered(1))
-        #expect(test.append(.numbered(2), unless: .unless(aggregate: "thing-1", after: 1000)) == .appended([2]))
-        #expect(test.append(.numbered(3), unless: .unless(aggregate: "thing-1", after: .max)) == .appended([3]))
-    }
-
     @Test("Of many who race for one aggregate exactly one wins each round")
     func race() async throws {
         let test = try TestStore()

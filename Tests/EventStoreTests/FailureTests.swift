@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(20))) struct FailureTests {
     private func identified(_ n: Int) -> NewEvent {
         var event = NewEvent.numbered(n)
-        event.uuid = .from(n)
+        event.identifier = EventUUID.from(n).description
         return event
     }
 

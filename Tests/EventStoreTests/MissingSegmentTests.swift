@@ -41,7 +41,7 @@ import Testing
         #expect(test.append(.numbered(1), unless: .unless(aggregate: "thing-9", after: 0)) == refused)
         #expect(test.append(.numbered(1), unless: .unless(aggregate: "thing-9", after: 150)) == refused)
         var identified = NewEvent.numbered(1)
-        identified.uuid = EventUUID.random()
+        identified.identifier = EventUUID.random().description
         #expect(test.append(identified) == refused)
         // What the hole cannot decide goes on: a condition that begins behind it, and one that fails behind it.
         #expect(test.append(.numbered(1), unless: .unless(aggregate: "thing-9", after: 200)) == .appended([302]))

@@ -55,7 +55,7 @@ import Testing
                 filter.until = Timestamp(seconds: Int64.random(in: -31..<62, using: &random))
             }
             switch Int.random(in: 0..<3, using: &random) {
-            case 0: filter.asOf = .id(EventID(UInt64.random(in: 0...610, using: &random)))
+            case 0: filter.asOf = .id(EventID(UInt64.random(in: 0...600, using: &random)))
             case 1: filter.asOf = .time(Timestamp(seconds: 1000 + Int64.random(in: -1...62, using: &random)))
             default: break
             }

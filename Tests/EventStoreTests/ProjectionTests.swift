@@ -154,16 +154,34 @@ import Testing
         #expect(test.store.projectionStatuses().map(\.name) == ["counts"])
     }
 
-    @Test("A store whose projection has no reducer, or a faulty one, does not open, and says why")
+    @Test(
+        "A store whose projection has no reducer, or a faulty one, opens; that projection is shown as faulted, and why"
+    )
     func badConfiguration() throws {
         let test = try TestStore(reducers: ["counts": Self.counts])
         test.append(.numbered(1))
-        #expect(throws: OpenError.self) { try test.restart { $0.projections = ["missing"] } }
         try test.directory.write("return {", to: "reducers/broken.lua")
-        let error = try #require(throws: OpenError.self) { try test.restart { $0.projections = ["broken"] } }
-        #expect(error.description.contains("broken"))
-        try test.restart { $0.projections = ["counts"] }
-        #expect(try test.projection("counts") == #"{"happened":1}"#)
+        try test.restart { $0.projections = ["missing", "broken", "counts"] }
+        test.append(.numbered(2))
+        #expect(try test.projection("counts") == #"{"happened":2}"#)
+        let statuses = test.store.projectionStatuses().filter { $0.name != "counts" }
+        #expect(statuses.map(\.name) == ["missing", "broken"])
+        for (status, reason) in zip(statuses, ["no reducer 'missing'", "broken.lua:1:"]) {
+            guard case .faulted(let fault) = status.health else {
+                Issue.record("\(status.name) is \(status.health)")
+                continue
+            }
+            #expect(fault.message.contains(reason), "\(fault)")
+            #expect(status.lag == 2)
+            #expect(test.reports.contains { $0.contains("projection \(status.name) does not begin") })
+            #expect(throws: fault) { try test.store.projection(status.name) }
+            #expect(throws: fault) { try test.store.rebuildProjection(status.name) }
+        }
+        // Mended, it is folded from the first event.
+        try test.directory.write(Self.counts, to: "reducers/broken.lua")
+        try test.store.reload(projections: ["broken", "counts"])
+        #expect(try test.projection("broken") == #"{"happened":2}"#)
+        #expect(test.store.projectionStatuses().map(\.name) == ["broken", "counts"])
     }
 
     @Test("An unknown projection is NOTFOUND, and the error says which are live")
@@ -176,18 +194,21 @@ import Testing
 
     @Test("A projection that has not been restored yet answers nobody, and says so")
     func notRestored() throws {
+        let log = try TestStore().store.log
+        let snapshots = SnapshotStore(log, keep: 2)
         let library = ReducerLibrary(PosixDisk(), directory: nil, limits: ReducerLimits(), report: { _ in })
         let source = ReducerSource(name: "counts", text: Array(Self.counts.utf8))
-        let projection = try Projection(source, reducers: library, now: Timestamp(nanoseconds: 0))
+        let projection = try Projection(source, reducers: library, snapshots: snapshots, now: Timestamp(nanoseconds: 0))
         // Though there is nothing behind it that it could lack.
         #expect(projection.isBehind(.zero) && !projection.hasBegun)
         for ask in [
-            { _ = try projection.current(reaching: .zero, waitMilliseconds: 1) },
+            { _ = try projection.current(log, reaching: .zero, waitMilliseconds: 1) },
             { try projection.waitUntilBegun(waitMilliseconds: 1) },
         ] {
             #expect(try #require(throws: StoreError.self) { try ask() }.code == .lagging)
         }
-        let begun = try Projection(source, reducers: library, begins: true, now: Timestamp(nanoseconds: 0))
-        #expect(try begun.current(reaching: .zero, waitMilliseconds: 1).stateJSON == Array("{}".utf8))
+        let start = Timestamp(nanoseconds: 0)
+        let begun = try Projection(source, reducers: library, snapshots: snapshots, begins: true, now: start)
+        #expect(try begun.current(log, reaching: .zero, waitMilliseconds: 1).stateJSON == Array("{}".utf8))
     }
 }

@@ -48,22 +48,77 @@ import Testing
         #expect(missing?.message.contains("bad.lua") == true && missing?.message.contains(obstacle.rawValue) == true)
     }
 
-    @Test func `A projection whose file cannot be read is a mistake in the configuration, with file and reason`() throws
-    {
+    @Test(arguments: Obstacle.allCases)
+    func `A projection whose file cannot be read does not stop the start: it is shown as faulted, with the reason`(
+        _ obstacle: Obstacle
+    ) throws {
         let test = try TestStore(reducers: ["counter": Self.counter])
         let file = test.directory.path + "/reducers/counter.lua"
         try FileManager.default.removeItem(atPath: file)
-        try #require(symlink("/nowhere/at/all", file) == 0)
+        try obstacle.put(at: file)
         test.append(.numbered(1))
         // While it runs, what was there before is kept.
         #expect(throws: StoreError.self) { try test.store.reload(projections: ["counter"]) }
         #expect(try test.projection("counter") == #"{"count":1}"#)
-        let error = #expect(throws: OpenError.self) { try test.restart() }
-        guard case .configuration(let mistake) = error else {
-            Issue.record("not a mistake in the configuration: \(error.map { "\($0)" } ?? "none")")
-            return
+        try test.restart()
+        test.append(.numbered(2))
+        let fault = try #require(throws: StoreError.self) { try test.store.projection("counter") }
+        #expect(fault.message.contains("counter.lua") && fault.message.contains(obstacle.rawValue), "\(fault)")
+        #expect(test.store.projectionStatuses().map(\.health) == [.faulted(fault)])
+    }
+
+    @Test(arguments: [("return {", "bad.lua:1:"), ("while true do end", "instruction"), ("return 7", "table")])
+    func `A reducer file with a mistake in it is told at the start and in the list, and costs nobody else anything`(
+        text: String,
+        reason: String
+    ) throws {
+        let test = try TestStore(reducers: ["counter": Self.counter])
+        try test.directory.write(text, to: "reducers/bad.lua")
+        try test.directory.write(Self.counter, to: "reducers/not a name.lua")
+        try test.directory.write("an editor's", to: "reducers/.bad.lua")
+        try test.restart { $0.reducerLimits.instructionsPerEvent = 10_000 }
+        #expect(test.reports.contains { $0.contains("bad.lua") && $0.contains(reason) }, "\(test.reports)")
+        let statuses = test.store.reducerStatuses()
+        #expect(statuses.map(\.name) == ["bad", "counter", "not a name"])
+        #expect(statuses.map(\.isProjection) == [false, true, false])
+        #expect(statuses.map(\.file).allSatisfy { $0.hasPrefix(test.directory.path + "/reducers/") })
+        #expect(statuses[0].fault?.message.contains(reason) == true && statuses[1].fault == nil)
+        #expect(statuses[2].fault?.message.contains("a reducer's name is") == true)
+        test.append(.numbered(1))
+        #expect(try test.projection("counter") == #"{"count":1}"#)
+        // It is known by name, so that whoever asks for it learns what is the matter.
+        let fault = #expect(throws: StoreError.self) { try test.store.fold(.named("bad"), .all) }
+        #expect(fault?.message.contains(reason) == true)
+    }
+
+    @Test func `A folder that is not there, or is a file, does not stop the start, and a reload says so`() throws {
+        for place in ["nowhere", "file"] {
+            let test = try TestStore()
+            try test.directory.write("x", to: "file")
+            try test.restart {
+                $0.reducersDirectory = test.directory.path + "/" + place
+                $0.projections = ["counter"]
+            }
+            test.append(.numbered(1))
+            #expect(test.reports.contains { $0.contains("folder cannot be read") && $0.contains(place) })
+            let fault = #expect(throws: StoreError.self) { try test.store.projection("counter") }
+            #expect(fault?.message.contains(place) == true, "\(fault.map { "\($0)" } ?? "none")")
+            #expect(throws: StoreError.self) { try test.store.reload(projections: []) }
+            #expect(throws: StoreError.self) { try EventStore.checkReducers(test.options) }
         }
-        #expect(mistake.message.contains("counter.lua") && mistake.message.contains("leads nowhere"))
+    }
+
+    @Test func `A check finds what a start would find, and opens no store`() throws {
+        let test = try TestStore(reducers: ["counter": Self.counter])
+        try test.directory.write("return {", to: "reducers/bad.lua")
+        var options = test.options
+        options.projections = ["counter", "bad", "missing"]
+        options.directory = test.directory.path + "/no-store"
+        let (files, faults) = try EventStore.checkReducers(options)
+        #expect(files.map(\.name) == ["bad", "counter"] && files.map(\.isProjection) == [true, true])
+        #expect(faults.map { $0.message.contains("bad.lua:1:") } == [true, false])
+        #expect(faults.last?.message.contains("'missing'") == true)
+        #expect(!FileManager.default.fileExists(atPath: options.directory))
     }
 
     @Test func `Reducers may be links to files, in folders that are links, as a mounted ConfigMap has them`() throws {

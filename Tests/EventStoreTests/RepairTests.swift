@@ -22,6 +22,12 @@ import Testing
         test.append((200..<250).map { .numbered($0) })
         _ = try test.projection("count")
         _ = try test.store.snapshot()
+        // A raw file that still stands beside its sealed one would make good what is damaged in that.
+        let log = test.options.directory + "/log"
+        let isTidy = try eventually {
+            try FileManager.default.contentsOfDirectory(atPath: log).count { $0.hasSuffix(".active") } == 1
+        }
+        #expect(isTidy)
         test.close()
         return test
     }

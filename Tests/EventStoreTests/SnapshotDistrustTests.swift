@@ -66,7 +66,9 @@ import Testing
         let refused: [(String, Int, UInt8)] = [
             ("magic", 0, 0x46), ("version", 8, 3), ("header bytes", 10, 159), ("must know to read", 32, 1),
             ("codec", 44, 2), ("checksum", 45, 2), ("raw bytes", 112, 1), ("raw bytes beyond all", 119, 0xFF),
-            ("content bytes", 120, 1),
+            ("content bytes", 120, 1), ("a last event behind its position", 72, 3),
+            ("a last event at the greatest id", 79, 0xFF), ("more events than its position", 80, 3),
+            ("as many events as a number can count", 87, 0xFF),
         ]
         for (name, offset, value) in refused {
             #expect(Snapshot(Self.saying(value, at: offset, whole), store: store) == nil, "\(name)")

@@ -24,7 +24,7 @@ import Testing
             #expect(String(decoding: request.event.data, as: UTF8.self) == "{}")
             #expect(request.event.tags.map { String(decoding: $0, as: UTF8.self) } == ["g1", "g2"])
             #expect(request.event.metadata.map { String(decoding: $0, as: UTF8.self) } == #"{"by":"me"}"#)
-            #expect(request.event.uuid == uuid)
+            #expect(request.event.identifier?.text == uuid.description)
             #expect(request.event.version == 3)
             #expect(request.event.timestamp == Timestamp(rfc3339: "2026-03-01T09:00:00Z"))
             #expect(request.unless == nil)
@@ -59,7 +59,7 @@ import Testing
             data: Array(#"{"a":[1,2]}"#.utf8),
             timestamp: Bool.random(using: &random) ? random.timestamp() : nil,
             version: UInt32.random(in: 1...3, using: &random),
-            uuid: Bool.random(using: &random) ? EventUUID(high: random.next(), low: random.next()) : nil,
+            identifier: Bool.random(using: &random) ? random.identifier() : nil,
             tags: random.names(0...3),
             metadata: Bool.random(using: &random) ? Array("{}".utf8) : nil
         )
@@ -94,12 +94,11 @@ import Testing
         func read(_ words: String...) throws -> ReadRequest? {
             try withCommand(["EV.READ"] + words) { if case .read(let request) = $0 { request } else { nil } }
         }
-        #expect(try read() == ReadRequest(filter: .all, afterTail: false, count: 1000, reversed: false))
+        #expect(try read() == ReadRequest(filter: .all, count: 1000, reversed: false))
         #expect(
             try read("CATEGORY", "order", "AFTER", "$", "COUNT", "5", "REV", "BLOCK", "0")
                 == ReadRequest(
-                    filter: Filter(alternatives: [Criteria(categories: ["order"])]),
-                    afterTail: true,
+                    filter: Filter(alternatives: [Criteria(categories: ["order"])], after: EventID(77)),
                     count: 5,
                     reversed: true,
                     blockMilliseconds: 0
@@ -189,20 +188,36 @@ import Testing
             ("EV.GET -1", "INVALID argument 1: expected an event id, a decimal integer, got '-1'"),
             (
                 "EV.APPEND c a t {} FOO x",
-                "INVALID argument 5: expected TIMESTAMP, VERSION, ID, TAG, METADATA or UNLESS, got 'FOO'"
+                "INVALID argument 5: expected TIMESTAMP, VERSION, ID, TAG, METADATA, WITHSTATUS or UNLESS, got 'FOO'"
             ),
             ("EV.APPEND c a t {} TAG", "INVALID argument 6 is missing; expected tag"),
             (
                 "EV.APPEND c a t {} TIMESTAMP noon",
                 "INVALID argument 6: expected a time, in seconds since the Unix epoch or RFC 3339 with its zone, "
-                    + "got 'noon'"
+                    + "got 'noon'; a date is YYYY-MM-DD"
+            ),
+            (
+                "EV.READ SINCE 2026-13-01T09:00:00Z",
+                "INVALID argument 2: expected a time, in seconds since the Unix epoch or RFC 3339 with its zone, "
+                    + "got '2026-13-01T09:00:00Z'; the month is 01 to 12, not 13"
+            ),
+            (
+                "EV.READ ASOF 2026-03-01T09:00:00",
+                "INVALID argument 2: expected an event id, id@store, @seconds or RFC 3339 with its zone, "
+                    + "got '2026-03-01T09:00:00'; the zone is missing; it is Z or ±hh:mm"
+            ),
+            (
+                "EV.READ ASOF @99999999999",
+                "INVALID argument 2: expected an event id, id@store, @seconds or RFC 3339 with its zone, "
+                    + "got '@99999999999'; times are from 1677-09-21 to 2262-04-11"
             ),
             ("EV.APPEND c a t {} TIMESTAMP 1 TIMESTAMP 2", "INVALID argument 7: TIMESTAMP was given already"),
             ("EV.APPEND c a t {} VERSION 0", "INVALID argument 6: expected an integer from 1 to 4294967295, got '0'"),
             (
-                "EV.APPEND c a t {} ID 123",
-                "INVALID argument 6: expected a UUID in its form of 36 characters, got '123'"
+                "EV.APPEND c a t {} ID \(String(repeating: "x", count: 256))",
+                "INVALID argument 6: identifier is 256 bytes long; expected 1 to 255"
             ),
+            ("EV.APPEND c a t {} ID x\u{85}", "INVALID argument 6: identifier holds a control character"),
             ("EV.APPEND c a t {} UNLESS TAG g", "INVALID UNLESS has no AFTER; expected UNLESS FILTER… AFTER id"),
             (
                 "EV.APPEND c a t {} UNLESS BEFORE 9 AFTER 1",
@@ -214,9 +229,12 @@ import Testing
             ),
             (
                 "EV.APPEND c a t {} UNLESS AFTER $",
-                "INVALID argument 7: expected an event id, a decimal integer, got '$'"
+                "INVALID argument 7: expected a position: an event id, id@store with the store's UUID, got '$'"
             ),
-            ("EV.COUNT AFTER $", "INVALID argument 2: expected an event id, a decimal integer, got '$'"),
+            (
+                "EV.COUNT AFTER x",
+                "INVALID argument 2: expected a position: an event id, id@store with the store's UUID, or $, got 'x'"
+            ),
             ("EV.COUNT COUNT 5", "INVALID argument 1: expected \(FilterParser.keywords), got 'COUNT'"),
             ("EV.COUNT OR TYPE t", "INVALID argument 1: expected an alternative before OR, got 'OR'"),
             (
@@ -225,10 +243,10 @@ import Testing
             ),
             (
                 "EV.COUNT ASOF 5.5",
-                "INVALID argument 2: expected an event id, @seconds or RFC 3339 with its zone, got '5.5'"
+                "INVALID argument 2: expected an event id, id@store, @seconds or RFC 3339 with its zone, got '5.5'"
             ),
             ("EV.READ COUNT 0", "INVALID argument 2: expected a count from 1 to \(Int.max), got '0'"),
-            ("EV.READ AFTER 1 AFTER $", "INVALID AFTER was given twice; expected an event id or $"),
+            ("EV.READ AFTER 1 AFTER $", "INVALID argument 3: AFTER was given already"),
             ("EV.READ SKIPDAMAGE SKIPDAMAGE", "INVALID argument 2: SKIPDAMAGE was given already"),
             ("EV.STATE a REDUCER r SKIPDAMAGE SKIPDAMAGE", "INVALID argument 5: SKIPDAMAGE was given already"),
             (
@@ -291,7 +309,7 @@ extension NewEventParts {
             data: Array(data),
             timestamp: timestamp,
             version: version,
-            uuid: uuid,
+            identifier: identifier?.text,
             tags: tags.map { String(decoding: $0, as: UTF8.self) },
             metadata: metadata.map { Array($0) }
         )

@@ -50,7 +50,7 @@ import Testing
         do {
             try withCommand(sent) { command in
                 guard case .connection(let command) = command else { return }
-                var handshake = Handshake(connectionID: 1, serverVersion: "1.0.0")
+                var handshake = Handshake(connectionID: 1, serverVersion: "0.2.0")
                 handshake.answer(command, &replies)
             }
         } catch let error as StoreError {

@@ -116,7 +116,7 @@ extension SplitMix64 {
             timestamp: timestamp(),
             recordedAt: timestamp(),
             version: UInt32.random(in: 1...UInt32.max, using: &self),
-            uuid: full || Bool.random(using: &self) ? EventUUID(high: next(), low: next()) : nil,
+            identifier: full || Bool.random(using: &self) ? identifier() : nil,
             tags: names(full ? 2...2 : 0...3),
             metadata: full || Bool.random(using: &self) ? Array("{}".utf8) : nil
         )

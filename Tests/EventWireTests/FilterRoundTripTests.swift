@@ -10,7 +10,7 @@ import Testing
     func roundTrip(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let filter = random.filter()
-        let parsed = try withCommand(["EV.COUNT"] + filter.arguments) { command -> Filter? in
+        let parsed = try withCommand(["EV.COUNT"] + filter.arguments()) { command -> Filter? in
             if case .count(let filter) = command { filter } else { nil }
         }
         #expect(parsed == filter)
@@ -19,7 +19,39 @@ import Testing
     @Test("an alternative that asks for nothing makes the filter match everything, and it says so")
     func empty() {
         let filter = Filter(alternatives: [Criteria(types: ["t"]), Criteria()], after: EventID(3))
-        #expect(filter.arguments == ["AFTER", "3"])
+        #expect(filter.arguments() == ["AFTER", "3"])
+    }
+
+    private func alternatives(_ words: [String]) throws -> [Criteria]? {
+        try withCommand(["EV.COUNT"] + words) { command -> [Criteria]? in
+            if case .count(let filter) = command { filter.alternatives } else { nil }
+        }
+    }
+
+    @Test("an alternative that is given again counts once, and is told from others by its bytes")
+    func again() throws {
+        let pair = ["TAG", "even", "TAG", "odd"]
+        let many = Array(repeatElement(pair, count: 1000).joined(separator: ["OR"]))
+        #expect(try alternatives(many) == [Criteria(tags: ["even", "odd"])])
+        // The two accents are one for Unicode; a tag is no type, and one tag no other.
+        let words = [
+            "TAG", "caf\u{E9}", "OR", "TAG", "cafe\u{301}", "OR", "TYPE", "x", "OR", "TAG", "x", "OR", "TYPE", "x",
+        ]
+        #expect(try alternatives(words)?.count == 4)
+        #expect(try alternatives(["TAG", "a", "TAG", "b", "OR", "TAG", "ab"])?.count == 2)
+    }
+
+    @Test("more than 1,024 different alternatives are too many, in a filter and in a condition")
+    func tooMany() throws {
+        func words(_ count: Int) -> [String] {
+            Array((0..<count).map { ["TAG", "t\($0)"] }.joined(separator: ["OR"]))
+        }
+        #expect(try alternatives(words(1024))?.count == 1024)
+        for command in [["EV.COUNT"], ["EV.APPEND", "c", "a", "t", "{}", "UNLESS"]] {
+            #expect(throws: StoreError(.tooBig, "the filter has more than 1024 different alternatives")) {
+                try withCommand(command + words(1025) + (command.count > 1 ? ["AFTER", "0"] : [])) { _ in }
+            }
+        }
     }
 
     @Test("bounds may stand anywhere around the alternatives")

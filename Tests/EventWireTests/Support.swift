@@ -66,7 +66,7 @@ func withCommand<Value>(_ bytes: [UInt8], _ body: (Command) throws -> Value) thr
         guard case .command(let arguments, _) = try decoder.next(bytes) else {
             throw StoreError(.other, "not a whole command")
         }
-        return try body(try CommandParser.parse(arguments))
+        return try body(try CommandParser.parse(arguments) { EventID(77) }.command)
     }
 }
 
@@ -85,7 +85,7 @@ func refusal(_ words: [String]) -> String? {
 }
 
 func encode(_ event: Event, _ version: RESPVersion) -> [UInt8] {
-    let texts = [event.category, event.eventType, event.aggregateID] + event.tags
+    let texts = [event.category, event.eventType, event.aggregateID, event.identifier ?? ""] + event.tags
     let parts = texts.map { Array($0.utf8) } + [event.data, event.metadata ?? []]
     var bounds = [0]
     for part in parts { bounds.append(bounds[bounds.count - 1] + part.count) }
@@ -102,8 +102,8 @@ func encode(_ event: Event, _ version: RESPVersion) -> [UInt8] {
                 timestamp: event.timestamp,
                 recordedAt: event.recordedAt,
                 version: event.version,
-                uuid: event.uuid,
-                tags: Array(borrowed[3..<3 + event.tags.count]),
+                identifier: event.identifier.map { _ in EventIdentifierParts(borrowed[3]) },
+                tags: Array(borrowed[4..<4 + event.tags.count]),
                 metadata: event.metadata.map { _ in borrowed[borrowed.count - 1] }
             )
         )
@@ -161,6 +161,10 @@ struct SplitMix64: RandomNumberGenerator {
     mutating func name() -> String {
         let letters = ["a", "Z", "0", "-", " ", "ü", "日", "🙂", "OR", "AFTER", "$", "'", "\""]
         return (0..<Int.random(in: 1...6, using: &self)).map { _ in letters.randomElement(using: &self)! }.joined()
+    }
+
+    mutating func identifier() -> String {
+        Bool.random(using: &self) ? EventUUID(high: next(), low: next()).description : name()
     }
 
     mutating func timestamp() -> Timestamp {

@@ -210,7 +210,7 @@ private struct Draft {
     /// What the log must give back once they are committed.
     func committed(from first: RecordID, at recordedAt: RecordTime) -> KnownFrame {
         var frame = KnownFrame(records: [])
-        buffer.forEachBody(in: 0..<buffer.byteCount) { body in
+        buffer.forEachRecord(in: 0..<buffer.byteCount) { body, _ in
             let index = frame.records.count
             frame.records.append(
                 KnownRecord(

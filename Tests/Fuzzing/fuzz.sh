@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Owns: running the fuzzers. Targets: requests replies raw sealed logs snapshot lines.
+# Owns: running the fuzzers. Targets: requests replies raw sealed logs snapshot lines lua.
 #
 #     fuzz.sh run [TARGET|all] [RUNS]   fuzzes from the kept corpus; RUNS executions each, 200000 unless said otherwise
 #     fuzz.sh asan [TARGET|all] [RUNS]  the same with the address sanitizer, which sees what unsafe pointers do
@@ -12,7 +12,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 work=.build/fuzzing
-all="requests replies raw sealed logs snapshot lines"
+all="requests replies raw sealed logs snapshot lines lua"
 
 build() { # the name of a scratch folder, then flags
   EVSTORE_FUZZ=1 swift build -c release --product fuzz --scratch-path ".build/$1" "${@:2}" >&2

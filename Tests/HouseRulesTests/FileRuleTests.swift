@@ -26,6 +26,14 @@ struct FileRuleTests {
         #expect(FileRules.because(swift("nonisolated(unsafe) var a = 0")).count == 1)
     }
 
+    @Test("no lock guards a function that has no structure around it")
+    func guardedFunctions() {
+        #expect(Repository.sources(".swift").flatMap(FileRules.guardedFunctions) == [])
+        #expect(FileRules.guardedFunctions(swift("let told = Mutex<[Int: () -> " + "Void]>([:])")) == [])
+        #expect(FileRules.guardedFunctions(swift("let done = Mutex<(() -> " + "Void)?>(nil)")).count == 1)
+        #expect(FileRules.guardedFunctions(swift("let done: Monitor<(@Sendable () -> " + "Void)?>")).count == 1)
+    }
+
     @Test("nothing is left to do, and no path of a machine is written down")
     func leftovers() {
         #expect(Repository.files.flatMap(FileRules.leftovers) == [])

@@ -31,6 +31,19 @@ enum FileRules {
         }
     }
 
+    /// A function that is itself what a lock guards is wrapped once more whenever it is looked at, since what is passed
+    /// through a generic parameter and back changes its calling convention each way: it grows for ever, and its calls with it. It
+    /// belongs in a structure.
+    static func guardedFunctions(_ file: TextFile) -> [String] {
+        guard file.text.contains("Mutex<") || file.text.contains("Monitor<") else { return [] }
+        return file.lines.indices.compactMap { index in
+            guard file.lines[index].contains("->"), file.lines[index].contains(/(Mutex|Monitor)<[^\[{]*->/) else {
+                return nil
+            }
+            return "\(file.path):\(index + 1): a function is guarded without a structure around it"
+        }
+    }
+
     /// Work left undone belongs into the tracker, and paths of the author's machine nowhere. Spelt so as not to find
     /// itself.
     static func leftovers(_ file: TextFile) -> [String] {

@@ -62,7 +62,39 @@ extension Benchmark {
         ) {
             try lookUp(ScratchLog(cacheBytes: 0), shift: 0)
         },
+        match(alternatives: 1),
+        match(alternatives: 2),
+        match(alternatives: 10),
+        match(alternatives: 1000),
     ]
+
+    /// Goes through cached blocks with a filter of so many alternatives, of which each asks for two tags that lie in the same
+    /// blocks and in no event.
+    private static func match(alternatives count: Int) -> Benchmark {
+        Benchmark(
+            name: "match-\(count)",
+            operation: "an event with two tags, asked whether it matches a filter of \(count) alternatives",
+            iterations: 1
+        ) {
+            let scratch = try ScratchLog(segmentBytes: 4 << 20)
+            try scratch.fillSealed(segments: 1, withOptions: true)
+            func tag(_ name: String) -> KeyExpression.Clause { [KeyKind.tag.key(name)] }
+            var pairs: [[KeyExpression.Clause]] = []
+            for one in 0..<20 {
+                for other in one + 1..<20 { pairs.append([tag("region-\(one)"), tag("region-\(other)")]) }
+            }
+            for number in 0..<1000 {
+                pairs.append([tag("tenant-\(number % 500)"), tag("tenant-\((number * 7 + 1 + number / 500) % 500)")])
+            }
+            let query = LogQuery(keys: KeyExpression(alternatives: Array(pairs.prefix(count))))
+            return Loop(operations: ScratchLog.segmentEvents, bytes: Int(scratch.log.statistics.recordBytes)) {
+                var scan = LogScan(scratch.log.view, query)
+                var found = 0
+                while let records = try scan.next() { found += records.count }
+                return found
+            }
+        }
+    }
 
     /// Reads everything, and gives the records of each block to `visit`.
     private static func scan(_ scratch: ScratchLog, _ visit: @escaping ([Record]) throws -> Int) -> Loop {

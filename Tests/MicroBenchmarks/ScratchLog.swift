@@ -62,16 +62,17 @@ final class ScratchLog {
     }
 
     /// Commits so many closed segments of events.
-    func fill(segments: Int) throws {
+    func fill(segments: Int, withOptions: Bool = false) throws {
         for segment in 0..<segments {
-            try commit(RecordBuffer(Sample(events: Self.segmentEvents, from: segment * Self.segmentEvents)))
+            let first = segment * Self.segmentEvents
+            try commit(RecordBuffer(Sample(events: Self.segmentEvents, from: first, withOptions: withOptions)))
             try writer.roll()
         }
     }
 
     /// The same, and seals them.
-    func fillSealed(segments: Int) throws {
-        try fill(segments: segments)
+    func fillSealed(segments: Int, withOptions: Bool = false) throws {
+        try fill(segments: segments, withOptions: withOptions)
         while try log.sealOldest() {}
     }
 }

@@ -18,6 +18,18 @@ struct ReducerTests {
             ("return { reduce = function() end, events = { type = {} } }", "invalid", "events.type is an empty list"),
             ("return { reduce = function() end, events = { tag = { 1 } } }", "invalid", "events.tag holds"),
             ("return { reduce = function() end, events = { tag = 1 } }", "invalid", "events.tag is neither"),
+            (
+                "return { reduce = function() end, events = { tag = ('x'):rep(256) } }", "invalid",
+                "test: events.tag holds a name of 256 bytes: 255 are the most"
+            ),
+            (
+                "return { reduce = function() end, events = { type = { 'a', ('x'):rep(1 << 20) } } }", "invalid",
+                "test: events.type holds a name of 1048576 bytes: 255 are the most"
+            ),
+            (
+                "local t = {} for i = 1, 1001 do t[i] = 'x' end return { events = { tag = t }, "
+                    + "reduce = function() end }", "invalid", "test: events.tag holds 1001 names: 1000 are the most"
+            ),
             ("return { reduce = function() end, initial = function() end }", "fault", "initial returned nothing"),
         ]
     )

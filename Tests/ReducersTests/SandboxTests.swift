@@ -68,16 +68,26 @@ struct SandboxTests {
         arguments: [
             "tostring({})", "tostring(print)", "tostring(pairs)", "string.format('%s', {})",
             "string.format('%-20s', function() end)", "('%5s'):format(json.array())", "tostring(json.null)",
-            "select(2, pcall(error, 'x' .. tostring({})))",
+            "select(2, pcall(error, 'x' .. tostring({})))", "string.format('\\0%s', function() end)",
+            "select(2, pcall(string.rep, {}))", "select(2, pcall(function() return {} < {} end))",
+            "select(2, pcall(function() return {} .. '' end))", "select(2, pcall(string.format, '%d', {}))",
+            "select(2, pcall(string.format, '%q', {}))", "select(2, pcall(table.concat, { {} }))",
+            "select(2, pcall(string.gsub, 'x', 'x', function() return {} end))",
         ]
     )
     func addresses(expression: String) throws {
         #expect(!(try value(of: expression)).contains("0x"))
     }
 
-    @Test("%p is refused")
-    func pointerFormat() throws {
-        #expect(try error(after: "return { p = string.format('%d %% %p', 1, {}) }").description.contains("%p"))
+    @Test("%p is refused", arguments: ["%d %% %p', 1, {}", "\\0%p', {}", "%s\\0%-20p', 1, {}", "%5.5p', {}"])
+    func pointerFormat(arguments: String) throws {
+        #expect(try error(after: "return { p = string.format('\(arguments)) }").description.contains("%p would show"))
+    }
+
+    @Test("A zero byte in a format changes nothing of what follows")
+    func zeroInFormat() throws {
+        #expect(try value(of: "string.format('\\0%s\\0%d', {}, 5)") == #""\u0000table\u00005""#)
+        #expect(try value(of: "{ pcall(string.format, '\\0%') }").hasPrefix("[false,"))
     }
 
     @Test("string.format is Lua's own in all else")

@@ -1,5 +1,6 @@
 // Owns how the tests write reducers and events down: as text, one line each.
 
+import Glibc
 import Reducers
 import Testing
 
@@ -17,8 +18,13 @@ struct TestEvent {
 }
 
 extension Reducer {
-    convenience init(_ text: String, name: String = "test", limits: ReducerLimits = .init()) throws(ReducerError) {
-        try self.init(ReducerSource(name: name, text: Array(text.utf8)), limits: limits)
+    convenience init(
+        _ text: String,
+        name: String = "test",
+        limits: ReducerLimits = .init(),
+        stop: ReducerStop? = nil
+    ) throws(ReducerError) {
+        try self.init(ReducerSource(name: name, text: Array(text.utf8)), limits: limits, stop: stop)
     }
 
     func reduce(_ event: TestEvent = TestEvent()) throws {
@@ -78,4 +84,11 @@ func error(after body: String, data: String = "{}", limits: ReducerLimits = .ini
 
 extension ReducerError {
     var kind: String { String(describing: Mirror(reflecting: self).children.first?.label ?? "") }
+}
+
+/// What this thread has worked so far.
+func processorSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }

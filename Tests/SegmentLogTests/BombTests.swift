@@ -58,6 +58,28 @@ private func forbidMemory() {
         }
     }
 
+    @Test func `What counts more than its bytes can hold is refused before memory is taken for it`() async {
+        await #expect(processExitsWith: .success) {
+            forbidMemory()
+            let columns = [UInt8](repeating: 0, count: 100)
+            for count in [21, 1 << 32 - 1, 1 << 40] {
+                let ids = RecordID(1)...RecordID(UInt64(count))
+                precondition(RecordColumns.decode(columns, ids: ids, count: count) == nil)
+            }
+            let identity = SegmentIdentity(store: .random(), segment: .random())
+            var footer = SealedFooter(header: FileHeader(kind: .sealed, identity: identity, base: RecordID(1)))
+            (footer.firstCovered, footer.lastCovered) = (RecordID(1), RecordID(1))
+            var bytes = footer.encoded()
+            let crc = bytes.withUnsafeMutableBytes { bytes in
+                bytes.storeLittleEndian(UInt32.max, at: FileHeader.bytes + SealedFooter.summaryBytes - 8)
+                return Checksum.crc32(Array(bytes.dropLast(12)))
+            }
+            bytes.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: $0.count - 12) }
+            let found = try SealedFooter.decode(bytes, store: identity.store, path: "")
+            precondition(found == nil)
+        }
+    }
+
     @Test func `A page of keys holds no more than a page can, however well it deflates`() {
         let bomb = Compressor(level: 9).deflate([UInt8](repeating: 0, count: 4 << 20))
         let header = SealedBlockHeader(

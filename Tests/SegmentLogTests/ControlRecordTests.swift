@@ -193,9 +193,35 @@ import Testing
         }
         disk.restartProcess()
         disk.flip(bit: 0, at: disk.bytes(CraftedSegment.path).count - 3, of: CraftedSegment.path)
-        let (log, _, report) = try openLog(disk)
+        let (log, writer, report) = try openLog(disk)
         #expect(report.notes.contains { $0.contains("footer") } && report.damage == [])
         #expect(Self.said(log) == Self.words)
+        #expect(log.controls.current.map(\.sequence) == [2, 3, 4])
+        #expect(log.controls.current.map(\.position.rawValue) == [1, 2, 3])
+        // The place of the last is known from it, and so is whom a new one comes behind.
+        #expect(log.controls.lastSequence >= 4)
+        // A file that tells less than it did is merged with none.
+        try writer.commit(Self.one, at: 9)
+        try writer.roll()
+        #expect(try log.sealOldest())
+        #expect(try log.compact(.everything).segmentsAfter == 2 && Self.said(log) == Self.words)
+        try writer.rest()
+    }
+
+    @Test func `A repaired store says what a sealed segment without its footer did`() throws {
+        let (disk, _) = try diskWithLog { log, writer in
+            try Self.fill(log, writer)
+            try writer.roll()
+            _ = try log.sealOldest()
+            try writer.rest()
+        }
+        disk.restartProcess()
+        disk.flip(bit: 0, at: disk.bytes(CraftedSegment.path).count - 3, of: CraftedSegment.path)
+        try disk.createDirectory("/new")
+        let directory = LogDirectory("/new")
+        _ = try SegmentLog.salvage(disk, from: storeDirectory, into: directory, options: .small, now: RecordTime(9))
+        let opened = try SegmentLog.open(disk, directory: directory, options: .small, now: RecordTime(9))
+        #expect(Self.said(opened.log) == Self.words)
     }
 
     @Test func `Behind a segment that cannot be read no place in the order is given again`() throws {
@@ -206,6 +232,57 @@ import Testing
         #expect(log.controls.current.isEmpty)
         try Self.commit(writer, [], [("a", "3")], at: 9)
         #expect(log.controls.lastSequence > 4)
+    }
+
+    @Test func `The place that the manifest has seen is not given again, however far it is`() throws {
+        let (disk, _) = try diskWithLog { log, writer in
+            try Self.fill(log, writer)
+            try writer.rest()
+        }
+        disk.restartProcess()
+        let store = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.store.store
+        let found = try Manifest.read(disk, storeDirectory, store: store)
+        #expect(found.entry?.controlSequence == 4)
+        // More than the largest segment holds, whatever is added for what cannot be read.
+        var entry = try #require(found.entry)
+        entry.controlSequence = 1 << 40
+        let bytes = Manifest.file(entry, store: store, sequence: found.sequence + 1)
+        try disk.open(storeDirectory.manifest, .createOrTruncate).write(bytes, at: FileOffset(0))
+        for life in 1...3 as ClosedRange<UInt64> {
+            let (log, writer, report) = try openLog(disk)
+            #expect(report.notes == [])
+            try Self.commit(writer, [], [("a", "\(life)")], at: 9)
+            #expect(log.controls.lastSequence == 1 << 40 + life && Self.said(log)["a"] == "\(life)")
+            try writer.rest()
+        }
+    }
+
+    @Test func `Of a segment that the disk did not give back no place is given again, and its words are older`()
+        throws
+    {
+        let (disk, _) = try diskWithLog { log, writer in
+            try Self.fill(log, writer)
+            try writer.roll()
+            try Self.commit(writer, Self.one, [], at: 5)
+        }
+        disk.restartProcess()
+        let path = storeDirectory.active(RecordID(1))
+        let sector = Array(disk.bytes(path)[8_192..<8_704])
+        disk.makeUnreadable(8_192..<8_704, of: path)
+        do {
+            let (log, writer, report) = try openLog(disk)
+            #expect(report.passedOver.count == 1 && log.controls.current.isEmpty)
+            try Self.commit(writer, [], [("a", "new")], at: 9)
+            #expect(log.controls.lastSequence > 4)
+            try writer.rest()
+        }
+        disk.restartProcess()
+        try disk.open(path, .readWrite).write(sector, at: FileOffset(8_192))
+        let (log, writer, report) = try openLog(disk)
+        #expect(report.damage == [] && Self.said(log) == ["a": "new", "b": "1", "c": "1"])
+        let last = log.controls.lastSequence
+        try Self.commit(writer, [], [("b", "new")], at: 10)
+        #expect(log.controls.lastSequence == last + 1 && Self.said(log)["b"] == "new")
     }
 
     @Test func `The later word counts, in whichever order they are read`() {
@@ -256,5 +333,12 @@ import Testing
         #expect(try log.view.records().count == 3)
         try Self.commit(writer, [], [("a", "3")], at: 9)
         #expect(log.controls.lastSequence >= 5)
+        // The segment keeps nobody from merging the others.
+        for number in 10...11 as ClosedRange<Int64> {
+            try writer.commit(Self.one, at: number)
+            try writer.roll()
+            #expect(try log.sealOldest())
+        }
+        #expect(try log.compact(.everything).segmentsAfter == 2 && log.view.records().count == 5)
     }
 }

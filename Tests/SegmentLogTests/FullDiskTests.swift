@@ -46,6 +46,93 @@ import Testing
         #expect(log.shortage == nil)
     }
 
+    /// Opens a log that keeps a reserve of one file, on a disk that has room for so many files beside the log itself.
+    private static func small(
+        files: Int,
+        spare: Int = 0,
+        recycled: Int = 0,
+        keepFree: UInt64 = 0
+    ) throws -> (SimulatedDisk, SegmentLog, LogWriter) {
+        var options = options(reserve: 1)
+        options.spareFiles = spare
+        options.recycledFiles = recycled
+        options.keepFreeBytes = keepFree
+        let free = UInt64(1 << 30)
+        let probe = SimulatedDisk(capacity: free)
+        let opened = try openLog(probe, options)
+        let taken = free - (try probe.freeBytes(at: "/"))
+        withExtendedLifetime(opened) {}
+        let disk = SimulatedDisk(capacity: taken + UInt64(files) * (64 << 10) + 1000)
+        let (log, writer, _) = try openLog(disk, options)
+        return (disk, log, writer)
+    }
+
+    /// Takes room for so many files, as somebody else does.
+    private func occupy(_ files: Int, of disk: SimulatedDisk) throws {
+        let file = try disk.open("/elsewhere-\(UInt64.random(in: .min ... .max))", .createOrTruncate)
+        try file.reserve(UInt64(files * 64 << 10))
+    }
+
+    private func waiting(_ log: SegmentLog) -> UInt64 { log.fileBytes.spare / (64 << 10) }
+
+    @Test func `What waits for appends is given back to a full disk until they have room, and no further`() throws {
+        let (disk, log, writer) = try Self.small(files: 8, spare: 4)
+        #expect(try log.replenishSpares())
+        #expect(waiting(log) == 5)
+        try occupy(3, of: disk)
+        // Not one is free, and one is what appends need.
+        try writer.commit(Self.one, at: 1)
+        #expect(throws: LogError.self) { try writer.roll() }
+        #expect(log.shortage != nil)
+        #expect(try log.replenishSpares())
+        #expect(waiting(log) == 4 && log.shortage == nil)
+        #expect(try log.replenishSpares() == false)
+        #expect(try writer.roll() == ClosedRange(1, 1))
+    }
+
+    @Test func `Of what waits for appends one file stays where their room cannot be made`() throws {
+        let (disk, log, _) = try Self.small(files: 12, spare: 4, keepFree: 6 * 64 << 10)
+        #expect(try log.replenishSpares())
+        #expect(waiting(log) == 5)
+        // Room for three is left, and for six is to be: the first three go for that.
+        try occupy(4, of: disk)
+        #expect(try log.replenishSpares())
+        #expect(waiting(log) == 2)
+        #expect(try log.replenishSpares() == false)
+    }
+
+    @Test func `Below the keep-free limit nothing waits but the reserve`() throws {
+        let (disk, log, _) = try Self.small(files: 12, spare: 4, keepFree: 6 * 64 << 10)
+        #expect(try log.replenishSpares())
+        try occupy(6, of: disk)
+        #expect(try log.replenishSpares())
+        #expect(waiting(log) == 1 && log.reserveBytes == 64 << 10)
+        #expect(try log.replenishSpares() == false)
+    }
+
+    @Test func `A file that waits and has been removed by somebody is as good as given back`() throws {
+        let (disk, log, _) = try Self.small(files: 8, spare: 2)
+        #expect(try log.replenishSpares())
+        let spares = disk.logFiles.filter { $0.hasSuffix(".spare") }
+        #expect(spares.count == 3)
+        for name in spares { try disk.remove("\(log.directory.log)/\(name)") }
+        disk.fillUp()
+        #expect(try log.replenishSpares())
+        #expect(waiting(log) == 2)
+    }
+
+    @Test(arguments: [false, true])
+    func `The file of a sealed segment is kept for the next one, but not on a full disk`(isFull: Bool) throws {
+        let (disk, log, writer) = try Self.small(files: 8, recycled: 2, keepFree: 64 << 10)
+        _ = try log.replenishSpares()
+        try writer.commit(Self.one, at: 1)
+        try writer.roll()
+        #expect(try log.sealOldest())
+        if isFull { disk.fillUp() }
+        #expect(try log.replenishSpares())
+        #expect(waiting(log) == (isFull ? 1 : 2))
+    }
+
     @Test func `The reserve is not for appends`() throws {
         let disk = SimulatedDisk()
         let (log, writer, _) = try openLog(disk, Self.options(reserve: 1))

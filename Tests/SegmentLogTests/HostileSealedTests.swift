@@ -53,6 +53,7 @@ import Testing
             let found = try log.view.readingPastDamage(query)
             let right = records.filter { !Set(keys).isDisjoint(with: $0.keys) && !all.lost.contains($0.id.rawValue) }
             #expect(Set(found.records).isSubset(of: right), comment)
+            #expect(zip(found.records, found.records.dropFirst()).allSatisfy { $0.id < $1.id }, comment)
         }
         for record in records {
             guard let found = try? log.view.record(record.id) else { continue }

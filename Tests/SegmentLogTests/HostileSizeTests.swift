@@ -134,6 +134,14 @@ import Testing
         #expect(found.nextID == RecordID(3) && found.table.offsets.count == 2 && found.damage == [])
     }
 
+    @Test func `A damaged frame has no more ids than there are before the one that proves it`() throws {
+        let proof = Self.first + 64
+        let frame = Self.frame(at: Self.first, durable: Self.first, first: 1, count: .max, bodyBytes: 8)
+        let file = SparseFile([(Self.first, frame), (proof, Self.marker(at: proof, nextID: 3))], size: 1 << 16)
+        let found = try Self.scan(file)
+        #expect(found.damage == [ClosedRange(1, 2)] && found.nextID == RecordID(3))
+    }
+
     @Test func `A store file that is too long is refused and not read`() throws {
         let (disk, _) = try diskWithLog { _, _ in }
         let path = "/store/" + StoreFile.name

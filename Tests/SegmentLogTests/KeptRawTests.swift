@@ -201,13 +201,17 @@ import Testing
         #expect(try log.view.readingPastDamage().records == records.filter { !lost.contains($0) })
     }
 
-    @Test func `Where a later version has sealed it the raw file is kept, and the records are that version's`() throws {
+    @Test(arguments: [49, 50])
+    func `Where a later version has sealed it the raw file is kept, and the records are that version's`(
+        _ field: Int
+    ) throws {
         let (disk, records) = try Self.disk()
         let segment = try CraftedSegment(on: disk)
         let entry = segment.table.entries[1]
         let start = Int(entry.block.offset.rawValue)
+        // Its codec, or its checksum.
         try disk.patch(Self.sealed, start..<start + SealedBlockHeader.bytes) { header in
-            header[49] = 9
+            header[field] = 9
             let crc = Checksum.crc32(Array(header[8...]), from: segment.seed)
             header.withUnsafeMutableBytes { $0.storeLittleEndian(crc, at: 4) }
         }
@@ -221,5 +225,42 @@ import Testing
         }
         #expect(ids == entry.summary.firstID...entry.summary.lastID)
         #expect(try log.view.record(RecordID(30)).map { TestRecord($0) } == records[29])
+    }
+
+    /// A section of a kind that only a later version knows.
+    private static func addSection(flags: UInt8, on disk: SimulatedDisk) throws {
+        var segment = try CraftedSegment(on: disk)
+        let block = segment.footer.sections[0].block
+        segment.footer.sections.append(SealedFooter.Section(kind: 99, flags: flags, block: block))
+        try segment.write(to: disk)
+    }
+
+    @Test func `Where this version must not read the sealed file, both are left and not a byte is written`() throws {
+        let (disk, _) = try Self.disk()
+        try Self.addSection(flags: SealedFooter.Section.mustRead, on: disk)
+        let before = disk.image
+        let error = try #require(throws: LogError.self) { try openLog(disk, Self.options) }
+        guard case .unknownFormat(Self.sealed, _) = error else { throw error }
+        #expect(disk.image == before)
+    }
+
+    @Test(arguments: [false, true])
+    func `What only a later version may write goes into the quarantine where it is damaged, and nowhere else`(
+        isDamaged: Bool
+    ) throws {
+        let (disk, records) = try Self.disk()
+        try Self.addSection(flags: SealedFooter.Section.mustWrite, on: disk)
+        let block = try CraftedSegment(on: disk).table.entries[1]
+        if isDamaged { disk.flip(bit: 3, at: Int(block.block.offset.rawValue) + 70, of: Self.sealed) }
+        let (raw, sealed) = (disk.bytes(Self.raw), disk.bytes(Self.sealed))
+        let (log, _, report) = try openLog(disk, Self.options)
+        _ = try log.replenishSpares()
+        // Where all of the sealed one can be read the raw one has nothing that the log needs.
+        #expect(disk.bytes(Self.sealed) == (isDamaged ? [] : sealed) && report.notes.isEmpty == !isDamaged)
+        #expect(disk.quarantine.values.elementsEqual(isDamaged ? [sealed] : []))
+        #expect((disk.bytes(Self.raw) == raw) == isDamaged)
+        #expect(try log.view.records() == records)
+        _ = try log.compact(.everything)
+        #expect(isDamaged || disk.bytes(Self.sealed) == sealed)
     }
 }

@@ -188,6 +188,9 @@ import Testing
         #expect(try commit(clock: 10 * second) == RecordID(2))
         #expect(try commit(clock: 10 * second + second / 2) == RecordID(2))
         #expect(try commit(clock: 11 * second) == RecordID(5))
+        // From the end of all times to their beginning, which is more than a number can say.
+        #expect(try commit(clock: .max) == RecordID(5))
+        #expect(try commit(clock: .min + 1) == RecordID(7))
     }
 
     @Test func `One that cannot be written is told once, and commits go on`() throws {

@@ -49,6 +49,60 @@ import Testing
         #expect(try log.verify().isClean)
     }
 
+    @Test func `A closed segment that the disk does not give back is a hole to each reader, until it is opened again`()
+        throws
+    {
+        let (disk, records) = try Self.disk()
+        let path = storeDirectory.active(RecordID(4))
+        let sector = Array(disk.bytes(path)[8_192..<8_704])
+        disk.makeUnreadable(8_192..<8_704, of: path)
+        let hole = ClosedRange(4, 6)
+        let others = records.filter { !hole.contains($0) }
+        let query = LogQuery(keys: KeyExpression(alternatives: [[[Array("k4".utf8)]]]))
+        // Each reader is the first to come to it.
+        let readers: [(String, (LogView) throws -> Void)] = [
+            ("a record", { _ = try $0.record(RecordID(5)) }),
+            ("all records", { _ = try $0.records() }),
+            ("a key", { _ = try $0.records(query) }),
+            ("a commit time", { _ = try $0.last(recordedBy: RecordTime(4)) }),
+            (
+                "a count",
+                { view in
+                    var scan = LogScan(view, query)
+                    _ = try scan.count()
+                }
+            ),
+            (
+                "blocks on their way out",
+                { view in
+                    var (scan, bytes): (LogScan, [UInt8]) = (LogScan(view, LogQuery(after: RecordID(3))), [])
+                    _ = try scan.nextTransfer(to: &bytes)
+                }
+            ),
+        ]
+        for (name, read) in readers {
+            let copy = disk.copy()
+            let (log, writer, report) = try openLog(copy)
+            #expect(report.damage == [], "\(name)")
+            #expect(try #require(throws: LogError.self) { try read(log.view) }.unreadableIDs == hole, "\(name)")
+            #expect(log.damage == [hole], "\(name)")
+            #expect(try log.view.readingPastDamage().records == others, "\(name)")
+            // It stays as it is, and keeps nobody from what is his.
+            while try log.sealOldest() {}
+            #expect(log.statistics.sealedSegments == 2, "\(name)")
+            #expect(try log.verify().damage == [hole], "\(name)")
+            #expect(try writer.commit([TestRecord()], at: 20)[0].id == RecordID(11), "\(name)")
+        }
+        // Who asks for no record makes it known, too.
+        do {
+            let (log, _, _) = try openLog(disk)
+            _ = try log.view.segments[1].blockCount()
+            #expect(log.damage == [hole] && log.statistics.waitingSegments == 2)
+        }
+        try disk.open(path, .readWrite).write(sector, at: FileOffset(8_192))
+        #expect(try openLog(disk).log.view.records() == records)
+    }
+
     @Test(arguments: [FileOffset(0), FileHeader.copyOffset])
     func `Of two headers that differ the one counts whose frames the file holds`(offset: FileOffset) throws {
         let (disk, records) = try Self.disk()

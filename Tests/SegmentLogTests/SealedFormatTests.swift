@@ -183,7 +183,7 @@ import Testing
         for (index, key) in keys.enumerated() {
             let found = try #require(copy.page(of: Array(key.utf8)))
             let bytes = pages[Int(found.reference.offset.rawValue) - FileHeader.bytes].bytes
-            let page = try #require(KeyPage(bytes, blockCount: 9))
+            let page = try #require(KeyPage(bytes, blockCount: 9, recordCount: 3_000))
             let entry = Array(key.utf8).withUnsafeBytes(page.entry)
             #expect(entry?.recordCount == index + 1)
             #expect(entry?.blocks == (index.isMultiple(of: 3) ? Array(0..<9) : [UInt32(index % 9)]))
@@ -211,7 +211,7 @@ import Testing
             for value: UInt8 in [0, 0x7F, 0x80, 0xFF] {
                 var damaged = page.bytes
                 damaged[offset] = value
-                let page = KeyPage(damaged, blockCount: 4)
+                let page = KeyPage(damaged, blockCount: 4, recordCount: 10)
                 page?.forEach { key, entry in
                     #expect(entry().blocks.allSatisfy { $0 < 4 })
                     #expect(key.withUnsafeBytes { page?.entry(of: $0) }?.blocks == entry().blocks)

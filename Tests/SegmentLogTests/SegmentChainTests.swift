@@ -232,4 +232,40 @@ import Testing
         try Self.bring([7], from: other, to: here)
         #expect(try openLog(here).report.damage == [ClosedRange(7, 9)])
     }
+
+    @Test func `A manifest speaks against no segment behind what it has seen, nor for one that is not there`() throws {
+        let disk = SimulatedDisk()
+        var older: [UInt8] = []
+        do {
+            let (_, writer, _) = try openLog(disk)
+            for number in 1...4 as ClosedRange<Int64> {
+                try writer.commit([TestRecord(payload: [UInt8(number)])], at: number * 2_000_000_000)
+                if number == 3 { older = disk.bytes(storeDirectory.manifest) }
+            }
+            try writer.roll()
+            for number in 5...6 as ClosedRange<Int64> {
+                try writer.commit([TestRecord(payload: [UInt8(number)])], at: number * 2_000_000_000)
+            }
+            try writer.rest()
+        }
+        disk.restartProcess()
+        let store = try SegmentLog.openReadOnly(disk.copy(), directory: storeDirectory).log.store.store
+        func reading(_ manifest: [UInt8]) throws -> (entry: ManifestEntry, payloads: [[UInt8]], isKept: Bool) {
+            let copy = disk.copy()
+            try copy.open(storeDirectory.manifest, .createOrTruncate).write(manifest, at: FileOffset(0))
+            let entry = try #require(try Manifest.read(copy, storeDirectory, store: store).entry)
+            let (log, _, report) = try openLog(copy)
+            return (entry, try log.view.records().map(\.payload), report.damage == [] && copy.quarantine.isEmpty)
+        }
+        let all = (1...6).map { [UInt8($0)] }
+        // It has seen the first segment come to 2, which goes on to 4.
+        let old = try reading(older)
+        #expect(old.entry.base == RecordID(1) && old.entry.tail == RecordID(2))
+        #expect(old.payloads == all && old.isKept)
+        // It names another segment in the place of the first.
+        var entry = old.entry
+        (entry.segment, entry.tail) = (.random(), RecordID(6))
+        let stranger = try reading(Manifest.file(entry, store: store, sequence: 99))
+        #expect(stranger.payloads == all && stranger.isKept)
+    }
 }

@@ -188,6 +188,83 @@ import Testing
         #expect(try log.verify().isClean)
     }
 
+    /// What a writer may do to the segment that is checked; each ends with its trailer.
+    private enum Ending: CaseIterable {
+        case roll, anotherRecord, marker, controlRecord
+
+        func write(_ writer: LogWriter) throws {
+            switch self {
+            case .roll: break
+            case .anotherRecord: try writer.commit([TestRecord(payload: [4])], at: 4)
+            case .marker: try writer.mark()
+            case .controlRecord:
+                var frame = CommitFrame(firstID: writer.nextID, recordedAt: RecordTime(4))
+                frame.addControl(subject: [1], payload: [2])
+                try writer.reserve(byteCount: frame.byteCount)
+                try writer.commit(frame)
+            }
+            try writer.roll()
+            try writer.commit([TestRecord(payload: [5])], at: 5)
+        }
+    }
+
+    @Test(arguments: Ending.allCases)
+    private func `A segment is sound at whichever read of a check its writer closes it`(_ ending: Ending) throws {
+        var moment = 0
+        var isReached = true
+        while isReached {
+            moment += 1
+            let due = moment
+            let disk = WatchedDisk(SimulatedDisk())
+            let (log, opened, _) = try openLog(disk)
+            // `nonisolated(unsafe)` because all of it happens on this one thread.
+            nonisolated(unsafe) let writer = opened
+            try (1...3).forEach { try writer.commit([TestRecord(payload: [UInt8($0)])], at: Int64($0)) }
+            let reads = Atomic(0)
+            disk.watch { operation, path throws(DiskError) in
+                guard operation == .read, path == Self.closed,
+                    reads.add(1, ordering: .relaxed).newValue == due
+                else { return }
+                #expect(throws: Never.self) { try ending.write(writer) }
+            }
+            let report = try log.verify()
+            disk.watch(nil)
+            isReached = reads.load(ordering: .relaxed) >= due
+            #expect(report.findings == [] && report.records == 3, "read \(due)")
+            #expect(try log.verify().isClean, "read \(due)")
+        }
+        // Headers, records, frames, and the trailer itself.
+        #expect(moment > 5)
+    }
+
+    @Test func `Of the trailer of the newest segment there may be no more than the beginning, but not of another's`()
+        throws
+    {
+        let disk = SimulatedDisk()
+        let (log, writer, _) = try openLog(disk)
+        try (1...3).forEach { try writer.commit([TestRecord(payload: [UInt8($0)])], at: Int64($0)) }
+        let segment = try #require(log.view.segments.last as? RawSegment)
+        let end = try #require(try frames(of: Self.closed, on: disk).last).end
+        let whole = try #require(segment.trailer(end: end))
+            .encoded(segment.header.identity, fileBytes: segment.header.fileBytes)
+        let file = try disk.open(Self.closed, .readWrite)
+        let counts = [1, 8, 12, 40, 96]
+        for count in counts {
+            try file.write(Array(whole[..<count]), at: Self.page)
+            #expect(try log.verify().isClean, "\(count) bytes")
+        }
+        // Its last field is there, and the checksum is wrong: nobody is writing that.
+        try file.write(Array(whole[..<9]) + [whole[9] ^ 1] + whole[10...], at: Self.page)
+        #expect(try log.verify().problems.contains { $0.contains("the trailer is damaged") })
+        try file.write([UInt8](repeating: 0, count: whole.count), at: Self.page)
+        try writer.roll()
+        try writer.commit([TestRecord()], at: 5)
+        for count in counts {
+            try file.write(Array(whole[..<count]) + [UInt8](repeating: 0, count: whole.count - count), at: Self.page)
+            #expect(try log.verify().problems.contains { $0.contains("the trailer is damaged") }, "\(count) bytes")
+        }
+    }
+
     @Test func `A trailer that a crash has cut off is cleared, and appends go on`() throws {
         let (disk, records) = try Self.disk(isNewest: true)
         // The crash came before the roll: nothing has been acknowledged behind the segment.

@@ -58,7 +58,8 @@ import Testing
     @Test func `A full disk stops the making of spares and leaves nothing half made`() throws {
         let disk = SimulatedDisk()
         let (log, writer, _) = try openLog(disk)
-        disk.fillUp(fromOperation: disk.operations + 2)
+        // Behind the two questions how much is free.
+        disk.fillUp(fromOperation: disk.operations + 4)
         #expect(throws: LogError.self) { try log.replenishSpares() }
         #expect(disk.logFiles == ["00000000000000000001.active"])
         disk.makeSpace()

@@ -40,7 +40,7 @@ struct AppendCommandTests {
                     data: Array(#"{"n": 1.0}"#.utf8),
                     timestamp: Timestamp(rfc3339: "2026-03-01T08:30:00.25Z"),
                     version: 2,
-                    uuid: EventUUID("0190f5ea-7c7e-7000-8000-0123456789ab"),
+                    identifier: "0190f5ea-7c7e-7000-8000-0123456789ab",
                     tags: ["a", "b"],
                     metadata: Array(#"{"by":1}"#.utf8)
                 )
@@ -55,7 +55,8 @@ struct AppendCommandTests {
     @Test("are refused where they cannot be meant")
     func refused() {
         #expect(throws: Failure.self) { try event("", "a", "t") }
-        #expect(throws: Failure.self) { try event("c", "a", "t", "--id", "x") }
+        #expect(throws: Failure.self) { try event("c", "a", "t", "--id", "") }
+        #expect(throws: Failure.self) { try event("c", "a", "t", "--id", String(repeating: "x", count: 256)) }
         #expect(throws: Failure.self) { try event("c", "a", "t", "--event-version", "0") }
         #expect(throws: Failure.self) { try event("c", "a", "t", "--at", "soon") }
     }

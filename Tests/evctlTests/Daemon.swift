@@ -12,11 +12,14 @@ final class Daemon: Sendable {
     let socket: String
     private let server = Mutex<Server?>(nil)
 
-    init(_ directory: TemporaryDirectory, reducers: String? = nil) throws {
+    init(_ directory: TemporaryDirectory, reducers: String? = nil, projections: [String] = [], socket: String? = nil)
+        throws
+    {
         var options = StoreOptions(directory: directory.path + "/data")
         options.reducersDirectory = reducers
+        options.projections = projections
         store = try EventStore.open(options)
-        socket = directory.path + "/socket"
+        self.socket = socket ?? directory.path + "/socket"
     }
 
     func start() async throws {

@@ -271,6 +271,34 @@ struct DamageCommandTests {
         #expect(!FileManager.default.fileExists(atPath: directory.path + "/data/inside"))
     }
 
+    @Test(
+        "repair gives the new store the owner and the modes of the old one",
+        .enabled(if: geteuid() == 0, "only root may give files away"),
+        arguments: [mode_t(0o700), 0o750]
+    )
+    func ownership(mode: mode_t) async throws {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        try await fill(directory)
+        let (old, new) = (directory.path + "/data", directory.path + "/new")
+        try #require(chown(old, 12_345, 23_456) == 0 && chmod(old, mode) == 0)
+        try #require(chmod(old + "/store.json", mode & 0o640) == 0)
+        let result = try await Program.run(["repair", "--data-dir", old, "--into", new])
+        #expect(result.status == 0 && result.errors == "")
+        let names = try FileManager.default.subpathsOfDirectory(atPath: new)
+        #expect(names.contains { $0.hasPrefix("log/") } && names.contains("store.json"))
+        for name in names + ["."] {
+            var status = stat()
+            try #require(lstat(new + "/" + name, &status) == 0)
+            #expect(status.st_uid == 12_345 && status.st_gid == 23_456, "\(name)")
+            let isFolder = status.st_mode & S_IFMT == S_IFDIR
+            #expect(status.st_mode & 0o777 == (isFolder ? mode : mode & 0o640), "\(name)")
+        }
+        // Whoever may not give it away is told what is left to do.
+        let problem = try #require(Ownership(of: old)?.give(to: directory.path + "/nowhere"))
+        #expect(problem.hasSuffix("chown -R 12345:23456 \(directory.path)/nowhere"))
+    }
+
     @Test("a filter's bounds decide what of the damage is told")
     func bounds() {
         let damage = [EventID(5)...EventID(9), EventID(20)...EventID(20)]

@@ -33,7 +33,7 @@ struct ExitStatusTests {
         let expected: Int32 =
             switch code {
             case .notFound: 3
-            case .conflict: 4
+            case .conflict, .reused, .position: 4
             case .loading: 5
             case .corrupt: 6
             case .noSpace, .failed: 7
@@ -50,7 +50,6 @@ struct ExitStatusTests {
         #expect(status(OpenError.log(.unknownFormat(path: "p", found: "2"))) == 1)
         #expect(status(OpenError.log(.inUse(path: "p"))) == 1)
         #expect(status(OpenError.log(.noSpace(free: 1, keepFree: 2, needed: 3))) == 7)
-        #expect(status(OpenError.configuration(StoreError(.invalid, "r"))) == 1)
     }
 
     @Test("an error that is an answer says so on one line, and a closed output says nothing")

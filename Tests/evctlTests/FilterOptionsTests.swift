@@ -88,6 +88,32 @@ struct FilterOptionsTests {
         #expect(filter.alternatives.isEmpty)
     }
 
+    @Test("--at and --until are one bound in every command that asks, and may be given once")
+    func atIsUntil() throws {
+        let moment = Timestamp(rfc3339: "2026-03-01T00:00:00Z")
+        for name in ["--at", "--until"] {
+            #expect(try filter(name, "2026-03-01", "--utc").until == moment)
+            for words in [
+                ["state", "a", "--reducer", "r"], ["projection", "show", "p"], ["bench", "state", "--reducer", "r"],
+            ] {
+                let invocation = Invocation(
+                    arguments: words + [name, "2026-03-01", "--utc"],
+                    now: TimeGrammarTests.now
+                )
+                let grammar = TimeGrammarTests.utc
+                switch try invocation.command() {
+                case let state as StateCommand: #expect(try state.moment.values(state.global, invocation).at == moment)
+                case let show as ProjectionShowCommand:
+                    #expect(try show.moment.values(show.global, invocation).at == moment)
+                case let bench as BenchStateCommand: #expect(try bench.until.moment(grammar) == moment)
+                default: Issue.record("another command than \(words)")
+                }
+            }
+        }
+        #expect(throws: Failure.self) { try filter("--at", "5", "--until", "6") }
+        #expect(throws: Failure.self) { try filter("--until", "5", "--until", "6") }
+    }
+
     @Test(
         "what cannot be meant is an error of usage",
         arguments: [

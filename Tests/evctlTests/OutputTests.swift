@@ -1,5 +1,6 @@
 import EventModel
 import EventNDJSON
+import Foundation
 import Testing
 
 @testable import evctl
@@ -24,14 +25,21 @@ struct OutputTests {
         timestamp: Timestamp(nanoseconds: -1),
         recordedAt: Timestamp(nanoseconds: 0),
         version: 7,
-        uuid: EventUUID("0190f5ea-7c7e-7000-8000-0123456789ab"),
+        identifier: "0190f5ea-7c7e-7000-8000-0123456789ab",
         tags: ["x", "y\"z"],
         metadata: Array(#"{"by":1}"#.utf8)
     )
 
-    func printed(_ event: Event, _ form: OutputForm, columns: Int? = nil, terminal: Terminal = .none) -> String {
+    func printed(
+        _ event: Event,
+        _ form: OutputForm,
+        times: TimesForm = .number,
+        columns: Int? = nil,
+        terminal: Terminal = .none
+    ) -> String {
         var output: [UInt8] = []
-        EventPrinter(form: form, zone: .utc, terminal: terminal, columns: columns).append(event, to: &output)
+        EventPrinter(form: form, times: times, zone: .utc, terminal: terminal, columns: columns)
+            .append(event, to: &output)
         return String(decoding: output, as: UTF8.self)
     }
 
@@ -61,13 +69,44 @@ struct OutputTests {
         )
     }
 
-    @Test("import reads back what json prints", arguments: [plain, full])
-    func roundTrip(event: Event) throws {
-        let line = Array(printed(event, .json).utf8.dropLast())
+    @Test("times as strings have the same digits, in all forms that are JSON")
+    func timesAsStrings() {
+        let line = printed(Self.plain, .json, times: .string)
+        #expect(line.contains(#","timestamp":"1.5","version":1,"recorded_at":"1700000000.25"}"#))
+        #expect(printed(Self.full, .jsonPretty, times: .string).contains(#""timestamp": "-0.000000001""#))
+        #expect(printed(Self.plain, .short, times: .string) == printed(Self.plain, .short))
+    }
+
+    @Test("times as strings keep their digits through a reader whose numbers are doubles, and times as numbers do not")
+    func doubles() throws {
+        let exact = Timestamp(nanoseconds: 1_700_000_000_123_456_789)
+        let event = Event(
+            id: EventID(1),
+            category: "c",
+            aggregateID: "a",
+            eventType: "t",
+            data: Array("{}".utf8),
+            timestamp: exact,
+            recordedAt: exact
+        )
+        for times in TimesForm.allCases {
+            var object = try #require(
+                try JSONSerialization.jsonObject(with: Data(printed(event, .json, times: times).utf8)) as? [String: Any]
+            )
+            if let number = object["timestamp"] as? Double { object["timestamp"] = number }
+            let line = try JSONSerialization.data(withJSONObject: object)
+            let read = try? EventLine.event(Array(line))
+            #expect((read?.timestamp == exact) == (times == .string))
+        }
+    }
+
+    @Test("import reads back what json prints", arguments: [plain, full], TimesForm.allCases)
+    func roundTrip(event: Event, times: TimesForm) throws {
+        let line = Array(printed(event, .json, times: times).utf8.dropLast())
         let read = try EventLine.event(line)
         #expect(read.category == event.category && read.aggregateID == event.aggregateID)
         #expect(read.eventType == event.eventType && read.timestamp == event.timestamp)
-        #expect(read.version == event.version && read.uuid == event.uuid)
+        #expect(read.version == event.version && read.identifier == event.identifier)
         #expect(read.tags == event.tags && read.metadata == event.metadata)
         #expect(read.data == event.data.map { $0 == 10 || $0 == 13 ? 32 : $0 })
     }
@@ -113,7 +152,7 @@ struct OutputTests {
             timestamp: Timestamp(nanoseconds: 0),
             recordedAt: Timestamp(nanoseconds: 0)
         )
-        #expect(printed(steering, .short, terminal: terminal).contains("\u{FFFD}2J\u{FFFD}"))
+        #expect(printed(steering, .short, terminal: terminal).contains(#"\u009b2J\u007f"#))
     }
 
     @Test("NO_COLOR is obeyed")
@@ -149,6 +188,7 @@ struct OutputTests {
     @Test("quantities are printed for people")
     func quantities() {
         #expect([0, 999, 1000, 1_234_567].map(Quantity.grouped) == ["0", "999", "1,000", "1,234,567"])
+        #expect([0, 1, 1000].map { Quantity.counted($0, "line") } == ["0 lines", "1 line", "1,000 lines"])
         #expect(
             [0, 1023, 1024, 4300, 1_073_741_824].map(Quantity.bytes) == [
                 "0 B", "1023 B", "1.0 KiB", "4.2 KiB", "1.0 GiB",

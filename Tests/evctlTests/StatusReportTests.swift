@@ -41,6 +41,40 @@ struct StatusReportTests {
         )
     }
 
+    @Test("status says how the log's bytes are spread, and which projections have stopped or lag")
+    func parts() {
+        let info = """
+            state:degraded\r
+            log_bytes:269484032\r
+            log_sealed_bytes:0\r
+            log_raw_bytes:67108864\r
+            log_spare_bytes:202375168\r
+            record_bytes:43000\r
+            projections:3\r
+            projection_lag:27000000\r
+            projections_faulted:inventory_levels,orders\r
+            projections_lagging:users\r
+            """
+        #expect(
+            StatusReport(info: info).lines(.none) == [
+                "state        degraded",
+                "log          257.0 MiB on disk (0 B sealed, 64.0 MiB raw, 193.0 MiB spare) for 42.0 KiB of events",
+                "projections  3, 27,000,000 events behind; faulted: inventory_levels, orders; lagging: users",
+            ]
+        )
+    }
+
+    @Test(
+        "status exits as the state is",
+        arguments: [
+            ("state:ok", 0), ("state:loading", 5), ("state:full", 7), ("state:failed", 7),
+            ("state:degraded\r\ndamaged:5-9", 6), ("state:degraded\r\ndamaged:\r\nprojections_faulted:p", 1),
+        ]
+    )
+    func exits(info: String, status: Int32) {
+        #expect(StatusReport(info: info).status.rawValue == status)
+    }
+
     @Test("verify names each range of damaged events and each other problem, with the file")
     func findings() throws {
         let json = #"""

@@ -90,6 +90,28 @@ import Testing
             ("data_dir: {a: b}\n", "data_dir: expected a path"), ("data_dir:\n", "data_dir: expected a path"),
             ("log_level: loud\n", "log_level: expected one of error, warning, info, debug"),
             ("projections: {a: b}\n", "projections: expected a list"), ("socket_mode: 999\n", "socket_mode: expected"),
+            ("data_dir: \"\"\n", "data_dir: expected a path"), ("socket: ''\n", "socket: expected a path"),
+            ("reducers:\n  directory: ''\n", "reducers.directory: expected a path"),
+            (
+                "data_dir: ~\n",
+                "data_dir: expected a path; only a shell knows ~ (a folder of that name is ./~), not null"
+            ),
+            ("socket: null\n", "socket: expected a path"), ("data_dir: \"~\"\n", "data_dir: expected a path"),
+            ("data_dir: ~/store\n", "only a shell knows ~"), ("reducers: {directory: ~someone}\n", "only a shell"),
+            ("data_dir: \"a\\0b\"\n", "data_dir: expected a path"), ("log_level: ~\n", "log_level: expected one of"),
+            ("create: ~\n", "create: expected true or false"), ("threads:\n  readers: ~\n", "readers: expected an"),
+            ("socket_mode: ~\n", "socket_mode: expected"),
+            ("read_only_socket: ''\n", "read_only_socket: expected none or"),
+            ("read_only_socket: ~/x\n", "read_only_socket: expected none or a path"),
+            ("access:\n", "access: expected a list of rules"), ("access:\n- everyone: read\n", "each in quotes"),
+            ("access: ['']\n", "access: expected a list of rules"), ("access: ['everyone: write']\n", "got 'write'"),
+            ("access: ['user no-such-user: read']\n", "access: 'user no-such-user: read': expected the name of a user"),
+            ("access: ['everyone: read', 'everyone: append']\n", "access: 'everyone: append': expected one rule"),
+            (
+                "reducers:\n  allow_source: true\n",
+                "evstored.yaml:2: unknown key 'reducers.allow_source'; the role reduce in a rule of access"
+            ), ("projections: [~]\n", "projections: expected a list"),
+            ("projections: [a, '']\n", "projections: expected a list"), ("projections: [a, a]\n", "each once"),
             ("- a\n", "must be a mapping"), ("a: [\n", "not valid YAML"), ("socket: a\nsocket: b\n", "socket"),
         ]
     )
@@ -105,11 +127,85 @@ import Testing
         #expect(mistake.contains("EVSTORED_SEGMENT_BYTES") && mistake.contains("expected an integer"))
     }
 
-    @Test("A variable that no setting is called by is an error that names it, as a key in the file is")
-    func unknownVariable() throws {
-        let mistake = try mistake("", environment: ["EVSTORED_SEGMENT_BITES": "7"])
-        #expect(mistake.contains("EVSTORED_SEGMENT_BITES"), "\(mistake)")
-        #expect(try load(environment: ["EVSTORE_ELSE": "7", "EVSTORED": "7"]).store.directory == "/var/lib/evstored")
+    @Test(
+        "A variable that no setting is called by stops nothing: a warning names it, and those that are ours",
+        arguments: [
+            ["EVSTORED_PORT": "tcp://10.96.0.7:6379"],
+            // What an orchestrator sets for a service that is called evstored.
+            [
+                "EVSTORED_SERVICE_HOST": "10.96.0.7", "EVSTORED_SERVICE_PORT": "6379",
+                "EVSTORED_SERVICE_PORT_RESP": "6379", "EVSTORED_PORT_6379_TCP": "tcp://10.96.0.7:6379",
+                "EVSTORED_PORT_6379_TCP_PROTO": "tcp", "EVSTORED_PORT_6379_TCP_ADDR": "10.96.0.7",
+            ],
+            ["EVSTORED_SEGMENT_BITES": "7"], ["EVSTORED_": ""], ["EVSTORED_data_dir": "/x"],
+        ]
+    )
+    func unknownVariable(environment: [String: String]) throws {
+        let configuration = try load(environment: environment)
+        #expect(configuration.store.directory == "/var/lib/evstored")
+        let warning = try #require(configuration.foreignVariableWarning)
+        for variable in environment.keys { #expect(warning.contains(variable), "\(warning)") }
+        for setting in Setting.all { #expect(warning.contains(setting.variable), "\(warning)") }
+        #expect(warning.contains("EVSTORED_CONFIG"))
+    }
+
+    @Test("Variables that only look a little like ours are nobody's business")
+    func strangers() throws {
+        #expect(try load(environment: ["EVSTORE_ELSE": "7", "EVSTORED": "7"]).foreignVariableWarning == nil)
+        #expect(try load(environment: ["EVSTORED_DATA_DIR": "/x"]).foreignVariableWarning == nil)
+    }
+
+    @Test(
+        "An empty path, or one that begins with ~, is refused by the name of its flag or its variable",
+        arguments: ["", "~", "~/store"]
+    )
+    func emptyPaths(path: String) throws {
+        func mistake(_ load: () throws -> Configuration) throws -> String {
+            try #require(throws: Configuration.Mistake.self, performing: load).description
+        }
+        #expect(try mistake { try load(dataDirectory: path) }.hasPrefix("--data-dir: expected a path"))
+        #expect(try mistake { try load(socket: path) }.hasPrefix("--socket: expected a path"))
+        #expect(
+            try mistake {
+                try Configuration.load(file: path, dataDirectory: nil, socket: nil, environment: [:])
+            }.hasPrefix("--config: expected a path")
+        )
+        for variable in ["EVSTORED_CONFIG", "EVSTORED_DATA_DIR", "EVSTORED_SOCKET", "EVSTORED_REDUCERS_DIRECTORY"] {
+            let mistake = try mistake { try load(environment: [variable: path]) }
+            #expect(mistake.hasPrefix("environment variable \(variable): expected a path"), "\(mistake)")
+            #expect(mistake.hasSuffix("not '\(path)'"), "\(mistake)")
+        }
+        // Whoever means it says so.
+        #expect(try load(dataDirectory: "./~").store.directory.hasSuffix("/./~"))
+    }
+
+    @Test("A value that is empty is refused in the environment, too; but a list may be empty")
+    func emptyVariables() throws {
+        for setting in Setting.all where setting.key != "projections" {
+            let mistake = try mistake("", environment: [setting.variable: ""])
+            #expect(mistake.contains("\(setting.variable): expected \(setting.expected)"), "\(mistake)")
+        }
+        #expect(try load("projections: [a]\n", environment: ["EVSTORED_PROJECTIONS": ""]).store.projections == [])
+    }
+
+    @Test("A configuration that is a folder is an error, and not an empty file")
+    func folder() throws {
+        let mistake = #expect(throws: Configuration.Mistake.self) {
+            try Configuration.load(file: directory.path, dataDirectory: nil, socket: nil, environment: [:])
+        }
+        #expect(mistake?.description.contains("\(directory.path): Is a directory") == true)
+    }
+
+    @Test("A setting differs where it makes a difference, however it is written")
+    func differences() throws {
+        func differences(_ first: String, _ second: String) throws -> [String] {
+            let (first, second) = (try load(first), try load(second))
+            return Setting.all.filter { first.differs(from: second, in: $0) }.map(\.key)
+        }
+        #expect(try differences("create: true\n", "") == [])
+        #expect(try differences("socket_mode: 0660\n", "socket_mode: 660\n") == [])
+        #expect(try differences("create: false\nsocket: a\n", "socket: b\n").sorted() == ["create", "socket"])
+        #expect(try differences("limits:\n  event_bytes: 65536\n", "limits: {}\n") == ["limits.event_bytes"])
     }
 
     @Test("A file that was named must exist; a list may be one of names in the environment")
@@ -121,6 +217,20 @@ import Testing
         #expect(try load(environment: ["EVSTORED_PROJECTIONS": "a, b,c"]).store.projections == ["a", "b", "c"])
         #expect(try load("projections: [a, b]\n").store.projections == ["a", "b"])
         #expect(try load("projections:\n").store.projections == [])
+    }
+
+    @Test("Rules of access are a list in the file, and stand between semicolons in the environment")
+    func access() throws {
+        let rules = try AccessRules(["everyone: read", "user 1000: read append(a b)"])
+        #expect(try load().server.access == .standard)
+        #expect(try load("access: ['everyone: read', 'user 1000: read append(a b)']\n").server.access == rules)
+        let variable = ["EVSTORED_ACCESS": " everyone: read ; user 1000: read append(a b)"]
+        #expect(try load(environment: variable).server.access == rules)
+        #expect(try load("access: []\n").server.access == AccessRules([]))
+        let mistake = try mistake("", environment: ["EVSTORED_ACCESS": "everyone: read; user root: read"])
+        #expect(mistake.hasPrefix("environment variable EVSTORED_ACCESS: 'user root: read': "), "\(mistake)")
+        #expect(try load("read_only_socket: none\n").server.readOnlySocketPath == nil)
+        #expect(try load("read_only_socket: r\n").server.readOnlySocketPath == directory.path + "/r")
     }
 
     @Test("Every setting has a name of its own, in the file and in the environment")

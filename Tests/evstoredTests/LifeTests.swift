@@ -22,7 +22,7 @@ import Testing
         try daemon.directory.write(Self.counts, to: "reducers/counts.lua")
         try daemon.start()
         var client = try await daemon.connect()
-        let ids = try await client.appendPipelined((0..<5000).map { event($0) }).map { try $0.get().rawValue }
+        let ids = try await client.appendPipelined((0..<5000).map { event($0) }).map { try $0.get().id.rawValue }
         #expect(daemon.terminate() == 0)
         #expect(!FileManager.default.fileExists(atPath: daemon.socket))
         try daemon.start()
@@ -44,7 +44,7 @@ import Testing
             while true {
                 if acknowledged > 3000, daemon.process.isRunning { daemon.signal(SIGTERM) }
                 for result in try await client.appendPipelined((0..<100).map { event($0) }) {
-                    acknowledged = max(acknowledged, try result.get().rawValue)
+                    acknowledged = max(acknowledged, try result.get().id.rawValue)
                 }
             }
         } catch {
@@ -84,7 +84,7 @@ import Testing
             to: "reducers/counts.lua"
         )
         daemon.signal(SIGHUP)
-        while !daemon.log.contains("reloaded;") { try await Task.sleep(for: .milliseconds(5)) }
+        while !daemon.log.contains("projections reloaded") { try await Task.sleep(for: .milliseconds(5)) }
         #expect(text(try await client.projection("counts")).contains(#""sum":45"#))
         try daemon.directory.write("return {", to: "reducers/counts.lua")
         daemon.signal(SIGHUP)
@@ -93,6 +93,112 @@ import Testing
         #expect(text(try await client.projection("counts")).contains(#""sum":50"#))
         await client.close()
         #expect(daemon.terminate() == 0)
+    }
+
+    @Test(
+        "EV.RELOAD says what was taken up, what was passed over and what waits for a restart; and why where nothing was"
+    )
+    func reloadCommand() async throws {
+        let daemon = try DaemonProcess(yaml: Self.reducers)
+        try daemon.directory.write(Self.counts, to: "reducers/counts.lua")
+        try daemon.start()
+        let client = try await daemon.connect()
+        _ = try await client.append(event(1))
+        try daemon.directory.write(Self.counts, to: "reducers/other.lua")
+        try daemon.directory.write("return {", to: "reducers/unused.lua")
+        try daemon.directory.write(
+            "data_dir: data\nsocket: socket\nsegment: {bytes: 1048576, spare_files: 2}\n"
+                + "reducers: {directory: reducers}\nprojections: [counts, other]\ncreate: true\n",
+            to: "evstored.yaml"
+        )
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: Data(try await client.reload())) as? [String: Any]
+        )
+        #expect(report["reducers"] as? [String] == ["counts", "other"])
+        #expect(report["projections"] as? [String] == ["counts", "other"])
+        #expect(report["needs_restart"] as? [String] == ["segment.spare_files"])
+        let passedOver = try #require(report["passed_over"] as? [[String: String]])
+        #expect(passedOver.count == 1 && passedOver[0]["file"]?.hasSuffix("/reducers/unused.lua") == true)
+        #expect(passedOver[0]["reason"]?.contains("unused.lua:1:") == true)
+        #expect(text(try await client.projection("other")).contains(#""count":1"#))
+        #expect(try await client.reducers().map(\.name) == ["counts", "other", "unused"])
+        #expect(try await client.reducers().map(\.isProjection) == [true, true, false])
+
+        // A typo in the file, a reducer that does not compile, one that is gone: as it was, and why.
+        let mistakes = [
+            ("evstored.yaml", "dota_dir: x\n", "'dota_dir'"), ("reducers/other.lua", "return", "other.lua"),
+        ]
+        for (file, mistake, reason) in mistakes {
+            let path = daemon.directory.path + "/" + file
+            let good = try String(contentsOfFile: path, encoding: .utf8)
+            try daemon.directory.write(mistake, to: file)
+            let error = await #expect(throws: ClientError.self) { try await client.reload() }
+            #expect("\(error.map { "\($0)" } ?? "none")".contains("ERR nothing was reloaded: "))
+            #expect("\(error.map { "\($0)" } ?? "none")".contains(reason))
+            _ = try await client.append(event(2))
+            #expect(try await client.projections().map(\.health).contains { $0.hasPrefix("faulted") } == false)
+            try daemon.directory.write(good, to: file)
+        }
+        try FileManager.default.removeItem(atPath: daemon.directory.path + "/reducers/other.lua")
+        let error = await #expect(throws: ClientError.self) { try await client.reload() }
+        #expect("\(error.map { "\($0)" } ?? "none")".contains("no reducer 'other'"))
+        #expect(text(try await client.projection("other")).contains(#""count":3"#))
+        await client.close()
+        #expect(daemon.terminate() == 0)
+    }
+
+    @Test("A projection whose reducer has a mistake stops no start: appends go on, it is shown, and the log says where")
+    func brokenReducer() async throws {
+        let daemon = try DaemonProcess(yaml: "reducers:\n  directory: reducers\nprojections: [broken]")
+        try daemon.directory.write("return {\n  reduce = function(s, e\n}", to: "reducers/broken.lua")
+        try #require(symlink("/nowhere", daemon.directory.path + "/reducers/link.lua") == 0)
+        try #require(mkfifo(daemon.directory.path + "/reducers/pipe.lua", 0o600) == 0)
+        try daemon.start(environment: ["EVSTORED_PORT": "tcp://10.96.0.7:6379"])
+        let client = try await daemon.connect()
+        #expect(try await client.append(event(1)) == EventID(1))
+        #expect(try await client.projections().first?.health.contains("broken.lua:3:") == true)
+        for told in ["broken.lua:3:", "link.lua", "pipe.lua", "EVSTORED_PORT"] {
+            #expect(daemon.log.contains(told), "\(daemon.log)")
+        }
+        await client.close()
+        #expect(daemon.terminate() == 0)
+    }
+
+    @Test("A daemon that ends leaves the socket of its successor alone")
+    func successor() async throws {
+        let first = try DaemonProcess()
+        try first.start()
+        let client = try await first.connect()
+        // Somebody has cleared the way, and another daemon has begun.
+        try FileManager.default.removeItem(atPath: first.socket)
+        let second = try DaemonProcess()
+        let configuration = ["--config", second.directory.path + "/evstored.yaml"]
+        try second.start(configuration + ["--socket", first.socket])
+        while !second.log.contains("has come to event") { try await Task.sleep(for: .milliseconds(5)) }
+        await client.close()
+        #expect(first.terminate() == 0)
+        let successor = try await EventStoreClient.connect(.init(socketPath: first.socket))
+        #expect(try await successor.append(event(1)) == EventID(1))
+        await successor.close()
+        #expect(second.terminate() == 0)
+        #expect(!FileManager.default.fileExists(atPath: first.socket))
+    }
+
+    @Test(
+        "A stop that was not in good order is said at the next start, once, and in EV.INFO; a stop in good order is not"
+    )
+    func uncleanStop() async throws {
+        let daemon = try DaemonProcess()
+        let said = "did not stop in good order"
+        for (isKilled, wasKilled) in [(false, false), (true, false), (false, true), (false, false)] {
+            try daemon.start()
+            let client = try await daemon.connect()
+            _ = try await client.append(event(1))
+            #expect(daemon.log.contains(said) == wasKilled, "\(daemon.log)")
+            #expect(try await client.info().contains(wasKilled ? "last_stop:unclean" : "last_stop:clean"))
+            if isKilled { daemon.kill() } else { #expect(daemon.terminate() == 0) }
+            await client.close()
+        }
     }
 
     @Test("SIGKILL under load, five times: every acknowledged event is there, ids have no gap, projections are right")
@@ -111,7 +217,7 @@ import Testing
                     let batch = (0..<50).map { event(next + $0) }
                     if acknowledged.count >= target { daemon.signal(SIGKILL) }
                     for (offset, result) in try await client.appendPipelined(batch).enumerated() {
-                        acknowledged[try result.get().rawValue] = next + offset
+                        acknowledged[try result.get().id.rawValue] = next + offset
                     }
                     next += 50
                 }

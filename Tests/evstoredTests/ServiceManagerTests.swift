@@ -60,6 +60,24 @@ import Testing
         )
     }
 
+    @Test("Sockets are told apart by their names: the one that is read-only, and the first of any other")
+    func namedDescriptors() {
+        func descriptors(_ count: Int, _ names: String?) -> [Int32?] {
+            var environment = ["LISTEN_FDS": "\(count)", "LISTEN_PID": "\(getpid())"]
+            environment["LISTEN_FDNAMES"] = names
+            let manager = ServiceManager(environment: environment)
+            return [manager.listeningDescriptor, manager.readOnlyListeningDescriptor]
+        }
+        #expect(descriptors(1, nil) == [3, nil])
+        #expect(descriptors(2, nil) == [3, nil])
+        #expect(descriptors(1, "evstored.socket") == [3, nil])
+        #expect(descriptors(2, "evstored.socket:read-only") == [3, 4])
+        #expect(descriptors(2, "read-only:evstored.socket") == [4, 3])
+        #expect(descriptors(1, "read-only") == [nil, 3])
+        #expect(descriptors(3, "read-only:a:read-only") == [4, 3])
+        #expect(descriptors(1, "a:read-only") == [3, nil])
+    }
+
     @Test("The watchdog is fed four times in its time, where it is ours")
     func watchdog() {
         func interval(_ environment: [String: String]) -> Int? {
@@ -77,7 +95,7 @@ import Testing
         let cases: [(OpenError, Int32)] = [
             (.log(.corrupt(ids, reason: "")), 65), (.log(.unreadable(path: "", reason: "")), 65),
             (.log(.unknownFormat(path: "", found: "")), 65), (.log(.inUse(path: "")), 69),
-            (.log(.missing(path: "")), 78), (.configuration(StoreError(.other, "")), 78),
+            (.log(.missing(path: "")), 78),
         ]
         for (error, code) in cases { #expect(ExitStatus(error).rawValue == code, "\(error)") }
     }

@@ -4,6 +4,7 @@
 #ifndef CLUA_H
 #define CLUA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,8 @@ typedef enum clua_status {
     CLUA_SYNTAX,   // the source does not compile
     CLUA_INVALID,  // the source runs, but does not return a reducer
     CLUA_FAULT,    // the reducer raised an error
-    CLUA_BUDGET,   // it ran past its instructions or its memory
+    CLUA_BUDGET,   // it ran past its instructions, its time or its memory
+    CLUA_STOPPED,  // another thread asked for that
     CLUA_STATE,    // the state is not what JSON can hold
 } clua_status;
 
@@ -43,9 +45,23 @@ typedef enum clua_kind {
     CLUA_TAG,
 } clua_kind;
 
+/// A flag by which any thread can end the calls of the states that obey it.
+typedef struct clua_stop clua_stop;
+
+clua_stop *clua_stop_new(void);  // NULL without memory
+void clua_stop_free(clua_stop *stop);
+/// Has `pause` called every few milliseconds by the thread that runs a call; it may let others go first, and returns the nanoseconds
+/// that it did, which count as nobody's; below zero is a request. Before anything obeys it.
+void clua_stop_pausing(clua_stop *stop, int64_t (*pause)(void *), void *context);
+void clua_stop_request(clua_stop *stop);
+bool clua_stop_is_requested(const clua_stop *stop);
+
 /// NULL when `memory_bytes` does not even hold the sandbox. `name` is what errors call the source.
-clua *clua_new(const char *name, size_t memory_bytes, int64_t instructions_per_call);
+clua *clua_new(const char *name, size_t memory_bytes, int64_t instructions_per_call, int64_t milliseconds_per_call);
 void clua_free(clua *lua);
+
+/// Has the calls from now on end once `stop` is requested; by nobody, for NULL. It must outlive them.
+void clua_obey(clua *lua, const clua_stop *stop);
 
 /// Compiles and runs the source, text only, and takes the reducer it returns. Once, before everything below.
 clua_status clua_load(clua *lua, clua_text source);

@@ -26,6 +26,17 @@ struct BlockTable: Sendable {
 
     var recordCount: UInt64 { entries.reduce(0) { $0 + UInt64($1.summary.recordCount) } }
 
+    /// The first entry whose last id is not below `id`; the count where there is none.
+    func firstEntry(reaching id: RecordID) -> Int {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].summary.lastID < id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
     /// The content of the two sections.
     func encoded() -> (blocks: [UInt8], times: [UInt8]) {
         var (blocks, times): ([UInt8], [UInt8]) = ([], [])

@@ -53,15 +53,17 @@ struct KeyEntry: Sendable {
 }
 
 /// One page, found whole: its entries end where it does, its keys ascend, and so do the blocks of each, which the segment
-/// has.
+/// has, as it has the records of each.
 struct KeyPage: Sendable {
     private let bytes: [UInt8]
     private let blockCount: Int
+    private let recordCount: UInt64
 
-    /// Nil where the page is malformed.
-    init?(_ bytes: [UInt8], blockCount: Int) {
+    /// Nil where the page is malformed, or is of more blocks or records than there are.
+    init?(_ bytes: [UInt8], blockCount: Int, recordCount: UInt64) {
         self.bytes = bytes
         self.blockCount = blockCount
+        self.recordCount = recordCount
         guard forEach({ _, _ in true }) else { return nil }
     }
 
@@ -112,7 +114,7 @@ struct KeyPage: Sendable {
                 key.append(contentsOf: suffix)
                 let records = reader.varint()
                 let listed = reader.varint()
-                guard !reader.failed, listed <= UInt64(blockCount) else { return false }
+                guard !reader.failed, records <= recordCount else { return false }
                 let list = reader
                 guard Self.skipBlocks(listed, of: blockCount, &reader) else { return false }
                 if !visit(key, { entry(records, listed, list) }) { return true }

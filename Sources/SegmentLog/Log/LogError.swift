@@ -20,6 +20,8 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case noSpace(free: UInt64, keepFree: UInt64, needed: UInt64)
     /// There is no store here and none may be created.
     case missing(path: String)
+    /// The work was to end before it was done. Nothing is wrong with the log.
+    case ended(Work.End)
 
     package var description: String {
         switch self {
@@ -34,6 +36,9 @@ package enum LogError: Error, Hashable, Sendable, CustomStringConvertible {
         case .noSpace(let free, let keepFree, let needed):
             "the disk is full: \(free) bytes are free, \(keepFree) are to be kept free, a new segment takes \(needed)"
         case .missing(let path): "no store at \(path)"
+        case .ended(.cancelled): "nobody waits for the answer any more"
+        case .ended(.timeUp): "it took longer than it may"
+        case .ended(.stopping): "the daemon stops"
         }
     }
 }

@@ -4,7 +4,7 @@ package struct LogOptions: Sendable {
     /// Bytes of a raw segment file, written with zeros ahead of use. 1 MiB to 2 GiB; a larger commit than this is
     /// refused.
     package var segmentBytes = 64 << 20
-    /// Raw files kept ready for the next rolls, filled with zeros.
+    /// Raw files kept ready for the next rolls, filled with zeros. Where the disk is full these and those below go.
     package var spareFiles = 2
     /// Raw files held back for recovery and upkeep on a full disk; appends do not get them.
     package var reserveFiles = 1

@@ -50,13 +50,23 @@ package struct LogView: Sendable {
         return .zero
     }
 
+    /// Whether there is a raw segment at the end of the log that has to be walked before it can be asked anything, which takes a
+    /// moment for each of its megabytes.
+    package var hasUnwalkedSegment: Bool {
+        for segment in segments.reversed() {
+            guard let raw = segment as? RawSegment else { return false }
+            if raw.unwalkedCount != nil { return true }
+        }
+        return false
+    }
+
     /// Whether the indexes say, without much ado, that at most `limit` records have one of the keys.
     package func hasFew(_ keys: [[UInt8]], limit: Int) throws(LogError) -> Bool {
         var count = 0
         for segment in segments {
             guard segment.hasIndexAtHand else { return false }
             for key in keys {
-                guard let holding = try segment.recordCount(holding: key) else { return false }
+                guard let holding = try segment.recordCount(holding: key, for: nil) else { return false }
                 count += holding
             }
             guard count <= limit else { return false }
@@ -71,11 +81,6 @@ package struct LogView: Sendable {
             throw .corrupt(hole, reason: "damaged on disk")
         }
         let position = firstSegment(reaching: id)
-        guard position < segments.count else { return nil }
-        let index = try segments[position].firstBlock(reaching: id)
-        guard index < (try segments[position].blockCount()) else { return nil }
-        let block = try segments[position].block(index)
-        let entry = block.firstIndex(from: id)
-        return entry < block.entries.count && block.entries[entry].id == id ? Record(block, entry) : nil
+        return position < segments.count ? try segments[position].record(id) : nil
     }
 }

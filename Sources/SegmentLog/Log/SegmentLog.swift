@@ -155,6 +155,29 @@ extension SegmentLog {
         package var recordBytes: UInt64 = 0
     }
 
+    /// Bytes that the log's files take on the disk, each kind by itself.
+    package struct FileBytes: Sendable {
+        package var sealed: UInt64 = 0
+        /// Of full size from the beginning, however little is in them.
+        package var raw: UInt64 = 0
+        /// Ready to become raw ones, or given back by them.
+        package var spare: UInt64 = 0
+
+        package var all: UInt64 { sealed + raw + spare }
+    }
+
+    package var fileBytes: FileBytes {
+        var bytes = FileBytes(spare: spares.spareBytes)
+        for segment in view.segments {
+            switch segment {
+            case let raw as RawSegment: bytes.raw += (try? raw.file.size()) ?? 0
+            case let sealed as SealedSegment: bytes.sealed += sealed.footer.fileBytes
+            default: preconditionFailure("a segment is raw or sealed")
+            }
+        }
+        return bytes
+    }
+
     package var statistics: Statistics {
         var statistics = Statistics()
         let segments = view.segments

@@ -26,6 +26,12 @@ package final class Block: Sendable {
     /// The record at an index below `count`.
     package func record(at index: Int) -> Record { Record(self, index) }
 
+    /// The record of an id; nil where it is not in here.
+    func record(_ id: RecordID) -> Record? {
+        let index = firstIndex(from: id)
+        return index < entries.count && entries[index].id == id ? Record(self, index) : nil
+    }
+
     /// Whether an index says of the block what is so.
     func isDescribed(by summary: BlockSummary) -> Bool {
         guard let first = entries.first, let last = entries.last else { return false }

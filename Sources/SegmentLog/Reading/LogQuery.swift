@@ -1,38 +1,42 @@
 // Owns: what can be asked of the log: keys, bounds, a direction.
 
-/// Keys a record must have: any alternative, in it every clause, in that any key. No alternatives: every record.
-package struct KeyExpression: Hashable, Sendable {
+/// Keys a record must have: any alternative, in it every clause, in that any key. No alternatives: every record. Whether a record
+/// has them, `KeyMatcher` tells.
+package struct KeyExpression: Sendable {
     /// Any of these keys.
     package typealias Clause = [[UInt8]]
 
-    package var alternatives: [[Clause]]
+    package let alternatives: [[Clause]]
+    /// Whether every record matches.
+    package let isEmpty: Bool
+    /// Nil where there is nothing to be looked up in a table.
+    private let lazyTable: LazyKeyTable?
 
     package init(alternatives: [[Clause]] = []) {
         self.alternatives = alternatives
-    }
-
-    /// Whether every record matches.
-    package var isEmpty: Bool {
-        alternatives.isEmpty || alternatives.contains { $0.isEmpty }
-    }
-
-    /// The rule itself, on the body of a record: what every index must agree with.
-    package func matches(_ body: UnsafeRawBufferPointer) -> Bool {
-        isEmpty
-            || alternatives.contains { clauses in
-                clauses.allSatisfy { clause in clause.contains { Self.has($0, body) } }
-            }
+        isEmpty = alternatives.isEmpty || alternatives.contains { $0.isEmpty }
+        lazyTable = isEmpty || Self.soleKey(of: alternatives) != nil ? nil : LazyKeyTable()
     }
 
     /// The key, where one alone is asked for; the most frequent question.
-    var soleKey: [UInt8]? {
+    package var soleKey: [UInt8]? { Self.soleKey(of: alternatives) }
+
+    private static func soleKey(of alternatives: [[Clause]]) -> [UInt8]? {
         guard alternatives.count == 1, alternatives[0].count == 1, alternatives[0][0].count == 1 else { return nil }
         return alternatives[0][0][0]
     }
 
-    private static func has(_ key: [UInt8], _ body: UnsafeRawBufferPointer) -> Bool {
-        key.withUnsafeBytes { RecordBody.hasKey($0, body) }
-    }
+    /// Makes ready what is needed for matching, which is done otherwise when it is first needed.
+    package func compile() { _ = table }
+
+    /// What records are matched by; nil where every record matches, or all that have a sole key do. All copies share one.
+    var table: KeyTable? { lazyTable?.table(of: alternatives) }
+}
+
+extension KeyExpression: Hashable {
+    package static func == (one: KeyExpression, other: KeyExpression) -> Bool { one.alternatives == other.alternatives }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(alternatives) }
 }
 
 package struct LogQuery: Sendable {
@@ -48,6 +52,8 @@ package struct LogQuery: Sendable {
     package var reversed: Bool
     /// Passes over damaged ids in place of throwing. The scan says in `skipped` which they were.
     package var skipsDamage: Bool
+    /// False for who knows that few blocks lie within the bounds: they are looked at without asking the index which may match.
+    package var usesIndex: Bool
 
     package init(
         keys: KeyExpression = KeyExpression(),
@@ -56,7 +62,8 @@ package struct LogQuery: Sendable {
         since: RecordTime = .minimum,
         until: RecordTime = .maximum,
         reversed: Bool = false,
-        skipsDamage: Bool = false
+        skipsDamage: Bool = false,
+        usesIndex: Bool = true
     ) {
         self.keys = keys
         self.after = after
@@ -65,6 +72,7 @@ package struct LogQuery: Sendable {
         self.until = until
         self.reversed = reversed
         self.skipsDamage = skipsDamage
+        self.usesIndex = usesIndex
     }
 
     /// Whether a block can hold a match, as far as its summary tells.

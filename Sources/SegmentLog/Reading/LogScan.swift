@@ -12,6 +12,8 @@
 package struct LogScan: Sendable {
     private let view: LogView
     private let query: LogQuery
+    /// What the scan is a part of.
+    private let work: Work?
     /// Ids on the near side of it have been dealt with; forwards, it is the last of them itself.
     package private(set) var position: RecordID
     /// Ids within the bounds that could not be read and might have matched, as far as the scan has come; only where the
@@ -19,11 +21,15 @@ package struct LogScan: Sendable {
     package var skipped: [ClosedRange<RecordID>] { RecordRanges.merged(passedOver) }
     private var passedOver: [ClosedRange<RecordID>] = []
     private var segment: Int
+    /// Blocks that steps have read.
+    package private(set) var blockCount = 0
     /// Blocks of the current segment still to be looked at, in the direction of the scan; nil before it is entered.
     private var candidates: ArraySlice<UInt32>?
 
-    package init(_ view: LogView, _ query: LogQuery) {
+    /// A scan of a view that ends, by a throw of `ended`, when the work does that it is for.
+    package init(_ view: LogView, _ query: LogQuery, for work: Work? = nil) {
         self.view = view
+        self.work = work
         var query = query
         query.after = min(query.after, view.tail)
         query.through = min(query.through, view.tail)
@@ -45,16 +51,22 @@ package struct LogScan: Sendable {
         return nil
     }
 
-    /// The matches of the next block that may have any, maybe none; nil at the end. For who must not be kept long by a
-    /// query whose keys share many blocks and no record: a step reads one block at most.
+    /// The matches of the next block that may have any, maybe none, or none where the next segment has no such block; nil at the
+    /// end. For who must not be kept long by a query whose keys share many blocks and no record, or that few segments have: a
+    /// step reads one block at most, and passes one segment at most that it has not been in.
     package mutating func step() throws(LogError) -> [Record]? {
         while isInSegment {
+            try work?.check()
+            let isEntered = candidates != nil
             guard let (index, summary) = try nextCandidate() else {
+                try passRestOfSegment()
                 leaveSegment()
-                continue
+                if isEntered { continue }
+                return []
             }
             try passDamage(before: summary)
             let block = try readable(index, summary)
+            blockCount += 1
             candidates?.removeFirst()
             position = query.reversed ? summary.firstID : max(position, min(summary.lastID, query.through))
             return block.map(matches) ?? []
@@ -69,6 +81,7 @@ package struct LogScan: Sendable {
     package mutating func nextTransfer(to bytes: inout [UInt8]) throws(LogError) -> Bool {
         precondition(!query.reversed, "blocks leave in the order of their ids")
         while isInSegment {
+            try work?.check()
             guard let (index, summary) = try nextCandidate() else {
                 leaveSegment()
                 continue
@@ -88,6 +101,7 @@ package struct LogScan: Sendable {
     package mutating func count() throws(LogError) -> Int {
         var total = 0
         while isInSegment {
+            try work?.check()
             if candidates == nil, let key = query.keys.soleKey, let whole = try wholeSegmentCount(of: key) {
                 total += whole
                 leaveSegment()
@@ -131,8 +145,24 @@ package struct LogScan: Sendable {
         if ids.overlaps(bounds) { passedOver.append(ids.clamped(to: bounds)) }
     }
 
+    /// Whether the current segment may have something within the bounds; those behind it have nothing either.
     private var isInSegment: Bool {
-        query.after < query.through && view.segments.indices.contains(segment)
+        guard query.after < query.through, view.segments.indices.contains(segment) else { return false }
+        let source = view.segments[segment]
+        return query.reversed ? source.lastID.map { $0 > query.after } ?? true : source.base <= query.through
+    }
+
+    /// Nothing is left to be looked at in the current segment.
+    private mutating func passRestOfSegment() throws(LogError) {
+        let source = view.segments[segment]
+        if query.reversed {
+            let first = max(source.base, query.after.next)
+            try passDamage(upTo: RecordID(first.rawValue - 1))
+            position = min(position, first)
+        } else if let last = source.lastID.map({ min($0, query.through) }) {
+            try passDamage(upTo: last.next)
+            position = max(position, last)
+        }
     }
 
     private mutating func leaveSegment() {
@@ -146,7 +176,7 @@ package struct LogScan: Sendable {
         let blocks = try source.blockCount()
         guard blocks > 0, query.since == .minimum, query.until == .maximum, source.base > query.after,
             try source.summary(of: blocks - 1).lastID <= query.through, !hasDamage(in: source),
-            let count = try source.recordCount(holding: key),
+            let count = try source.recordCount(holding: key, for: work),
             // A raw segment may have grown between the two questions; then its count covers more than was asked.
             try source.blockCount() == blocks, try source.summary(of: blocks - 1).lastID <= query.through
         else { return nil }
@@ -184,7 +214,8 @@ package struct LogScan: Sendable {
     }
 
     private func candidateBlocks(of source: any Segment) throws(LogError) -> [UInt32] {
-        let selected = try BlockSelection.blocks(matching: query.keys, in: source)
+        let selected =
+            query.usesIndex ? try BlockSelection.blocks(matching: query.keys, in: source, for: work) : .unknown
         // Most segments have nothing for most queries.
         guard selected != .none else { return [] }
         let first = try source.firstBlock(reaching: query.after.next)
@@ -206,7 +237,8 @@ package struct LogScan: Sendable {
             // Nothing is asked of the query's arrays for each record.
             matches = key.withUnsafeBytes { key in self.matches(in: block) { RecordBody.hasKey(key, $0) } }
         } else {
-            matches = self.matches(in: block, query.keys.matches)
+            var matcher = KeyMatcher(query.keys)
+            matches = self.matches(in: block) { matcher.matches($0) }
         }
         if query.reversed { matches.reverse() }
         return matches

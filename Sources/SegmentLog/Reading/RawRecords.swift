@@ -4,25 +4,22 @@ internal import Disk
 
 enum RawRecords {
     enum Flaw: String, Error {
-        case length = "a record's length is damaged"
         case end = "the file ends before its records"
         case checksum = "a record's checksum does not match"
     }
 
-    /// The records that begin at these offsets of a file, with ids from `firstID` on.
+    /// The records that begin at these offsets of a file and end by `end`, with ids from `firstID` on.
     static func read(
         _ file: any DiskFile,
         _ offsets: [UInt32],
+        end: UInt32,
         from firstID: RecordID
     ) throws(LogError) -> Result<Block, Flaw> {
-        guard let first = offsets.first, let last = offsets.last else { return .success(Block(bytes: [], entries: [])) }
-        func bytes(_ offset: UInt32, _ count: Int) throws(LogError) -> [UInt8]? {
-            try onDisk { () throws(DiskError) in try file.bytes(at: FileOffset(offset), count: count) }
+        guard let first = offsets.first else { return .success(Block(bytes: [], entries: [])) }
+        let read = try onDisk { () throws(DiskError) in
+            try file.bytes(at: FileOffset(first), count: Int(end - first))
         }
-        guard let tail = try bytes(last, RecordFormat.headerBytes) else { return .failure(.end) }
-        let lastBytes = Int(tail.withUnsafeBytes { $0.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self) })
-        guard (RecordFormat.headerBytes...(1 << 30)).contains(lastBytes) else { return .failure(.length) }
-        guard let bytes = try bytes(first, Int(last - first) + lastBytes) else { return .failure(.end) }
+        guard let bytes = read else { return .failure(.end) }
         var entries: [Block.Entry] = []
         entries.reserveCapacity(offsets.count)
         let intact = bytes.withUnsafeBytes { bytes in

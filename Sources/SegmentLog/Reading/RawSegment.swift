@@ -18,7 +18,7 @@ package final class RawSegment: Segment {
     private let register: DamageRegister
     private let contents: Mutex<Contents>
     private let index = Mutex(Index())
-    private let onRetire = Mutex<(@Sendable () -> Void)?>(nil)
+    private let retirement = Mutex(Retirement())
     /// Held while the file is walked.
     private let walking = Mutex(())
 
@@ -27,6 +27,11 @@ package final class RawSegment: Segment {
         var controls: [ControlRecord] = []
         /// Whether the table holds what the file does.
         var isWalked = true
+    }
+
+    /// What happens when the last reader has let go of the segment.
+    private struct Retirement {
+        var action: (@Sendable () -> Void)?
     }
 
     private struct Index {
@@ -79,12 +84,12 @@ package final class RawSegment: Segment {
     }
 
     deinit {
-        onRetire.withLock { $0 }?()
+        retirement.withLock(\.action)?()
     }
 
     /// Has `action` run when the last reader has let go of the segment: its file can be written anew.
     func retire(_ action: @escaping @Sendable () -> Void) {
-        onRetire.withLock { $0 = action }
+        retirement.withLock { $0.action = action }
     }
 
     package var path: String { file.path }
@@ -194,6 +199,19 @@ package final class RawSegment: Segment {
         return try records(ordinals, of: block)
     }
 
+    /// Reads that record alone.
+    package func record(_ id: RecordID) throws(LogError) -> Record? {
+        let place = try withTable { table -> (block: RawTable.RawBlock, ordinals: Range<Int>)? in
+            guard let index = table.block(holding: id) else { return nil }
+            let block = table.blocks[index]
+            // An id that cannot be read has no ordinal; what is thrown for its block is told from the block alone.
+            let ordinal = block.summary.isUnreadable ? block.firstOrdinal : block.ordinal(of: id)
+            return (block, ordinal..<ordinal + 1)
+        }
+        guard let place else { return nil }
+        return try records(place.ordinals, of: place.block).record(id)
+    }
+
     package func passingBlock(_ index: Int) throws(LogError) -> Block {
         try block(index)
     }
@@ -220,12 +238,12 @@ package final class RawSegment: Segment {
         return index.withLockIfAvailable { count - $0.ordinal <= Self.soonIndexed } ?? false
     }
 
-    package func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {
-        try withIndex { .some(key.withUnsafeBytes($0.postings.blocks)) } ?? .unknown
+    package func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList {
+        try withIndex(for: work) { .some(key.withUnsafeBytes($0.postings.blocks)) } ?? .unknown
     }
 
-    package func recordCount(holding key: [UInt8]) throws(LogError) -> Int? {
-        try withIndex { key.withUnsafeBytes($0.postings.recordCount) }
+    package func recordCount(holding key: [UInt8], for work: Work?) throws(LogError) -> Int? {
+        try withIndex(for: work) { key.withUnsafeBytes($0.postings.recordCount) }
     }
 
     /// Makes the records of a durable frame visible. Called by the writer alone.
@@ -253,19 +271,29 @@ package final class RawSegment: Segment {
         }
     }
 
+    private enum IndexStep<Result> {
+        case over(Result?)
+        case more
+    }
+
     /// Runs `body` on an index that covers everything published so far; nil where a record is damaged, so that there is
-    /// none. Keys are indexed when somebody first asks, so that an append pays nothing for them.
-    private func withIndex<Result>(_ body: (borrowing Index) -> Result) throws(LogError) -> Result? {
-        try index.withLock { index throws(LogError) in
-            // What is lost might have had the key.
-            guard try withTable({ !$0.hasHoles }) else { return nil }
-            while let next = try unindexed(from: index.ordinal) {
+    /// none. Keys are indexed when somebody first asks, so that an append pays nothing for them: a block at a time, so that
+    /// who has little time is not kept by who has much to index. Throws `ended` where the work ends between two.
+    private func withIndex<Result>(
+        for work: Work?,
+        _ body: (borrowing Index) -> Result
+    ) throws(LogError) -> Result? {
+        while true {
+            let step = try index.withLock { index throws(LogError) -> IndexStep<Result> in
+                // What is lost might have had the key.
+                guard try withTable({ !$0.hasHoles }) else { return .over(nil) }
+                guard let next = try unindexed(from: index.ordinal) else { return .over(body(index)) }
                 let loaded: Block
                 do throws(LogError) {
                     loaded = try records(next.ordinals, of: next.block)
                 } catch .corrupt {
                     // A damaged block must not keep readers from the others: they look at every block and meet it there.
-                    return nil
+                    return .over(nil)
                 }
                 loaded.bytes.withUnsafeBytes { bytes in
                     for entry in loaded.entries {
@@ -276,8 +304,10 @@ package final class RawSegment: Segment {
                     }
                 }
                 index.ordinal = next.ordinals.upperBound
+                return .more
             }
-            return body(index)
+            if case .over(let result) = step { return result }
+            try work?.check()
         }
     }
 
@@ -306,12 +336,15 @@ package final class RawSegment: Segment {
 
     /// Reads records from the disk; where they are damaged, that is noted and thrown, for the whole block.
     private func load(_ ordinals: Range<Int>, of block: RawTable.RawBlock) throws(LogError) -> Block {
-        let offsets = contents.withLock { Array($0.table.offsets[ordinals]) }
+        // Copied, or the writer would have to copy all of them to add one.
+        let (offsets, end) = contents.withLock {
+            (Array($0.table.offsets[ordinals]), $0.table.end(of: ordinals, in: block))
+        }
         // The block of these ordinals has consecutive ids.
         let firstID = block.summary.firstID.advanced(by: ordinals.lowerBound - block.firstOrdinal)
         let reason: String
         do throws(LogError) {
-            switch try RawRecords.read(file, offsets, from: firstID) {
+            switch try RawRecords.read(file, offsets, end: end, from: firstID) {
             case .success(let block): return block
             case .failure(let flaw): reason = "\(flaw.rawValue) in \(path)"
             }

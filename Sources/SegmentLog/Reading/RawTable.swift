@@ -12,6 +12,11 @@ struct RawTable {
         let firstOrdinal: Int
         let start: UInt32
         var end: UInt32
+
+        /// The ordinal of an id that lies in it: its ids are consecutive.
+        func ordinal(of id: RecordID) -> Int {
+            firstOrdinal + Int(id.rawValue - summary.firstID.rawValue)
+        }
     }
 
     /// Offsets of the records in the file, by ordinal.
@@ -23,6 +28,23 @@ struct RawTable {
     /// The commit time of the last record that can be read.
     var lastRecordedAt: RecordTime? {
         blocks.last { !$0.summary.isUnreadable }?.summary.lastRecordedAt
+    }
+
+    /// The block that an id lies in; nil where it is in none.
+    func block(holding id: RecordID) -> Int? {
+        var low = 0
+        var high = blocks.count
+        while low < high {
+            let middle = (low + high) / 2
+            if blocks[middle].summary.lastID < id { low = middle + 1 } else { high = middle }
+        }
+        return low < blocks.count && blocks[low].summary.firstID <= id ? low : nil
+    }
+
+    /// Where consecutive records of a block end at the latest: where the next begins, or the block ends.
+    func end(of ordinals: Range<Int>, in block: RawBlock) -> UInt32 {
+        let next = ordinals.upperBound
+        return next < block.firstOrdinal + Int(block.summary.recordCount) ? offsets[next] : block.end
     }
 
     func ordinals(of block: Int) -> Range<Int> {

@@ -106,6 +106,11 @@ package final class SealedSegment: Segment {
         return block
     }
 
+    package func record(_ id: RecordID) throws(LogError) -> Record? {
+        let index = try table().firstEntry(reaching: id)
+        return index < (try blockCount()) ? try block(index).record(id) : nil
+    }
+
     package func passingBlock(_ index: Int) throws(LogError) -> Block {
         let entry = try table().entries[index]
         if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
@@ -262,7 +267,7 @@ package final class SealedSegment: Segment {
         )
     }
 
-    package func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {
+    package func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList {
         switch try entry(of: key) {
         case .absent: BlockList.none
         case .unknown: .unknown
@@ -270,7 +275,7 @@ package final class SealedSegment: Segment {
         }
     }
 
-    package func recordCount(holding key: [UInt8]) throws(LogError) -> Int? {
+    package func recordCount(holding key: [UInt8], for work: Work?) throws(LogError) -> Int? {
         switch try entry(of: key) {
         case .absent: 0
         case .unknown: nil
@@ -297,8 +302,8 @@ package final class SealedSegment: Segment {
     }
 
     private func page(_ page: KeyDirectory.Page) throws(LogError) -> KeyPage? {
-        let blockCount = try blockCount()
-        return try part(page.reference, .keys) { KeyPage($0, blockCount: blockCount) }
+        let (blockCount, recordCount) = (try blockCount(), footer.recordCount)
+        return try part(page.reference, .keys) { KeyPage($0, blockCount: blockCount, recordCount: recordCount) }
     }
 
     /// Visits every key of the index in ascending order; false where a part of it is damaged, or would not lead a reader to a

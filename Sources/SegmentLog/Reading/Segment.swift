@@ -49,6 +49,8 @@ package protocol Segment: AnyObject, Sendable {
     func blockCount() throws(LogError) -> Int
     func summary(of block: Int) throws(LogError) -> BlockSummary
     func block(_ index: Int) throws(LogError) -> Block
+    /// The record of an id; nil where there is none.
+    func record(_ id: RecordID) throws(LogError) -> Record?
     /// The same for who reads everything once and must not push what others read again and again out of the cache.
     func passingBlock(_ index: Int) throws(LogError) -> Block
     /// Appends a block in the form in which it leaves the store, checked as it lies on the disk.
@@ -56,12 +58,13 @@ package protocol Segment: AnyObject, Sendable {
     /// Reads a block from the disk, past every cache, and checks it; one that was known to be damaged and is whole again
     /// is so from now on. Returns the bytes read.
     func recheck(_ index: Int) throws(LogError) -> Int
-    /// The blocks that hold at least one record with the key, in ascending order.
-    func blocks(holding key: [UInt8]) throws(LogError) -> BlockList
+    /// The blocks that hold at least one record with the key, in ascending order. Throws `ended` where the work ends before the
+    /// index is at hand.
+    func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList
     /// Whether the index covers the segment's records, or all but so few that they are soon indexed.
     var hasIndexAtHand: Bool { get }
-    /// How many records have the key; nil where only a scan can tell.
-    func recordCount(holding key: [UInt8]) throws(LogError) -> Int?
+    /// How many records have the key; nil where only a scan can tell. Throws `ended` likewise.
+    func recordCount(holding key: [UInt8], for work: Work?) throws(LogError) -> Int?
 }
 
 extension Segment {

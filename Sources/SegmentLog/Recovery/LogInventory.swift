@@ -62,6 +62,7 @@ struct LogInventory {
         self.access = access
         manifest = try Manifest.read(disk, directory, store: store)
         report.notes += manifest.problems
+        report.followsUncleanStop = manifest.entry?.state == .inUse
         let names = try directory.namesOfLog(disk)
         var sealedBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.sealedSuffix) }
         var rawBases = names.compactMap { LogDirectory.base(of: $0, suffix: LogDirectory.activeSuffix) }

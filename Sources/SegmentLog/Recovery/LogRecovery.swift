@@ -14,6 +14,8 @@ package import Disk
 /// What opening found and did, for the log of the daemon.
 package struct RecoveryReport: Sendable {
     package var created = false
+    /// Whether something was appended before, and no stop in good order came after it. Nothing acknowledged is lost by that.
+    package var followsUncleanStop = false
     /// What was found damaged, lacking, or left over, in words.
     package var notes: [String] = []
     /// Bytes of a torn write that were moved to the quarantine.

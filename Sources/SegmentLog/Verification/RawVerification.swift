@@ -150,7 +150,7 @@ struct RawVerification {
             return report.note("the trailer is damaged", in: file)
         }
         // It was appended to, and closed, while the check went on.
-        if isNewest, trailer.lastID > last || trailer.end > found.end { return }
+        if isNewest, trailer.end > found.end { return }
         if segment.header.features.isPlain, page.dropFirst(RawTrailer.bytes).contains(where: { $0 != 0 }) {
             report.note("bytes that belong to nothing behind the trailer", in: file)
         }

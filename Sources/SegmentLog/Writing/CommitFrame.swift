@@ -43,6 +43,22 @@ package struct CommitFrame: Sendable {
         firstID.advanced(by: recordCount)
     }
 
+    /// Gives `body` the body and the time of a record that has not been committed, the time nil where it is to be that of the
+    /// commit; nil where the frame has no such record.
+    package func withRecord<Result>(
+        _ id: RecordID,
+        _ body: (UnsafeRawBufferPointer, RecordTime?) -> Result
+    ) -> Result? {
+        guard id >= firstID, id < nextID else { return nil }
+        var next = firstID
+        for piece in pieces {
+            let behind = next.advanced(by: piece.records)
+            if id < behind { return piece.buffer.withRecord(Int(id.rawValue - next.rawValue), in: piece.range, body) }
+            next = behind
+        }
+        return nil
+    }
+
     package var isEmpty: Bool { recordCount == 0 && controls.isEmpty }
 
     /// Adds whole records of a buffer; pieces that lie side by side become one.

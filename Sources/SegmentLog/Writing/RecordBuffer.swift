@@ -34,6 +34,18 @@ package final class RecordBuffer: @unchecked Sendable {
         writer.finish()
     }
 
+    /// Adds whole records of another buffer that have not been stamped; returns where they lie.
+    package func append(_ range: Range<Int>, of other: RecordBuffer, records: Int) -> Range<Int> {
+        let start = byteCount
+        reserve(byteCount + range.count)
+        if let bytes = other.bytes(range).baseAddress {
+            (storage + start).copyMemory(from: bytes, byteCount: range.count)
+        }
+        byteCount += range.count
+        recordCount += records
+        return start..<byteCount
+    }
+
     /// Makes room for a record and writes what is known of its header; returns the bytes of its body.
     @usableFromInline
     func begin(time: RecordTime?, bodyBytes: Int) -> UnsafeMutableRawBufferPointer {
@@ -86,14 +98,47 @@ package final class RecordBuffer: @unchecked Sendable {
         body(bytes(range))
     }
 
-    /// Visits the bodies of a range of whole records, in order.
-    package func forEachBody(in range: Range<Int>, _ visit: (UnsafeRawBufferPointer) -> Void) {
+    /// The body of the record at an offset, and where the record ends. Valid as long as `bytes`.
+    func body(at offset: Int) -> (body: UnsafeRawBufferPointer, end: Int) {
+        let rest = bytes(offset..<byteCount)
+        let length = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
+        return (UnsafeRawBufferPointer(rebasing: rest[RecordFormat.headerBytes..<length]), offset + length)
+    }
+
+    /// Gives `visit` the body and the time of one record of a range of whole records that have not been stamped, by its number
+    /// from 0; it is one of them.
+    func withRecord<Result>(
+        _ number: Int,
+        in range: Range<Int>,
+        _ visit: (UnsafeRawBufferPointer, RecordTime?) -> Result
+    ) -> Result {
+        var offset = range.lowerBound
+        for _ in 0..<number {
+            offset += Int(
+                bytes(offset..<range.upperBound).littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self)
+            )
+        }
+        return visitRecord(at: offset, in: range, visit).result
+    }
+
+    private func visitRecord<Result>(
+        at offset: Int,
+        in range: Range<Int>,
+        _ visit: (UnsafeRawBufferPointer, RecordTime?) -> Result
+    ) -> (result: Result, length: Int) {
+        let rest = bytes(offset..<range.upperBound)
+        let length = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
+        let time = RecordTime(rest.littleEndian(at: RecordFormat.timeOffset))
+        let body = UnsafeRawBufferPointer(rebasing: rest[RecordFormat.headerBytes..<length])
+        return (visit(body, time == Self.commitTime ? nil : time), length)
+    }
+
+    /// Visits the bodies and times of a range of whole records that have not been stamped, in order; the time is nil where it is to
+    /// be that of the commit.
+    package func forEachRecord(in range: Range<Int>, _ visit: (UnsafeRawBufferPointer, RecordTime?) -> Void) {
         var offset = range.lowerBound
         while offset < range.upperBound {
-            let rest = bytes(offset..<range.upperBound)
-            let length = Int(rest.littleEndian(at: RecordFormat.lengthOffset, as: UInt32.self))
-            visit(UnsafeRawBufferPointer(rebasing: rest[RecordFormat.headerBytes..<length]))
-            offset += length
+            offset += visitRecord(at: offset, in: range, visit).length
         }
     }
 

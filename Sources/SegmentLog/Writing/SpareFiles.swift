@@ -5,6 +5,8 @@
 //   * Appends get a file only where another one could be made with the keep-free limit still kept, also one that is ready:
 //     it takes no room now, but what is sealed from it will. Appends stop there, in good order; sealing, compaction and
 //     snapshots, which are small beside it or give back more than they take, may go below it.
+//   * Where the limit leaves appends no room, what waits for them is given back to the disk, but for one file; and that one
+//     too where the limit is broken, as several at once may have done.
 //   * The reserve is for recovery, which must move a doubtful tail even on a full disk, and, where not a byte is free,
 //     it is given up so that upkeep can work and win back space.
 
@@ -61,6 +63,11 @@ final class SpareFiles: Sendable {
         state.withLock { $0.shortage }
     }
 
+    /// Bytes of all files that wait.
+    var spareBytes: UInt64 {
+        state.withLock { UInt64($0.ready.count + $0.retired.count) } * UInt64(fileBytes)
+    }
+
     /// Bytes of the files that are held back.
     var reserveBytes: UInt64 {
         UInt64(min(reserved, state.withLock { $0.ready.count })) * UInt64(fileBytes)
@@ -100,25 +107,24 @@ final class SpareFiles: Sendable {
         do throws(LogError) {
             return try operation()
         } catch {
-            guard error.isNoSpace, let path = state.withLock({ $0.ready.popLast() }) else { throw error }
-            try onDisk { () throws(DiskError) in
-                try disk.remove(path)
-                try disk.syncDirectory(directory.log)
-            }
+            guard error.isNoSpace, try removeReady(beyond: 0) else { throw error }
             return try operation()
         }
     }
 
     /// Takes retired files back, and fills new ones until enough are ready; `pace` is called between pieces and may sleep.
-    /// Returns whether anything was done. Where the keep-free limit leaves no room for a new one, none is made.
+    /// Returns whether anything was done. Where the keep-free limit leaves no room for a new one, none is made, and of
+    /// those that wait beyond the reserve one stays; none where the limit is broken.
     func replenish(pace: () -> Bool) throws(LogError) -> Bool {
         var worked = false
         var takenBack: [String] = []
-        while let path = state.withLock({ $0.retired.popLast() }) {
+        while state.withLock({ !$0.retired.isEmpty }) {
+            let limit = reserved + (try room().kept(atMost: max(wanted, kept)))
+            guard let path = state.withLock({ $0.retired.popLast() }) else { break }
             worked = true
             let size = try onDisk { () throws(DiskError) in try disk.open(path, .read).size() }
             // A file of another size comes from a time when another size was configured.
-            if size == fileBytes, readyCount + takenBack.count < reserved + max(wanted, kept) {
+            if size == fileBytes, readyCount + takenBack.count < limit {
                 let spare = nextPath()
                 try onDisk { () throws(DiskError) in try disk.rename(path, to: spare) }
                 takenBack.append(spare)
@@ -129,8 +135,12 @@ final class SpareFiles: Sendable {
         if worked { try onDisk { () throws(DiskError) in try disk.syncDirectory(directory.log) } }
         // One that is used again must not be found under its old name.
         state.withLock { $0.ready += takenBack }
+        while try removeReady(beyond: room().kept(atMost: .max - reserved) + reserved) { worked = true }
         while readyCount < reserved + wanted {
-            guard try hasRoom(), pace() else { break }
+            // A file beyond the first that waits must not take the room that appends need.
+            guard try freeBytes() >= keepFreeBytes + UInt64(fileBytes) * (readyCount > reserved ? 2 : 1), pace() else {
+                break
+            }
             worked = true
             let path = try make { file throws(DiskError) in
                 let zeros = [UInt8](repeating: 0, count: min(1 << 20, fileBytes))
@@ -144,7 +154,7 @@ final class SpareFiles: Sendable {
             state.withLock { $0.ready.append(path) }
         }
         // Appends that were refused will be let in.
-        if try hasRoom() { state.withLock { $0.shortage = nil } }
+        if try room() == .forAppends { state.withLock { $0.shortage = nil } }
         return worked
     }
 
@@ -157,8 +167,42 @@ final class SpareFiles: Sendable {
         try onDisk { () throws(DiskError) in try disk.freeBytes(at: directory.log) }
     }
 
-    private func hasRoom() throws(LogError) -> Bool {
-        try freeBytes() >= UInt64(fileBytes) + keepFreeBytes
+    /// What the disk has beyond the keep-free limit.
+    private enum Room {
+        /// Less than nothing.
+        case none
+        /// Too little for appends to go on.
+        case some
+        case forAppends
+
+        /// How many files may wait beyond the reserve.
+        func kept(atMost limit: Int) -> Int {
+            switch self {
+            case .none: 0
+            case .some: min(1, limit)
+            case .forAppends: limit
+            }
+        }
+    }
+
+    private func room() throws(LogError) -> Room {
+        let free = try freeBytes()
+        return free < keepFreeBytes ? .none : free < keepFreeBytes + UInt64(fileBytes) ? .some : .forAppends
+    }
+
+    /// Removes a file that waits, where more do than `count`; one that is gone already is as good. Returns whether one is gone.
+    private func removeReady(beyond count: Int) throws(LogError) -> Bool {
+        guard let path = state.withLock({ $0.ready.count > count ? $0.ready.popLast() : nil }) else { return false }
+        do throws(DiskError) {
+            try disk.remove(path)
+            try disk.syncDirectory(directory.log)
+        } catch {
+            guard error.isMissing || error.isDirectory else {
+                giveBack(path)
+                throw .disk(error)
+            }
+        }
+        return true
     }
 
     private func requireRoom() throws(LogError) {

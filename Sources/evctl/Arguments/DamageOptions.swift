@@ -33,8 +33,8 @@ extension GlobalOptions {
 enum SkippedDamage {
     /// The part of the damage that lies within the bounds of a filter.
     static func within(_ filter: Filter, _ damage: [ClosedRange<EventID>]) -> [ClosedRange<EventID>] {
-        let first = EventID(min(filter.after?.rawValue ?? 0, .max - 1) + 1)
-        var last = EventID((filter.before?.rawValue).map { $0 == 0 ? 0 : $0 - 1 } ?? .max)
+        guard let first = (filter.after ?? .zero).successor else { return [] }
+        var last = filter.before.map { $0.predecessor ?? .zero } ?? EventID(.max)
         if case .id(let id) = filter.asOf { last = min(last, id) }
         guard first <= last else { return [] }
         return damage.filter { $0.overlaps(first...last) }.map { $0.clamped(to: first...last) }

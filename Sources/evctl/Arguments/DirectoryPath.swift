@@ -4,7 +4,7 @@ import Glibc
 
 enum DirectoryPath {
     static func existing(_ path: String) throws(Failure) -> String {
-        guard let resolved = resolved(path) else {
+        guard let resolved = try resolved(path) else {
             throw Failure(errno == ENOENT ? .notFound : .error, "\(path): \(Descriptor.lastReason)")
         }
         return resolved
@@ -12,7 +12,7 @@ enum DirectoryPath {
 
     /// Of one that may be made; what it is to stand in must be there.
     static func new(_ path: String) throws(Failure) -> String {
-        if let resolved = resolved(path) { return resolved }
+        if let resolved = try resolved(path) { return resolved }
         var trimmed = path[...]
         while trimmed.count > 1, trimmed.last == "/" { trimmed.removeLast() }
         let slash = trimmed.lastIndex(of: "/")
@@ -22,9 +22,13 @@ enum DirectoryPath {
         return directory == "/" ? "/\(name)" : "\(directory)/\(name)"
     }
 
-    private static func resolved(_ path: String) -> String? {
+    /// Nil where there is none, with the reason in `errno`.
+    private static func resolved(_ path: String) throws(Failure) -> String? {
         guard let resolved = realpath(path, nil) else { return nil }
         defer { free(resolved) }
-        return String(cString: resolved)
+        guard let text = String(validatingCString: resolved) else {
+            throw Failure(.usage, "\(path): the directory that it leads to has a name that is not UTF-8")
+        }
+        return text
     }
 }

@@ -21,7 +21,12 @@ struct FilterOptions: ParsableArguments {
     @Flag(help: "Begin an alternative: an event matches what stands before, or what follows.")
     var or: Int
 
-    @Option(help: ArgumentHelp("After this event id.", valueName: "id"))
+    @Option(
+        help: ArgumentHelp(
+            "After this event id; id@store where it is of a store that may have been replaced.",
+            valueName: "id"
+        )
+    )
     var after: String?
 
     @Option(help: ArgumentHelp("Before this event id.", valueName: "id"))
@@ -31,8 +36,7 @@ struct FilterOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: ArgumentHelp("Happened at this time or later.", valueName: "time"))
     var since: String?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Happened at this time or earlier.", valueName: "time"))
-    var until: String?
+    @OptionGroup var until: UntilOption
 
     @Option(
         parsing: .unconditional,
@@ -46,12 +50,23 @@ struct FilterOptions: ParsableArguments {
         let grammar = global.grammar(invocation)
         return Filter(
             alternatives: try FilterAlternatives.criteria(in: invocation.arguments),
-            after: try after.map { try EventID(argument: $0, for: "--after") },
-            before: try before.map { try EventID(argument: $0, for: "--before") },
-            since: try since.map { try grammar.required($0, for: "--since") },
-            until: try until.map { try grammar.required($0, for: "--until") },
-            asOf: try asOf.map { try grammar.requiredAsOf($0, for: "--as-of") },
+            after: try after.map { try EventPosition(argument: $0, for: "--after").id },
+            before: try before.map { try EventPosition(argument: $0, for: "--before").id },
+            since: try since.map { try grammar.lowerBound($0, for: "--since") },
+            until: try until.moment(grammar),
+            asOf: try asOf.map { try grammar.asOf($0, for: "--as-of") },
             skipsDamage: damage.skipDamage
         )
+    }
+
+    /// The store that the positions among them belong to, where they say so.
+    var store: EventUUID? {
+        get throws {
+            try commonStore(of: [
+                try after.map { try EventPosition(argument: $0, for: "--after") },
+                try before.map { try EventPosition(argument: $0, for: "--before") },
+                asOf.flatMap { EventPosition($0) },
+            ])
+        }
     }
 }

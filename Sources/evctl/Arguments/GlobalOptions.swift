@@ -11,6 +11,12 @@ enum OutputForm: String, ExpressibleByArgument, CaseIterable {
     case wide
 }
 
+/// How JSON has times: as the interface's numbers, or as strings of the same digits, for readers whose numbers are doubles.
+enum TimesForm: String, ExpressibleByArgument, CaseIterable {
+    case number
+    case string
+}
+
 struct GlobalOptions: ParsableArguments {
     @Option(
         name: .shortAndLong,
@@ -33,11 +39,14 @@ struct GlobalOptions: ParsableArguments {
     @Flag(help: "Read and print times in UTC instead of the local zone.")
     var utc = false
 
-    static let defaultSocket = "/run/evstored.sock"
+    @Option(
+        help: ArgumentHelp(
+            "How JSON has the times of stored events; as a string all digits outlive programs that round numbers, such as jq."
+        )
+    )
+    var times: TimesForm = .number
 
-    var zone: Zone {
-        utc ? .utc : .local
-    }
+    static let defaultSocket = "/run/evstored.sock"
 
     var isJSON: Bool {
         output == .json || output == .jsonPretty
@@ -48,17 +57,33 @@ struct GlobalOptions: ParsableArguments {
     }
 
     /// Connects, and waits a while for a daemon that is recovering its store; not where the daemon itself is asked about.
+    /// Positions belong to `store`, where that is given.
     func connect(
         _ invocation: Invocation,
+        _ store: EventUUID? = nil,
         waitingForStore: Bool = true
     ) async throws(ClientError) -> EventStoreClient {
         var configuration = EventStoreClient.Configuration(socketPath: socketPath(in: invocation))
+        configuration.store = store
         if !waitingForStore { configuration.recoveryTimeoutMilliseconds = nil }
         return try await EventStoreClient.connect(configuration)
     }
 
     func grammar(_ invocation: Invocation) -> TimeGrammar {
-        TimeGrammar(now: invocation.now, zone: zone)
+        let database = ZoneDatabase(environment: invocation.environment)
+        return TimeGrammar(now: invocation.now, database: database) { [utc] () throws(TimeFault) in
+            utc ? .utc : .rules(try database.local())
+        }
+    }
+
+    /// The zone in which times are printed.
+    func zone(_ invocation: Invocation) throws(Failure) -> Zone {
+        guard !utc else { return .utc }
+        do {
+            return .rules(try ZoneDatabase(environment: invocation.environment).local())
+        } catch {
+            throw Failure(.usage, "\(error.rule); --utc does without it")
+        }
     }
 
     /// Whether a progress line may be drawn.
@@ -76,6 +101,6 @@ struct GlobalOptions: ParsableArguments {
             }
         var line: [UInt8] = []
         line.append(jsonOnOneLine: json)
-        try StandardOutput().print(line: isLaidOut ? JSONIndenter.indented(line) : line)
+        try StandardOutput().print(json: isLaidOut ? JSONIndenter.indented(line) : line, on: invocation.terminal)
     }
 }

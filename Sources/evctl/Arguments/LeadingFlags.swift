@@ -2,7 +2,7 @@
 // knows them behind it only, so there they are moved.
 
 enum LeadingFlags {
-    private static let withValue: Set = ["-s", "--socket", "-o", "--output"]
+    private static let withValue: Set = ["-s", "--socket", "-o", "--output", "--times"]
     private static let alone: Set = ["-q", "--quiet", "--no-pager", "--utc"]
 
     static func movedBehind(_ arguments: [String]) -> [String] {

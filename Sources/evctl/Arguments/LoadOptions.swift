@@ -67,8 +67,8 @@ struct LoadOptions: ParsableArguments {
         json.number("clients", clients)
         json.number("pipeline", pipeline)
         json.number("threads", threads)
-        if let duration { json.thousandths("duration", UInt64(duration * 1000)) }
-        if let rate { json.thousandths("rate", UInt64(rate * 1000)) }
+        if let duration { json.thousandths("duration", UInt64(saturating: duration * 1000)) }
+        if let rate { json.thousandths("rate", UInt64(saturating: rate * 1000)) }
         json.flag("null", isNull)
     }
 }

@@ -3,12 +3,27 @@
 import ArgumentParser
 import EventModel
 
-struct MomentOptions: ParsableArguments {
+/// `--at` and `--until` are one option with two names, in every command that asks: a state is said to be at a time, a list to go
+/// until it, and both count what happened at that time or earlier.
+struct UntilOption: ParsableArguments {
+    // Times may begin with a minus sign, hence `unconditional`.
     @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("Count what happened at this time or earlier.", valueName: "time")
+        name: [.customLong("at"), .customLong("until")],
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("Happened at this time or earlier.", valueName: "time")
     )
-    var at: String?
+    var moments: [String] = []
+
+    func moment(_ grammar: TimeGrammar) throws -> Timestamp? {
+        guard moments.count <= 1 else {
+            throw Failure(.usage, "--at and --until are the same bound, and may be given once")
+        }
+        return try moments.first.map { try grammar.upperBound($0, for: "--until") }
+    }
+}
+
+struct MomentOptions: ParsableArguments {
+    @OptionGroup var until: UntilOption
 
     @Option(
         parsing: .unconditional,
@@ -16,11 +31,14 @@ struct MomentOptions: ParsableArguments {
     )
     var asOf: String?
 
+    /// The store that `--as-of` belongs to, where it says so.
+    var store: EventUUID? { asOf.flatMap { EventPosition($0)?.store } }
+
     func values(_ global: GlobalOptions, _ invocation: Invocation) throws -> (at: Timestamp?, asOf: AsOf?) {
         let grammar = global.grammar(invocation)
         return (
-            try at.map { try grammar.required($0, for: "--at") },
-            try asOf.map { try grammar.requiredAsOf($0, for: "--as-of") }
+            try until.moment(grammar),
+            try asOf.map { try grammar.asOf($0, for: "--as-of") }
         )
     }
 }

@@ -31,7 +31,7 @@ extension DeliveryRun {
     }
 
     var summary: String {
-        "\(Quantity.grouped(both.count)) events delivered in \(Quantity.tenths(Double(nanoseconds) / 1e9)) s"
+        "\(Quantity.counted(both.count, "event")) delivered in \(Quantity.tenths(Double(nanoseconds) / 1e9)) s"
     }
 
     var failure: Failure? {

@@ -62,7 +62,7 @@ final class DeliveryRun: @unchecked Sendable {
 
     /// Appends and receives until everything has been delivered, or will not be.
     func run() throws {
-        let metronome = Metronome(periodNanoseconds: UInt64(max(interval, Self.shortestBeatNanoseconds)))
+        let metronome = Metronome(periodNanoseconds: UInt64(saturating: max(interval, Self.shortestBeatNanoseconds)))
         epoll.add(metronome.descriptor, tag: Self.metronomeTag)
         epoll.add(appender.descriptor, tag: Self.appenderTag)
         epoll.add(subscriber.descriptor, tag: Self.subscriberTag)
@@ -93,10 +93,10 @@ final class DeliveryRun: @unchecked Sendable {
     }
 
     private func sendWhatIsDue(_ now: UInt64, _ begin: UInt64) throws {
-        let due = min(Int(Double(now - begin) / interval) + 1, events)
+        let due = min(Int(saturating: Double(now - begin) / interval) + 1, events)
         while sent < due {
             let (units, bytes) = commands.take(due - sent, &numbers)
-            for unit in sent..<sent + units { pending.append(begin + UInt64(interval * Double(unit))) }
+            for unit in sent..<sent + units { pending.append(begin + UInt64(saturating: interval * Double(unit))) }
             sent += units
             try appender.send(commands.bytes[bytes])
         }
@@ -111,7 +111,7 @@ final class DeliveryRun: @unchecked Sendable {
             let origin = pending[answered]
             answered += 1
             switch value {
-            case .integer(let id):
+            case .integer(let id) where id >= 0:
                 acknowledgements.record(now - min(origin, now))
                 acknowledged.append((UInt64(id), origin, now))
             case .error(let error): errors[error.code.rawValue, default: 0] += 1

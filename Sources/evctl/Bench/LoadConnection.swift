@@ -127,7 +127,7 @@ final class LoadConnection {
                 body(burst.origin, taken)
             } else {
                 for unit in burst.answered..<burst.answered + taken {
-                    body(burst.origin + UInt64(burst.step * Double(unit)), 1)
+                    body(burst.origin + UInt64(saturating: burst.step * Double(unit)), 1)
                 }
             }
             rest -= taken

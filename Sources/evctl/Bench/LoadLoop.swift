@@ -77,7 +77,7 @@ final class LoadLoop: @unchecked Sendable {
         now = BenchClock.now
         (begin, tickedAt) = (now, now)
         let metronome = phase.interval.map {
-            Metronome(periodNanoseconds: UInt64(max($0, Self.shortestBeatNanoseconds)))
+            Metronome(periodNanoseconds: UInt64(saturating: max($0, Self.shortestBeatNanoseconds)))
         }
         if let metronome { epoll.add(metronome.descriptor, tag: Self.metronomeTag) }
         for connection in connections { refill(connection) }
@@ -184,7 +184,7 @@ final class LoadLoop: @unchecked Sendable {
     /// Open loop: hands out what is due to the connections that have room, in turn.
     private func sendWhatIsDue() {
         guard let interval = phase.interval else { return }
-        let due = min(Int(Double(now - begin) / interval) + 1, phase.units)
+        let due = min(Int(saturating: Double(now - begin) / interval) + 1, phase.units)
         var skipped = 0
         while mayIssue, issued < due, skipped < connections.count {
             let connection = connections[turn]
@@ -195,7 +195,7 @@ final class LoadLoop: @unchecked Sendable {
             }
             skipped = 0
             let share = max(1, (due - issued) / connections.count)
-            let origin = begin + UInt64(Double(issued) * interval)
+            let origin = begin + UInt64(saturating: Double(issued) * interval)
             send(connection, min(share, pipeline - connection.inFlight), origin: origin, step: interval)
         }
     }

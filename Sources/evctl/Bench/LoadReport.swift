@@ -28,9 +28,9 @@ extension Measurement {
     func write(to json: inout JSONObjectWriter) {
         json.thousandths("seconds", nanoseconds / 1_000_000)
         json.number("operations", units)
-        json.thousandths("operations_per_second", UInt64(perSecond(units) * 1000))
+        json.thousandths("operations_per_second", UInt64(saturating: perSecond(units) * 1000))
         json.number("events", events)
-        json.thousandths("events_per_second", UInt64(perSecond(events) * 1000))
+        json.thousandths("events_per_second", UInt64(saturating: perSecond(events) * 1000))
         json.number("sent_bytes", sentBytes)
         json.number("received_bytes", receivedBytes)
         json.thousandths("client_cpu_seconds", cpuNanoseconds / 1_000_000)
@@ -66,9 +66,10 @@ struct LoadReport {
             rows.map { kind, measurement in
                 let share = measurement.perSecond(Int(measurement.cpuNanoseconds)) / 1e9
                 return [
-                    kind.rawValue, Quantity.grouped(UInt64(measurement.perSecond(measurement.units).rounded())),
-                    Quantity.grouped(UInt64(measurement.perSecond(measurement.events).rounded())),
-                ] + measurement.latencies.cells + ["\(Int((share * 100).rounded())) %"]
+                    kind.rawValue,
+                    Quantity.grouped(UInt64(saturating: measurement.perSecond(measurement.units).rounded())),
+                    Quantity.grouped(UInt64(saturating: measurement.perSecond(measurement.events).rounded())),
+                ] + measurement.latencies.cells + ["\(Int(saturating: (share * 100).rounded())) %"]
             }
         )
     }
@@ -77,7 +78,7 @@ struct LoadReport {
     var summary: String {
         let measurement = rows[0].measurement
         return "\(Quantity.grouped(UInt64(measurement.units))) operations, "
-            + "\(Quantity.grouped(UInt64(measurement.events))) events in \(Quantity.tenths(measurement.seconds)) s, "
+            + "\(Quantity.counted(UInt64(measurement.events), "event")) in \(Quantity.tenths(measurement.seconds)) s, "
             + "\(Quantity.bytes(Double(measurement.sentBytes))) sent, "
             + "\(Quantity.bytes(Double(measurement.receivedBytes))) received"
     }
@@ -87,7 +88,7 @@ struct LoadReport {
             try global.print(json: json, in: invocation)
         } else {
             try table.print(invocation.terminal)
-            if !global.quiet { try StandardOutput().print(line: summary) }
+            if !global.quiet { try StandardOutput().print(line: ShownText(summary)) }
         }
     }
 

@@ -57,7 +57,7 @@ enum LoadRun {
                         work: index,
                         repliesPerUnit: work.repliesPerUnit,
                         units: units == .max ? .max : share(thread, of: threads, units),
-                        nanoseconds: plan.seconds.map { UInt64($0 * 1e9) / UInt64(rounds * works.count) },
+                        nanoseconds: plan.seconds.map { UInt64(saturating: $0 * 1e9) / UInt64(rounds * works.count) },
                         interval: plan.rate.map { 1e9 * Double(threads) / $0 }
                     )
                 }

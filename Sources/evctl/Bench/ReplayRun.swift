@@ -60,7 +60,7 @@ struct ReplayRun {
 
     var summary: String {
         "\(Quantity.grouped(UInt64(events))) events, \(Quantity.bytes(Double(bytes))) in "
-            + "\(Quantity.tenths(Double(nanoseconds) / 1e9)) s, \(Quantity.grouped(UInt64(perSecond(events)))) events and "
+            + "\(Quantity.tenths(Double(nanoseconds) / 1e9)) s, \(Quantity.grouped(UInt64(saturating: perSecond(events)))) events and "
             + "\(Quantity.bytes(perSecond(bytes))) a second"
     }
 
@@ -71,9 +71,9 @@ struct ReplayRun {
             json.flag("interrupted", isInterrupted)
             json.thousandths("seconds", nanoseconds / 1_000_000)
             json.number("events", events)
-            json.thousandths("events_per_second", UInt64(perSecond(events) * 1000))
+            json.thousandths("events_per_second", UInt64(saturating: perSecond(events) * 1000))
             json.number("bytes", bytes)
-            json.thousandths("bytes_per_second", UInt64(perSecond(bytes) * 1000))
+            json.thousandths("bytes_per_second", UInt64(saturating: perSecond(bytes) * 1000))
         }
     }
 }

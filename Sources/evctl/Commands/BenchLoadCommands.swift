@@ -100,11 +100,7 @@ struct BenchStateCommand: LoadCommand {
     @Option(help: ArgumentHelp("The reducer to fold with.", valueName: "name"))
     var reducer: String
 
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("Count what happened at this time or earlier.", valueName: "time")
-    )
-    var at: String?
+    @OptionGroup var until: UntilOption
 
     @Option(help: ArgumentHelp("States (default: 100000, or as many as --duration allows).", valueName: "n"))
     var operations: Int?
@@ -116,7 +112,7 @@ struct BenchStateCommand: LoadCommand {
     func run(in invocation: Invocation) async throws {
         let plan = load.plan(operations: operations)
         let names = try names.names()
-        let moment = try at.map { try global.grammar(invocation).required($0, for: "--at") }
+        let moment = try until.moment(global.grammar(invocation))
         let works = [
             Work.states(names, plan: plan, reducer: reducer, at: moment),
             Work.reads(names, plan: plan),

@@ -40,7 +40,7 @@ struct BenchReplayCommand: Command {
         if global.isJSON {
             try global.print(json: run.json, in: invocation)
         } else {
-            try StandardOutput().print(line: run.summary)
+            try StandardOutput().print(line: ShownText(run.summary))
         }
         if isInterrupted { throw Failure(.interrupted, "interrupted") }
     }
@@ -92,13 +92,13 @@ struct BenchSubscribeCommand: Command {
         if global.isJSON {
             let json = run.json { json in
                 json.number("events", events)
-                json.thousandths("rate", UInt64(rate * 1000))
+                json.thousandths("rate", UInt64(saturating: rate * 1000))
                 json.number("seed", seed)
             }
             try global.print(json: json, in: invocation)
         } else {
             try run.table.print(invocation.terminal)
-            if !global.quiet { try StandardOutput().print(line: run.summary) }
+            if !global.quiet { try StandardOutput().print(line: ShownText(run.summary)) }
         }
         if let failure = run.failure { throw failure }
     }

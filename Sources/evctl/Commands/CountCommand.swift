@@ -14,10 +14,10 @@ struct CountCommand: Command {
     @OptionGroup(title: "Filter") var filter: FilterOptions
 
     func run(in invocation: Invocation) async throws {
-        let filter = try filter.filter(global, invocation)
-        let client = try await global.connect(invocation)
-        let count = try await client.count(filter)
-        try await global.noteSkipped(filter, client, invocation)
+        let asked = try filter.filter(global, invocation)
+        let client = try await global.connect(invocation, try filter.store)
+        let count = try await client.count(asked)
+        try await global.noteSkipped(asked, client, invocation)
         await client.close()
         if global.isJSON {
             try global.print(json: Array(#"{"count":\#(count)}"#.utf8), in: invocation)

@@ -20,7 +20,8 @@ struct DemoCommand: Command {
         let directory = try TemporaryDirectory()
         invocation.interruption.beforeEnd { directory.remove() }
         defer { directory.remove() }
-        try StandardOutput().print(line: await Self.answer(reducers: reducers, in: directory.path))
+        let answer = try await Self.answer(reducers: reducers, in: directory.path)
+        try StandardOutput().print(json: answer, on: invocation.terminal)
     }
 
     /// The whole of it: a store and a server begin and end in here.

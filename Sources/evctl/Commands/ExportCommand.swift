@@ -10,7 +10,8 @@ struct ExportCommand: Command {
         abstract: "Print events as NDJSON that import takes back.",
         discussion: """
             Everything that matches and is in the store when the export begins. Data and metadata are printed byte for \
-            byte; only a line break between their tokens becomes a space, for a line is an event.
+            byte; only a line break between their tokens becomes a space, for a line is an event. \
+            --times string lets times pass through programs that round numbers.
             """
     )
 
@@ -18,13 +19,10 @@ struct ExportCommand: Command {
     @OptionGroup(title: "Filter") var filter: FilterOptions
 
     func run(in invocation: Invocation) async throws {
-        var listed = try filter.filter(global, invocation)
-        let client = try await global.connect(invocation)
-        let pager = global.noPager ? nil : Pager(invocation)
-        defer { pager?.finish() }
+        let asked = try filter.filter(global, invocation)
+        let client = try await global.connect(invocation, try filter.store)
         let pages = EventPages(client: client)
-        let end = EventID(try await pages.tail().rawValue + 1)
-        listed.before = min(listed.before ?? end, end)
+        let listed = try await pages.upToNow(asked).filter
 
         // Progress and listing on one terminal would overwrite each other.
         let showsProgress = global.showsProgress(invocation) && !invocation.terminal.isOutput
@@ -33,21 +31,15 @@ struct ExportCommand: Command {
             total: showsProgress ? try await client.count(listed) : nil,
             isShown: showsProgress
         )
-        let output = StandardOutput()
         var printed: UInt64 = 0
-        // What has come is worth having, whatever comes next.
-        defer { try? output.flush() }
-        try await pages.forEachPage(listed) { page in
-            for event in page {
-                try output.write {
-                    EventJSON.append(event, to: &$0)
-                    $0.append(UInt8(ascii: "\n"))
-                }
+        let printer = EventPrinter(form: .json, times: global.times, zone: .utc, terminal: invocation.terminal)
+        try await global.list(in: invocation, isPaged: true) { output in
+            try await pages.forEachPage(listed) { page in
+                for event in page { try output.write { printer.append(event, to: &$0) } }
+                printed += UInt64(page.count)
+                meter.update(printed)
             }
-            printed += UInt64(page.count)
-            meter.update(printed)
         }
-        try output.flush()
         meter.clear()
         try await global.noteSkipped(listed, client, invocation)
         if !global.quiet, !invocation.terminal.isOutput { invocation.note(meter.summary("exported", printed)) }

@@ -25,10 +25,10 @@ struct FoldCommand: Command {
     }
 
     func run(in invocation: Invocation) async throws {
-        let filter = try filter.filter(global, invocation)
+        let asked = try filter.filter(global, invocation)
         let source = try source()
-        let client = try await global.connect(invocation)
-        let json = try await client.fold(source, filter)
+        let client = try await global.connect(invocation, try filter.store)
+        let json = try await client.fold(source, asked)
         await client.close()
         try global.print(json: json, in: invocation)
         try global.noteLacking(in: json, invocation)
@@ -37,7 +37,8 @@ struct FoldCommand: Command {
     private func source() throws -> FoldSource {
         if let reducer { return .reducer(reducer) }
         let file = lua ?? "-"
-        guard let text = String(validating: try Descriptor(reading: file).readAll(), as: UTF8.self) else {
+        let source = try Descriptor(reading: file).readAll().withoutByteOrderMark
+        guard let text = String(validating: source, as: UTF8.self) else {
             throw Failure(.usage, "--lua: \(file) is not UTF-8")
         }
         return .lua(text)

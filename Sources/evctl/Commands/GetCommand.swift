@@ -21,7 +21,8 @@ struct GetCommand: Command {
         guard let event = try await client.get(id) else { throw Failure(.notFound, "there is no event \(id)") }
         await client.close()
         // One event has the terminal to itself: nothing is cut.
-        let printer = EventPrinter(form: global.output, zone: global.zone, terminal: invocation.terminal)
+        var printer = try EventPrinter(global, invocation)
+        printer.columns = nil
         let output = StandardOutput()
         try output.write { printer.append(event, to: &$0) }
         try output.flush()

@@ -9,17 +9,21 @@ struct ImportCommand: Command {
         commandName: "import",
         abstract: "Append events from NDJSON, one a line, with the event's field names.",
         discussion: """
-            category, event_type and aggregate_id are required; data, timestamp (seconds or RFC 3339), version, id, \
-            tags and metadata may follow; event_id and recorded_at are ignored, so that what export prints can be \
-            imported. Data is appended byte for byte as it stands in the line.
+            category, event_type and aggregate_id are required; data, timestamp (seconds, as a number or a \
+            string, or RFC 3339), version, id, tags and metadata may follow; event_id and recorded_at are ignored, so \
+            that what export prints can be imported. Data is appended byte for byte as it stands in the line. A line \
+            may be as long as the daemon's limits allow.
 
-            The first bad line ends the import, after everything before it has been appended. With --keep-going it is \
-            named, counted and skipped, and is no error.
+            A line with an id is in the store once, however often it is imported; one without is appended each time, \
+            unless --resume-file is given.
+
+            The first bad line ends the import: everything before it has been appended then, and nothing behind it. \
+            With --keep-going it is named, counted and skipped, and is no error.
 
             An import that ended early says how many lines are done, for --skip-lines. With --resume-file the same \
-            command simply continues: the file is brought up to date each second, when the import ends and when it is \
-            interrupted. After a power cut or a broken connection some lines may be appended twice, unless each line \
-            carries an id (a UUID), of which the store keeps one event.
+            command simply continues, after a kill, a power cut or a lost connection too, and each line is in the \
+            store once: a line without an id gets one, made from a number in the file and the line's own, by which the \
+            store knows it again. Keep the file until the import is through, and use another for another input.
             """
     )
 
@@ -44,15 +48,13 @@ struct ImportCommand: Command {
     }
 
     func run(in invocation: Invocation) async throws {
-        let descriptor = try Descriptor(reading: file)
-        let resume = resumeFile.map(ResumeFile.init)
+        let descriptor = try Descriptor(readingNDJSON: file)
         let client = try await global.connect(invocation)
+        let report = StatusReport(info: try await client.info())
         invocation.interruption.deferToCommand()
         var run = ImportRun(
-            reading: descriptor,
-            keepsGoing: keepGoing,
-            skippedLines: try resume?.lines() ?? skipLines ?? 0,
-            resumeFile: resume,
+            reading: LineReader(descriptor, maximumLineBytes: InputLine.maximumBytes(report)),
+            plan: try plan(report),
             meter: ProgressMeter(
                 .bytes,
                 total: descriptor.fileSize,
@@ -60,30 +62,45 @@ struct ImportCommand: Command {
             ),
             interruption: invocation.interruption,
             note: invocation.note,
-            append: { events throws(ClientError) in try await client.appendPipelined(events) }
+            append: { events throws(ClientError) in try await client.appendOnce(events) }
         )
         do {
             try await run.run()
         } catch {
-            throw Self.failure(error, doneLines: run.doneLines, hasResumeFile: resume != nil)
+            throw Self.failure(error, doneLines: run.doneLines, hasResumeFile: resumeFile != nil)
         }
         await client.close()
         if !global.quiet { invocation.note(run.summary()) }
     }
 
+    private func plan(_ report: StatusReport) throws -> ImportRun.Plan {
+        var plan = ImportRun.Plan(keepsGoing: keepGoing, skippedLines: skipLines ?? 0)
+        guard let file = resumeFile.map(ResumeFile.init) else { return plan }
+        let store = report.value("store_uuid") ?? ""
+        let record = try file.record() ?? ResumeRecord(store: store, identity: .random())
+        guard record.store == store else {
+            throw Failure(
+                .usage,
+                "\(file.path) is of an import into the store \(record.store); the daemon serves the store \(store)"
+            )
+        }
+        plan.resume = (file, record)
+        return plan
+    }
+
     /// The error with what its reader needs in order to go on.
     static func failure(_ error: any Error, doneLines: UInt64, hasResumeFile: Bool) -> Failure {
+        // What is wrong with the request, or its files, is so the next time too.
+        if let failure = error as? Failure, failure.status == .usage { return failure }
         let advice = hasResumeFile ? "run it again to continue" : "--skip-lines \(doneLines) continues"
-        let done = "\(doneLines) lines are done; \(advice)"
-        switch error {
-        case let error as Failure:
-            return Failure(error.status, "\(error.message); \(done)")
-        case ClientError.disconnected, ClientError.outcomeUnknown:
-            return Failure(.outcomeUnknown, "\(error); \(done); of the lines behind, some may have been appended")
-        case let error as ClientError:
-            return Failure(ExitStatus(of: error), "\(error); \(done)")
-        default:
-            return Failure(.error, "\(error); \(done)")
+        let done = "\(doneLines) line\(doneLines == 1 ? " is" : "s are") done; \(advice)"
+        guard let ending = error as? ImportEnding else {
+            let failure = error as? Failure
+            return Failure(failure?.status ?? .error, "\(failure?.message ?? "\(error)"); \(done)")
         }
+        if case .outcomeUnknown = ending.error {
+            return Failure(.outcomeUnknown, "\(ending.error); \(ending.place): appended, or not at all; \(done)")
+        }
+        return Failure(ExitStatus(of: ending.error), "\(ending); \(done)")
     }
 }

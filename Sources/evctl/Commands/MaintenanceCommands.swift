@@ -74,7 +74,7 @@ extension GlobalOptions {
             try print(json: json, in: invocation)
         } else if !quiet {
             let output = StandardOutput()
-            for line in try lines(Report(json)) { try output.print(line: line) }
+            for line in try lines(Report(json)) { try output.print(line: ShownText(line)) }
         }
     }
 }

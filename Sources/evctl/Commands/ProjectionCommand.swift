@@ -32,6 +32,7 @@ struct ProjectionListCommand: Command {
             }
             try Table(["NAME", "EVENT_ID", "LAG", "PROCESSED", "HEALTH"], rows).print(invocation.terminal)
         }
+        if projections.contains(where: { $0.health.hasPrefix("faulted") }) { throw Failure(.error, "") }
     }
 
     static func health(_ projection: ProjectionStatus) -> String {
@@ -79,7 +80,7 @@ struct ProjectionShowCommand: Command {
 
     func run(in invocation: Invocation) async throws {
         let (at, asOf) = try moment.values(global, invocation)
-        let client = try await global.connect(invocation)
+        let client = try await global.connect(invocation, moment.store)
         let json = try await client.projection(name, at: at, asOf: asOf)
         await client.close()
         try global.print(json: json, in: invocation)

@@ -31,42 +31,37 @@ struct ReadCommand: Command {
 
     func run(in invocation: Invocation) async throws {
         let asked = try filter.filter(global, invocation)
-        let client = try await global.connect(invocation)
-        let pager = follow || global.noPager ? nil : Pager(invocation)
-        defer { pager?.finish() }
-        let output = StandardOutput()
-        let printer = EventPrinter(global, invocation.terminal)
-
+        let client = try await global.connect(invocation, try filter.store)
+        let store = client.store
         let pages = EventPages(client: client)
-        let tail = try await pages.tail()
-        var listed = asked
         // What comes later is not part of this listing; following takes it up from here without a gap.
-        listed.before = min(listed.before ?? .init(tail.rawValue + 1), .init(tail.rawValue + 1))
+        let (now, tail) = try await pages.upToNow(asked)
         let count = last ?? (follow ? 10 : .max)
-        var missing: ClientError?
-        if !reverse, count != .max { (listed, missing) = try await pages.narrow(listed, toLast: count) }
-        // What has come is worth having, whatever comes next.
-        defer { try? output.flush() }
-        try await pages.forEachPage(listed, reversed: reverse, limit: count) { page in
-            for event in page { try output.write { printer.append(event, to: &$0) } }
-        }
-        try output.flush()
-        try await global.noteSkipped(asked, client, invocation)
-        await client.close()
-        if let missing { throw missing }
-
-        guard follow else { return }
-        let live = LiveEvents(global, asked, invocation)
-        try await live.forEach(after: tail) { event in
-            try output.write { printer.append(event, to: &$0) }
+        let printer = try EventPrinter(global, invocation)
+        try await global.list(in: invocation, isPaged: !follow) { output in
+            var (listed, missing) = (now, ClientError?.none)
+            if !reverse, count != .max { (listed, missing) = try await pages.narrow(now, toLast: count) }
+            try await pages.forEachPage(listed, reversed: reverse, limit: count) { page in
+                for event in page { try output.write { printer.append(event, to: &$0) } }
+            }
             try output.flush()
+            try await global.noteSkipped(asked, client, invocation)
+            await client.close()
+            if let missing { throw missing }
+
+            guard follow else { return }
+            let live = LiveEvents(global, asked, store, invocation)
+            try await live.forEach(after: tail) { event in
+                try output.write { printer.append(event, to: &$0) }
+                try output.flush()
+            }
         }
     }
 }
 
 extension LiveEvents {
-    init(_ global: GlobalOptions, _ filter: Filter, _ invocation: Invocation) {
-        self.init(socketPath: global.socketPath(in: invocation), filter: filter) { error, pause in
+    init(_ global: GlobalOptions, _ filter: Filter, _ store: EventUUID?, _ invocation: Invocation) {
+        self.init(socketPath: global.socketPath(in: invocation), filter: filter, store: store) { error, pause in
             guard !global.quiet else { return }
             invocation.note("\(error); trying again in \(Quantity.tenths(pause.seconds)) s")
         }

@@ -12,7 +12,7 @@ struct RepairCommand: Command {
         discussion: """
             Offline, and never in place: the damaged directory is only read, and no daemon may have it. Events keep their \
             ids, times and bytes; ids that are lost are gaps, and none is ever given again. The new store has an identity \
-            of its own and folds its projections anew. What is lost is printed, and kept in repair.json beside the new \
+            of its own and folds its projections anew; it has the owner and the mode of the old one. What is lost is printed, and kept in repair.json beside the new \
             store.
 
             Exit 0: nothing was lost. Exit 6: the new store is complete and clean, and lacks the events that are named; or \
@@ -39,17 +39,21 @@ struct RepairCommand: Command {
         var meter = ProgressMeter(.percent, total: UInt64(steps), isShown: global.showsProgress(invocation))
         let report: SalvageReport
         do {
-            report = try EventStore.repair(directory: old, into: new) { share in meter.update(UInt64(share * steps)) }
+            report = try EventStore.repair(directory: old, into: new) { share in
+                meter.update(UInt64(saturating: share * steps))
+            }
             meter.clear()
         } catch {
             meter.clear()
             throw error
         }
+        let problem = Ownership(of: old)?.give(to: new)
         try global.print(report: Array(report.json.utf8), in: invocation) { _ in
-            ["\(Quantity.grouped(report.records)) events saved in \(new)"]
+            ["\(Quantity.counted(report.records, "event")) saved in \(new)"]
         }
+        if let problem { invocation.note(problem) }
         guard report.lost.isEmpty else {
-            throw Failure(.corruption, "events are lost\n  " + report.lost.map(Self.sentence).joined(separator: "\n  "))
+            throw Failure(.corruption, "events are lost", details: report.lost.map(Self.sentence))
         }
     }
 

@@ -7,7 +7,11 @@ import EventStoreClient
 struct StatusCommand: Command {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Print the store's state, tail, sizes and lag."
+        abstract: "Print the store's state, tail, sizes and lag.",
+        discussion: """
+            Exits with 0 where the state is ok; 1 where a projection has stopped; 5 while the store is recovered; 6 where events \
+            are damaged; 7 where it takes no appends, for want of space or for good.
+            """
     )
 
     @OptionGroup(title: "Every command") var global: GlobalOptions
@@ -22,5 +26,6 @@ struct StatusCommand: Command {
             let output = StandardOutput()
             for line in report.lines(invocation.terminal) { try output.print(line: line) }
         }
+        if report.status != .ok { throw Failure(report.status, "") }
     }
 }

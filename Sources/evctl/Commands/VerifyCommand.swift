@@ -33,7 +33,7 @@ struct VerifyCommand: Command {
         try global.print(report: json, in: invocation) { [Self.examined($0)] }
         let findings = try Self.findings(report)
         guard findings.isEmpty else {
-            throw Failure(.corruption, "corruption found\n  " + findings.joined(separator: "\n  "))
+            throw Failure(.corruption, "corruption found", details: findings)
         }
     }
 
@@ -70,7 +70,7 @@ struct VerifyCommand: Command {
         var meter = ProgressMeter(.percent, total: UInt64(steps), isShown: global.showsProgress(invocation))
         defer { meter.clear() }
         let report = try EventStore.verify(directory: try DirectoryPath.existing(directory)) { share in
-            meter.update(UInt64(share * steps))
+            meter.update(UInt64(saturating: share * steps))
         }
         return JSONText.verification(report).bytes
     }
@@ -89,8 +89,9 @@ struct VerifyCommand: Command {
     private static func examined(_ report: Report) -> String {
         let torn = report.number("torn_bytes") ?? 0
         return
-            "\(Quantity.grouped(report.number("events") ?? 0)) events in \(report.number("segments") ?? 0) segments, "
-            + "\(report.number("snapshots") ?? 0) snapshots, \(Quantity.bytes(Double(report.number("bytes") ?? 0))) checked"
+            "\(Quantity.counted(report.number("events") ?? 0, "event")) in "
+            + "\(Quantity.counted(report.number("segments") ?? 0, "segment")), "
+            + "\(Quantity.counted(report.number("snapshots") ?? 0, "snapshot")), \(Quantity.bytes(Double(report.number("bytes") ?? 0))) checked"
             + (torn > 0 ? "; \(Quantity.bytes(Double(torn))) of a write that was cut off" : "")
     }
 }

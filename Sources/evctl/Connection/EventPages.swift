@@ -12,6 +12,15 @@ struct EventPages {
         EventID(StatusReport(info: try await client.info()).number("last_id") ?? 0)
     }
 
+    /// The filter without what is appended from now on, and the last event's id, behind which that begins.
+    func upToNow(_ filter: Filter) async throws(ClientError) -> (filter: Filter, tail: EventID) {
+        var filter = filter
+        let tail = try await tail()
+        // There is no bound above the greatest id, and none is needed. A bound that is beyond the tail is for the daemon to refuse.
+        filter.before = filter.before ?? tail.successor
+        return (filter, tail)
+    }
+
     /// Calls `body` with every page of the events that match and are in the store now, in order or newest first, up to
     /// `limit` events.
     func forEachPage(
@@ -23,14 +32,17 @@ struct EventPages {
         guard limit > 0 else { return }
         var filter = filter
         var remaining = limit
-        // A page bounded by its bytes is short, so only an empty one is the end.
-        var page = try await client.read(filter, count: min(remaining, Self.pageEvents), reversed: reversed)
-        while let last = page.last {
-            remaining -= page.count
+        var page: EventPage? = try await client.page(
+            filter,
+            count: min(remaining, Self.pageEvents),
+            reversed: reversed
+        )
+        while let current = page, let last = current.events.last {
+            remaining -= current.events.count
             if reversed { filter.before = last.id } else { filter.after = last.id }
-            let (next, count) = (filter, min(remaining, Self.pageEvents))
-            async let following = count > 0 ? client.read(next, count: count, reversed: reversed) : []
-            try body(page)
+            let (next, count) = (filter, current.hasMore ? min(remaining, Self.pageEvents) : 0)
+            async let following = count > 0 ? client.page(next, count: count, reversed: reversed) : nil
+            try body(current.events)
             page = try await following
         }
     }
@@ -48,7 +60,7 @@ struct EventPages {
             return (narrowed, error)
         }
         // The first is one of them, and `after` is exclusive.
-        if let first { narrowed.after = EventID(first.rawValue - 1) }
+        if let first { narrowed.after = first.predecessor }
         return (narrowed, nil)
     }
 }

@@ -10,6 +10,8 @@ struct LiveEvents {
 
     let socketPath: String
     let filter: Filter
+    /// The store that positions in the filter belong to; nil for the one that answers first.
+    var store: EventUUID?
     /// Told of each loss of the connection, and of how long it waits before the next attempt.
     let onLoss: (ClientError, Duration) -> Void
 
@@ -19,12 +21,16 @@ struct LiveEvents {
         var position = position
         var pause = Self.firstPause
         var hasConnected = false
+        // Where another store answers after a loss of the connection, its events are not the next of this one.
+        var configuration = EventStoreClient.Configuration(socketPath: socketPath)
+        configuration.store = store
         while true {
             do {
-                let client = try await EventStoreClient.connect(.init(socketPath: socketPath))
+                let client = try await EventStoreClient.connect(configuration)
+                configuration.store = client.store
                 var filter = filter
                 filter.after = max(position, filter.after ?? .zero)
-                let subscription = try await client.subscribe(filter, from: EventID(position.rawValue + 1))
+                let subscription = try await client.subscribe(filter)
                 hasConnected = true
                 pause = Self.firstPause
                 for try await event in subscription {

@@ -1,8 +1,8 @@
 // Owns: one import from first line to last: what is sent, what is skipped, how far it is done, and what ends it.
 //
-// Done is the number of leading lines that need not be sent again. Lines are sent ahead of their outcomes, so when the
-// store refuses one, some behind it may have been appended already; then those count as done, every refused line among
-// them is named, and the import ends there.
+// One batch is under way while the next is gathered, and the next is sent only when all of the last has been settled. So
+// the lines that are done are the first so many of the input, whenever and however it ends: each of them is in the store
+// or was skipped, and none behind them is in the store, but for the batch whose outcome is unknown.
 
 import EventModel
 import EventNDJSON
@@ -11,161 +11,174 @@ import EventStoreClient
 struct ImportRun {
     private static let recordInterval = Duration.seconds(1)
 
-    private let keepsGoing: Bool
-    private let skippedLines: UInt64
-    private let resumeFile: ResumeFile?
+    /// Where it begins, and how it goes on.
+    struct Plan {
+        var keepsGoing = false
+        /// Lines that are done already.
+        var skippedLines: UInt64 = 0
+        /// With a file that remembers: what it holds, with the lines that are done already.
+        var resume: (file: ResumeFile, record: ResumeRecord)?
+        var batchEvents = ImportBatch.usualEvents
+    }
+
+    private let plan: Plan
     private let interruption: Interruption
     private let note: (String) -> Void
+    private let append: ImportBatch.Append
 
-    private var pipeline: ImportPipeline
+    private var gathered: ImportBatch
+    private var underWay: Task<ImportSettlement, Never>?
     private var reader: LineReader
     private var meter: ProgressMeter
     private var recorded = ContinuousClock.now
-    /// Lines that have been looked at: sent, empty, or skipped.
-    private var handledLines: UInt64 = 0
-    /// The first line that the store refused, which ends the import.
-    private var refusal: (line: UInt64, error: StoreError)?
-    /// Lines refused after it that no appended line has followed so far; they will be sent again.
-    private var laterRefusals: [(line: UInt64, error: StoreError)] = []
+    /// Behind the lines that have been looked at: gathered, blank, or skipped.
+    private var handled = InputPosition()
+    private var tally: ImportTally
 
-    /// Leading lines that are done.
-    private(set) var doneLines: UInt64
-    private(set) var appended: UInt64 = 0
-    private(set) var badLines: UInt64 = 0
+    /// Behind the leading lines that are done.
+    private var done: InputPosition
+    private(set) var skipped: UInt64 = 0
+
+    var doneLines: UInt64 { done.lines }
+    var added: UInt64 { tally.added }
+    var present: UInt64 { tally.present }
 
     init(
-        reading descriptor: Descriptor,
-        keepsGoing: Bool = false,
-        skippedLines: UInt64 = 0,
-        resumeFile: ResumeFile? = nil,
+        reading reader: LineReader,
+        plan: Plan = Plan(),
         meter: ProgressMeter,
         interruption: Interruption,
         note: @escaping (String) -> Void,
-        append: @escaping ImportPipeline.Append
+        append: @escaping ImportBatch.Append
     ) {
-        self.keepsGoing = keepsGoing
-        self.skippedLines = skippedLines
-        self.resumeFile = resumeFile
+        self.plan = plan
         self.interruption = interruption
         self.note = note
         self.meter = meter
-        pipeline = ImportPipeline(append: append)
-        reader = LineReader(descriptor)
-        doneLines = skippedLines
+        self.append = append
+        self.reader = reader
+        gathered = ImportBatch(maximumEvents: plan.batchEvents)
+        tally = ImportTally()
+        done = plan.resume?.record.done ?? InputPosition(lines: plan.skippedLines)
     }
 
     /// Runs to the end of the input or to what ends it before. Whatever was read until then has been settled, unless
-    /// the connection broke.
+    /// the store refused or the connection broke.
     mutating func run() async throws {
-        let ending = await sendAndSettle()
-        try resumeFile?.record(doneLines)
+        // What the ids are made from must be known to whoever goes on, before the first of them is in the store.
+        try record()
+        var ending: (any Error)?
+        do {
+            try await sendLines()
+        } catch {
+            ending = error
+            if !(error is ImportEnding) {
+                // What was read before is finished first; if that fails, that is what ended it.
+                do { try await settle() } catch { ending = error }
+            }
+        }
+        meter.clear()
+        try record()
         if let ending { throw ending }
     }
 
     func summary() -> String {
-        meter.summary("imported", appended) + (badLines > 0 ? "; \(badLines) lines skipped" : "")
-    }
-
-    /// Returns what ended it early.
-    private mutating func sendAndSettle() async -> (any Error)? {
-        do {
-            try await sendLines()
-            return nil
-        } catch let error as ClientError {
-            return error
-        } catch {
-            do {
-                // What was read before a bad line is finished first; if that fails, that is what ended it.
-                try await settle()
-                return error
-            } catch {
-                return error
-            }
-        }
+        meter.summary("imported", added)
+            + (present > 0 ? "; \(Quantity.grouped(present)) \(present == 1 ? "was" : "were") there already" : "")
+            + (skipped > 0 ? "; \(Quantity.counted(skipped, "line")) skipped" : "")
     }
 
     private mutating func sendLines() async throws {
-        defer { meter.clear() }
+        let first = done
         while true {
             switch try reader.next() {
             case .line(let line):
-                if reader.lines > skippedLines { try await send(line) }
-                handledLines = reader.lines
+                if reader.position.lines > first.lines {
+                    try await handle(line)
+                } else if reader.position.lines == first.lines, let file = plan.resume?.file {
+                    guard reader.position == first else {
+                        throw Failure(.usage, "\(file.path) is of another input: its first \(first.lines) lines differ")
+                    }
+                }
+                handled = reader.position
+            case .overlong:
+                let line = reader.position.lines + 1
+                if line > first.lines { try skip(line, InputLine.overlong(reader.maximumLineBytes)) }
             case .pause:
                 try await settle()
             case .end:
-                try await settle()
-                guard handledLines >= skippedLines else {
-                    throw Failure(.usage, "\(skippedLines) lines to skip, but the input has \(handledLines)")
+                handled = reader.position
+                guard handled.lines >= first.lines else {
+                    throw Failure(.usage, "\(first.lines) lines to skip, but the input has \(handled.lines)")
                 }
+                try await settle()
                 return
             }
             if interruption.isRequested { throw Failure(.interrupted, "interrupted") }
         }
     }
 
-    private mutating func send(_ line: [UInt8]) async throws {
-        guard line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) else { return }
-        let event: NewEvent
+    private mutating func handle(_ line: [UInt8]) async throws {
+        let event: NewEvent?
         do {
-            event = try EventLine.event(line)
+            event = try InputLine.event(line)
         } catch {
-            guard keepsGoing else { throw Failure(.error, "line \(reader.lines): \(error)") }
-            skip(reader.lines, "\(error)")
+            try skip(reader.position.lines, "\(error)")
             return
         }
-        try take(await pipeline.add(event, line: reader.lines))
-        if refusal != nil {
-            pipeline.discard()
-            try await settle()
+        guard var event else { return }
+        if event.identifier == nil {
+            event.identifier = plan.resume?.record.identity.id(ofLine: reader.position.lines).description
         }
+        if !gathered.hasRoom(for: event) { try await send() }
+        gathered.add(event, at: reader.position)
     }
 
-    /// Waits for everything under way. Throws what the store refused, if it refused anything.
-    private mutating func settle() async throws {
-        pipeline.flush()
-        while let outcomes = try await pipeline.oldestOutcomes() { try take(outcomes) }
-        if let refusal { throw Failure(ExitStatus(of: refusal.error.code), "line \(refusal.line): \(refusal.error)") }
-        doneLines = max(doneLines, handledLines)
-    }
-
-    private mutating func take(_ outcomes: [ImportPipeline.Outcome]) throws {
-        for outcome in outcomes {
-            switch outcome.result {
-            case .success:
-                appended += 1
-                doneLines = outcome.line
-                for late in laterRefusals { note("line \(late.line): \(late.error)") }
-                laterRefusals.removeAll()
-            case .failure(let error) where keepsGoing && error.code.isAboutTheEvent:
-                doneLines = outcome.line
-                skip(outcome.line, "\(error)")
-            case .failure(let error) where refusal == nil:
-                refusal = (outcome.line, error)
-            case .failure(let error):
-                laterRefusals.append((outcome.line, error))
-            }
-        }
-        meter.update(reader.bytes)
-        if let resumeFile, ContinuousClock.now - recorded >= Self.recordInterval {
-            try resumeFile.record(doneLines)
-            recorded = .now
-        }
-    }
-
-    private mutating func skip(_ line: UInt64, _ reason: String) {
-        badLines += 1
+    private mutating func skip(_ line: UInt64, _ reason: String) throws {
+        guard plan.keepsGoing else { throw Failure(.error, "line \(line): \(reason)") }
+        skipped += 1
         meter.clear()
         note("line \(line) skipped: \(reason)")
     }
+
+    /// Sends what is gathered, once what was sent before has been settled.
+    private mutating func send() async throws {
+        try await finish()
+        let (batch, append, keepsGoing) = (gathered, append, plan.keepsGoing)
+        gathered = ImportBatch(maximumEvents: plan.batchEvents)
+        underWay = Task { await batch.settle(keepsGoing: keepsGoing, append: append) }
+    }
+
+    /// Waits until all lines that have been looked at are done.
+    private mutating func settle() async throws {
+        try await send()
+        try await finish()
+        done = max(done, handled)
+    }
+
+    /// Waits for the batch under way, and throws what ended it early.
+    private mutating func finish() async throws {
+        guard let settlement = await underWay?.value else { return }
+        underWay = nil
+        tally.count(settlement.receipts)
+        if let position = settlement.done { done = position }
+        for refusal in settlement.refusals { try skip(refusal.line, "\(refusal.error)") }
+        if let ending = settlement.ending { throw ending }
+        meter.update(reader.bytes)
+        if ContinuousClock.now - recorded >= Self.recordInterval { try record() }
+    }
+
+    private mutating func record() throws {
+        guard let resume = plan.resume else { return }
+        var record = resume.record
+        record.done = done
+        try resume.file.write(record)
+        recorded = .now
+    }
 }
 
-extension StoreError.Code {
-    /// Whether the store refused this event and would take another; else it takes none.
-    fileprivate var isAboutTheEvent: Bool {
-        switch self {
-        case .invalid, .tooBig, .conflict, .noPermission: true
-        case .notFound, .noSpace, .loading, .corrupt, .later, .failed, .budget, .lagging, .other: false
-        }
+extension InputPosition: Comparable {
+    static func < (left: InputPosition, right: InputPosition) -> Bool {
+        left.lines < right.lines
     }
 }

@@ -36,6 +36,35 @@ struct JSONObjectWriter {
         bytes.append(value ? "true" : "false")
     }
 
+    mutating func texts(_ name: String, _ values: [String]) {
+        array(name, values) { $0.append(jsonString: $1) }
+    }
+
+    mutating func numbers(_ name: String, _ values: [some UnsignedInteger]) {
+        array(name, values) { $0.append(decimal: UInt64($1)) }
+    }
+
+    /// Null where there is no value; else what `write` writes under that name.
+    mutating func optional<Value>(
+        _ name: String,
+        _ value: Value?,
+        _ write: (inout JSONObjectWriter, Value) -> Void
+    ) {
+        if let value { return write(&self, value) }
+        key(name)
+        bytes.append("null")
+    }
+
+    private mutating func array<Value>(_ name: String, _ values: [Value], _ write: (inout [UInt8], Value) -> Void) {
+        key(name)
+        bytes.append("[")
+        for (index, value) in values.enumerated() {
+            if index > 0 { bytes.append(",") }
+            write(&bytes, value)
+        }
+        bytes.append("]")
+    }
+
     mutating func object(_ name: String, _ body: (inout JSONObjectWriter) -> Void) {
         key(name)
         bytes += Self.object(body)

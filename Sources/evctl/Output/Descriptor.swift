@@ -70,6 +70,16 @@ struct Descriptor {
         return bytes
     }
 
+    /// Waits until nobody is left to read what is written here; false where that cannot be waited for, or does not happen, as
+    /// with a file.
+    func waitUntilReaderHasGone() -> Bool {
+        var request = pollfd(fd: number, events: 0, revents: 0)
+        while poll(&request, 1, -1) < 0 {
+            guard errno == EINTR || errno == EAGAIN else { return false }
+        }
+        return request.revents & Int16(POLLERR | POLLHUP) != 0
+    }
+
     /// Whether a read would return at once; waits so long for it to become true.
     func isReadable(withinMilliseconds timeout: Int32) -> Bool {
         var request = pollfd(fd: number, events: Int16(POLLIN), revents: 0)

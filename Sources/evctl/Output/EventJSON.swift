@@ -4,7 +4,7 @@
 import EventModel
 
 enum EventJSON {
-    static func append(_ event: Event, to line: inout [UInt8]) {
+    static func append(_ event: Event, times: TimesForm, to line: inout [UInt8]) {
         line.append(#"{"event_id":"#)
         line.append(decimal: event.id.rawValue)
         line.append(#","category":"#)
@@ -16,14 +16,14 @@ enum EventJSON {
         line.append(#","data":"#)
         line.append(jsonOnOneLine: event.data)
         line.append(#","timestamp":"#)
-        line.append(seconds: event.timestamp)
+        line.append(event.timestamp, as: times)
         line.append(#","version":"#)
         line.append(decimal: event.version)
         line.append(#","recorded_at":"#)
-        line.append(seconds: event.recordedAt)
-        if let uuid = event.uuid {
+        line.append(event.recordedAt, as: times)
+        if let identifier = event.identifier {
             line.append(#","id":"#)
-            line.append(jsonString: uuid.description)
+            line.append(jsonString: identifier)
         }
         if !event.tags.isEmpty {
             line.append(#","tags":["#)
@@ -38,5 +38,14 @@ enum EventJSON {
             line.append(jsonOnOneLine: metadata)
         }
         line.append("}")
+    }
+}
+
+extension [UInt8] {
+    /// Decimal seconds, exactly: as a number, or between quotes, where no reader rounds them.
+    mutating func append(_ moment: Timestamp, as form: TimesForm) {
+        if form == .string { append(UInt8(ascii: "\"")) }
+        append(seconds: moment)
+        if form == .string { append(UInt8(ascii: "\"")) }
     }
 }

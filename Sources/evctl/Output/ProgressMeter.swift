@@ -41,8 +41,8 @@ struct ProgressMeter {
     /// `imported 1,000 events in 0.1 s, 9,876 a second`
     func summary(_ verb: String, _ events: UInt64) -> String {
         let seconds = (ContinuousClock.now - started).seconds
-        let rate = seconds > 0 ? UInt64(Double(events) / seconds) : 0
-        return "\(verb) \(Quantity.grouped(events)) events in \(Quantity.tenths(seconds)) s, "
+        let rate = seconds > 0 ? UInt64(saturating: Double(events) / seconds) : 0
+        return "\(verb) \(Quantity.counted(events, "event")) in \(Quantity.tenths(seconds)) s, "
             + "\(Quantity.grouped(rate)) a second"
     }
 
@@ -52,14 +52,15 @@ struct ProgressMeter {
         var parts: [String] = []
         if let total, total > 0 {
             let share = min(1, Double(done) / Double(total))
-            let filled = Int(share * 24)
+            let filled = Int(saturating: share * 24)
             parts.append("[\(String(repeating: "#", count: filled))\(String(repeating: ".", count: 24 - filled))]")
-            parts.append("\(Int(share * 100)) %")
+            parts.append("\(Int(saturating: share * 100)) %")
         }
         switch unit {
         case .bytes: parts += [Quantity.bytes(Double(done)), "\(Quantity.bytes(rate))/s"]
-        case .events: parts += ["\(Quantity.grouped(done)) events", "\(Quantity.grouped(UInt64(rate)))/s"]
-        case .operations: parts += ["\(Quantity.grouped(done)) operations", "\(Quantity.grouped(UInt64(rate)))/s"]
+        case .events: parts += ["\(Quantity.grouped(done)) events", "\(Quantity.grouped(UInt64(saturating: rate)))/s"]
+        case .operations:
+            parts += ["\(Quantity.grouped(done)) operations", "\(Quantity.grouped(UInt64(saturating: rate)))/s"]
         case .percent: break
         }
         if let total, rate > 0, total > done {

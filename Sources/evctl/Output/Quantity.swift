@@ -11,6 +11,11 @@ enum Quantity {
         return String(text.reversed())
     }
 
+    /// `1 event`, `1,234 events`
+    static func counted(_ value: UInt64, _ noun: String) -> String {
+        "\(grouped(value)) \(noun)\(value == 1 ? "" : "s")"
+    }
+
     /// `17 B`, `4.2 KiB`, `1.0 GiB`
     static func bytes(_ value: Double) -> String {
         var rest = value
@@ -19,12 +24,12 @@ enum Quantity {
             rest /= 1024
             units.removeFirst()
         }
-        return units.startIndex == 0 ? "\(Int(rest)) B" : "\(tenths(rest)) \(units[units.startIndex])"
+        return units.startIndex == 0 ? "\(Int(saturating: rest)) B" : "\(tenths(rest)) \(units[units.startIndex])"
     }
 
     /// `0:07`, `12:34`, `1:02:03`
     static func clock(_ seconds: Double) -> String {
-        let total = UInt64(min(seconds.rounded(.up), 1e9))
+        let total = UInt64(saturating: min(seconds.rounded(.up), 1e9))
         let padded = { (value: UInt64) in value < 10 ? "0\(value)" : "\(value)" }
         return total < 3600
             ? "\(total / 60):\(padded(total % 60))"
@@ -43,7 +48,15 @@ enum Quantity {
 
     /// One digit after the point.
     static func tenths(_ value: Double) -> String {
-        let tenths = UInt64((max(0, value) * 10).rounded())
+        let tenths = UInt64(saturating: (max(0, value) * 10).rounded())
         return "\(tenths / 10).\(tenths % 10)"
+    }
+}
+
+extension FixedWidthInteger {
+    /// The whole part of a number, or the bound that it lies beyond; 0 of what is no number. A rate and a share are quotients
+    /// of what somebody asked for and of what a clock said, and there is none that the plain conversion would not trap on.
+    init(saturating value: Double) {
+        self = Self(exactly: value.rounded(.towardZero)) ?? (value.isNaN ? 0 : value < 0 ? .min : .max)
     }
 }

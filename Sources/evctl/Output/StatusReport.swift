@@ -11,8 +11,24 @@ struct StatusReport {
         }
     }
 
-    private func value(_ key: String) -> String? {
+    func value(_ key: String) -> String? {
         entries.first { $0.key == key }?.value
+    }
+
+    /// Names with commas between them; nil where there are none.
+    private func list(_ key: String) -> String? {
+        value(key).flatMap { $0.isEmpty ? nil : $0.split(separator: ",").joined(separator: ", ") }
+    }
+
+    /// What a script is to know of the daemon's state.
+    var status: ExitStatus {
+        switch value("state") {
+        case "ok", nil: .ok
+        case "loading": .cannotConnect
+        case "full", "failed": .readOnlyOrFull
+        case "degraded": list("damaged") == nil ? .error : .corruption
+        default: .error
+        }
     }
 
     func number(_ key: String) -> UInt64? {
@@ -38,29 +54,43 @@ struct StatusReport {
     }
 
     /// The summary; what the daemon did not say is left out.
-    func lines(_ terminal: Terminal) -> [String] {
-        func line(_ name: String, _ text: String?) -> String? {
-            text.map { name + String(repeating: " ", count: 13 - name.count) + $0 }
+    func lines(_ terminal: Terminal) -> [ShownText] {
+        func line(_ name: String, _ text: ShownText?) -> ShownText? {
+            text.map { [ShownText(name + String(repeating: " ", count: 13 - name.count)), $0].joined() }
+        }
+        func line(_ name: String, _ text: String?) -> ShownText? {
+            line(name, text.map { ShownText($0) })
         }
         let grouped = { (key: String) in number(key).map(Quantity.grouped) }
         let bytes = { (key: String) in number(key).map { Quantity.bytes(Double($0)) } }
-        let state = value("state").map { terminal.styled($0, $0 == "ok" ? .bold : .alarm) }
+        let state = value("state").map { terminal.styled(ShownText($0), $0 == "ok" ? .bold : .alarm) }
         let uptime = number("uptime_seconds").map { ", up \(Quantity.clock(Double($0)))" } ?? ""
-        let damaged = value("damaged").flatMap { $0.isEmpty ? nil : terminal.styled($0, .alarm) }
+        let parts = [("sealed", "log_sealed_bytes"), ("raw", "log_raw_bytes"), ("spare", "log_spare_bytes")]
+            .compactMap { name, key in bytes(key).map { "\($0) \(name)" } }
+        let logParts = parts.isEmpty ? "" : " on disk (\(parts.joined(separator: ", ")))"
+        let stopped = list("projections_faulted").map { terminal.styled(ShownText("; faulted: \($0)"), .alarm) }
+        let late = list("projections_lagging").map { "; lagging: \($0)" } ?? ""
+        let damaged = value("damaged").flatMap { $0.isEmpty ? nil : terminal.styled(ShownText($0), .alarm) }
         return [
-            line("state", state.map { $0 + uptime }),
+            line("state", state.map { [$0, ShownText(uptime)].joined() }),
             line("version", value("version")),
             line("store", value("store_uuid")),
             line(
                 "events",
                 number("last_id").map { "\(Quantity.grouped(number("first_id") ?? 1)) to \(Quantity.grouped($0))" }
             ),
-            line("log", bytes("log_bytes").map { $0 + (bytes("record_bytes").map { " for \($0) of events" } ?? "") }),
+            line(
+                "log",
+                bytes("log_bytes").map { $0 + logParts + (bytes("record_bytes").map { " for \($0) of events" } ?? "") }
+            ),
             line("segments", grouped("segments_sealed").map { "\($0) sealed, \(grouped("segments_raw") ?? "?") raw" }),
             line("backlog", bytes("seal_backlog_bytes").map { "\($0) to seal" }),
             line(
                 "projections",
-                grouped("projections").map { "\($0), \(grouped("projection_lag") ?? "?") events behind" }
+                grouped("projections").map { count in
+                    let behind = ShownText("\(count), \(grouped("projection_lag") ?? "?") events behind")
+                    return [behind, stopped ?? "", ShownText(late)].joined()
+                }
             ),
             line("clients", grouped("connections").map { "\($0), \(grouped("subscriptions") ?? "?") subscriptions" }),
             line("damaged", damaged),

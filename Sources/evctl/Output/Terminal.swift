@@ -1,5 +1,6 @@
 // Owns: what the standard streams are connected to, and the little that is said in colour.
 
+import EventModel
 import Glibc
 
 struct Terminal: Sendable {
@@ -40,7 +41,12 @@ struct Terminal: Sendable {
         case alarm = "1;31"
     }
 
-    func styled(_ text: String, _ style: Style) -> String {
-        hasColour ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+    func styled(_ text: ShownText, _ style: Style) -> ShownText {
+        hasColour ? ShownText(text, between: "\u{1B}[\(style.rawValue)m", and: "\u{1B}[0m") : text
+    }
+
+    /// JSON as standard output is to have it: byte for byte, but on a terminal with escapes for what would steer it.
+    func shown(json: [UInt8]) -> [UInt8] {
+        isOutput ? json.visibleJSON : json
     }
 }

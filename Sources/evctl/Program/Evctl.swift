@@ -8,7 +8,11 @@ struct Evctl: ParsableCommand {
         abstract: "Append to an event store, read it, and ask it what was when.",
         discussion: """
             The flags of every command may stand before it, too.
-            TIME is \(TimeGrammar.forms).
+            TIME is \(TimeWord.forms); evctl time says more.
+            Text for people steers no terminal: control characters and marks that turn the direction of text are spelt out, \
+            as \\x1b. On a terminal JSON has them as escapes; piped, it is byte for byte. A long listing goes through PAGER \
+            (less -FRX); what a pager that fails has not shown is printed. A command that only prints ends when nobody is \
+            left to read.
             Exit status: 0 ok, 1 error, 2 usage, 3 not found, 4 conflict, 5 cannot connect, 6 corruption found, \
             7 read-only or disk full, 8 outcome unknown, 130 interrupted.
             """,
@@ -23,18 +27,18 @@ struct Evctl: ParsableCommand {
             ),
             CommandGroup(
                 name: "State",
-                subcommands: [StateCommand.self, FoldCommand.self, ProjectionCommand.self]
+                subcommands: [StateCommand.self, FoldCommand.self, ProjectionCommand.self, ReducerCommand.self]
             ),
             CommandGroup(
                 name: "The store",
                 subcommands: [
-                    StatusCommand.self, RollCommand.self, SnapshotCommand.self, CompactCommand.self,
-                    VerifyCommand.self, RepairCommand.self,
+                    StatusCommand.self, WhoAmICommand.self, RollCommand.self, SnapshotCommand.self, CompactCommand.self,
+                    VerifyCommand.self, RepairCommand.self, ReloadCommand.self,
                 ]
             ),
             CommandGroup(
                 name: "To try it out",
-                subcommands: [DemoCommand.self, GenerateCommand.self, BenchCommand.self]
+                subcommands: [TimeCommand.self, DemoCommand.self, GenerateCommand.self, BenchCommand.self]
             ),
         ]
     )

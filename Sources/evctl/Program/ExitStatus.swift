@@ -4,6 +4,7 @@ import ArgumentParser
 import EventModel
 import EventStore
 import EventStoreClient
+import ProcessText
 import SegmentLog
 
 /// The exit statuses that the interface promises.
@@ -24,10 +25,13 @@ enum ExitStatus: Int32 {
 struct Failure: Error, Equatable {
     let status: ExitStatus
     let message: String
+    /// What the message sums up, a line each.
+    let details: [String]
 
-    init(_ status: ExitStatus, _ message: String) {
+    init(_ status: ExitStatus, _ message: String, details: [String] = []) {
         self.status = status
         self.message = message
+        self.details = details
     }
 }
 
@@ -36,23 +40,28 @@ struct OutputClosed: Error {}
 
 struct Outcome {
     let status: ExitStatus
-    /// What to print; nil where everything has been said.
+    /// What to print, a line or several, with nothing in it that steers a terminal; nil where everything has been said.
     let message: String?
 
     init(of error: any Error) {
         switch error {
         case let failure as Failure:
             status = failure.status
-            message = failure.message.isEmpty ? nil : "evctl: \(failure.message)"
+            message =
+                failure.message.isEmpty
+                ? nil : Self.sentence(failure.message) + failure.details.map { "\n  \($0.visibleOnOneLine)" }.joined()
         case let error as ClientError:
             status = ExitStatus(of: error)
-            message = "evctl: \(error)"
+            message = Self.sentence("\(error)") + Self.hint(error)
         case let error as StoreError:
             status = ExitStatus(of: error.code)
-            message = "evctl: \(error)"
+            message = Self.sentence("\(error)")
         case let error as OpenError:
             status = ExitStatus(of: error)
-            message = "evctl: \(error)"
+            message = Self.sentence("\(error)")
+        case let error as NotUTF8:
+            status = .usage
+            message = Self.sentence("\(error)")
         case is OutputClosed:
             status = .ok
             message = nil
@@ -64,12 +73,24 @@ struct Outcome {
                 message = Evctl.fullMessage(for: error)
             case .validationFailure:
                 status = .usage
-                message = Evctl.fullMessage(for: error)
+                // The parser quotes arguments, and lays its usage out over lines.
+                message = Evctl.fullMessage(for: error).split(separator: "\n", omittingEmptySubsequences: false)
+                    .map(\.visible).joined(separator: "\n")
             default:
                 status = .error
-                message = "evctl: \(error)"
+                message = Self.sentence("\(error)")
             }
         }
+    }
+
+    /// Where to go from there.
+    private static func hint(_ error: ClientError) -> String {
+        guard case .store(let error) = error, error.code == .noPermission else { return "" }
+        return "\n  evctl whoami says who you are for the daemon, and which roles you have."
+    }
+
+    private static func sentence(_ text: String) -> String {
+        "evctl: \(text.visibleOnOneLine)"
     }
 }
 
@@ -90,7 +111,7 @@ extension ExitStatus {
             case .log(.corrupt), .log(.unreadable): .corruption
             case .log(.missing): .notFound
             case .log(let error) where error.isNoSpace: .readOnlyOrFull
-            case .log(.disk), .log(.unknownFormat), .log(.later), .log(.inUse), .log(.noSpace), .configuration: .error
+            case .log(.disk), .log(.unknownFormat), .log(.later), .log(.inUse), .log(.noSpace), .log(.ended): .error
             }
     }
 
@@ -98,7 +119,7 @@ extension ExitStatus {
         self =
             switch code {
             case .notFound: .notFound
-            case .conflict: .conflict
+            case .conflict, .reused, .position: .conflict
             case .corrupt: .corruption
             case .noSpace, .failed: .readOnlyOrFull
             // Nothing was asked of the store: it is not there yet.

@@ -3,6 +3,7 @@
 
 import EventModel
 import Glibc
+import ProcessText
 
 struct Invocation: Sendable {
     /// Without the name of the program.
@@ -13,10 +14,14 @@ struct Invocation: Sendable {
     var terminal: Terminal
     var interruption: Interruption
 
+    /// Variables that are not evctl's own, and that it obeys.
+    private static let foreignVariables: Set = ["PAGER", "NO_COLOR", "TERM"]
+
     /// This process.
-    init() {
-        arguments = Array(CommandLine.arguments.dropFirst())
-        environment = { name in getenv(name).map { String(cString: $0) } }
+    init() throws(NotUTF8) {
+        arguments = try ProcessText.arguments()
+        let variables = try ProcessText.environment { $0.hasPrefix("EVCTL_") || Self.foreignVariables.contains($0) }
+        environment = { variables[$0] }
         now = Timestamp.systemClock
         terminal = Terminal(environment: environment)
         interruption = Interruption()
@@ -34,7 +39,7 @@ struct Invocation: Sendable {
 
     /// A note to whoever watches, beside the command's output.
     func note(_ text: String) {
-        Descriptor.standardError.writeIgnoringErrors("evctl: \(text)\n")
+        Descriptor.standardError.writeIgnoringErrors("evctl: \(text.visibleOnOneLine)\n")
     }
 }
 
@@ -42,6 +47,8 @@ extension Timestamp {
     fileprivate static var systemClock: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+        let (seconds, isBeyond) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+        let (moment, carries) = seconds.addingReportingOverflow(Int64(time.tv_nsec))
+        return isBeyond || carries ? .distantFuture : Timestamp(nanoseconds: moment)
     }
 }

@@ -5,12 +5,15 @@ import Glibc
 @main
 enum Main {
     static func main() async {
-        exit(await run(Invocation()).rawValue)
+        // Dispatch asks for a thread above everybody else's priority. Who may not have one needs none, and its complaint of that
+        // would stand in the system's log at every run. Whoever wants to read what dispatch says sets the variable.
+        setenv("LIBDISPATCH_LOG", "NO", 0)
+        exit(await run().rawValue)
     }
 
-    private static func run(_ invocation: Invocation) async -> ExitStatus {
+    private static func run() async -> ExitStatus {
         do {
-            try await invocation.run()
+            try await Invocation().run()
             return .ok
         } catch {
             let outcome = Outcome(of: error)

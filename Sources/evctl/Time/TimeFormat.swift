@@ -4,30 +4,22 @@
 import EventModel
 
 extension Timestamp {
-    private static let nanosecondsPerSecond: Int64 = 1_000_000_000
-
     /// Seconds since the epoch, rounded down, and the nanoseconds above them.
     var floored: (seconds: Int, nanoseconds: Int) {
-        let (quotient, remainder) = nanoseconds.quotientAndRemainder(dividingBy: Self.nanosecondsPerSecond)
-        return remainder < 0
-            ? (Int(quotient) - 1, Int(remainder + Self.nanosecondsPerSecond)) : (Int(quotient), Int(remainder))
-    }
-
-    init?(floorSeconds seconds: Int, nanoseconds: Int) {
-        let (whole, overflow) = Int64(seconds).multipliedReportingOverflow(by: Self.nanosecondsPerSecond)
-        let (sum, carry) = whole.addingReportingOverflow(Int64(nanoseconds))
-        guard !overflow, !carry else { return nil }
-        self.init(nanoseconds: sum)
+        let (seconds, nanoseconds) = Int(nanoseconds).floored(by: 1_000_000_000)
+        return (seconds, nanoseconds)
     }
 
     /// RFC 3339 with the zone's offset. The fraction has none, three, six or nine digits, so that columns line up.
     func rfc3339(in zone: Zone) -> String {
         let (seconds, fraction) = floored
-        let (reading, offset) = zone.civil(atEpochSeconds: seconds)
+        let offset = zone.offset(at: seconds)
         // RFC 3339 has no room for the seconds of a local mean time, as zones had before about 1900.
         guard offset % 60 == 0 else { return rfc3339(in: .utc) }
-        var text = "\(reading.year.padded(4))-\(reading.month.padded(2))-\(reading.day.padded(2))"
-        text += "T\(reading.hour.padded(2)):\(reading.minute.padded(2)):\(reading.second.padded(2))"
+        let (day, second) = (seconds + offset).floored(by: 86_400)
+        let date = CivilDate(daysSinceEpoch: Int64(day))
+        var text = "\(date.year.padded(4))-\(date.month.padded(2))-\(date.day.padded(2))"
+        text += "T\((second / 3600).padded(2)):\((second / 60 % 60).padded(2)):\((second % 60).padded(2))"
         if fraction % 1000 != 0 {
             text += "." + fraction.padded(9)
         } else if fraction % 1_000_000 != 0 {
@@ -41,7 +33,7 @@ extension Timestamp {
     }
 }
 
-extension Int {
+extension BinaryInteger {
     fileprivate func padded(_ width: Int) -> String {
         let digits = String(self)
         return String(repeating: "0", count: Swift.max(0, width - digits.count)) + digits

@@ -1,112 +1,53 @@
-// Owns: the TIME grammar of the command line, a pure function of the text, the moment it is read at, and the zone.
+// Owns: the TIME grammar of the command line, a pure function of the text, the moment it is read at, and the zones.
 // Refuses to know: the clock.
 
 import EventModel
 
-struct TimeGrammar {
-    static let forms =
-        "seconds since the epoch, RFC 3339 with a zone, now, today, yesterday, tomorrow, -1h30m, 11min ago, "
-        + "2026-03-01 09:00, 2026-03-01 or 09:00"
-
+struct TimeGrammar: Sendable {
     let now: Timestamp
-    let zone: Zone
+    private let database: ZoneDatabase
+    private let local: @Sendable () throws(TimeFault) -> Zone
 
-    /// The moment that the text names, or nil where it names none.
-    func moment(_ text: String) -> Timestamp? {
-        exact(text) ?? named(text) ?? relative(text) ?? civil(text)
+    /// `local` is asked only for a time that has no zone of its own.
+    init(now: Timestamp, database: ZoneDatabase, local: @escaping @Sendable () throws(TimeFault) -> Zone) {
+        self.now = now
+        self.database = database
+        self.local = local
     }
 
-    /// Reads what a store is asked about as of: a bare integer is an event id, all else a time.
-    func asOf(_ text: String) -> AsOf? {
-        if let id = EventID(decimal: text) { return .id(id) }
-        return moment(text).map(AsOf.time)
+    /// The moment that the text names, which must be one that an event can have.
+    func moment(_ text: String) throws(TimeFault) -> Timestamp {
+        let moment = Int64(exactly: try nanoseconds(text)).map(Timestamp.init(nanoseconds:))
+        guard let moment, moment != .distantPast else { throw .word(TimeRules.range) }
+        return moment
     }
 
-    private func exact(_ text: String) -> Timestamp? {
-        text.hasPrefix("@") ? Timestamp(decimalSeconds: text.dropFirst()) : Timestamp(text: text)
+    /// The moment as a lower bound: what is before all times is no bound. What is after them would match nothing, and is
+    /// refused.
+    func lowerBound(_ text: String) throws(TimeFault) -> Timestamp {
+        let nanoseconds = try nanoseconds(text)
+        guard nanoseconds <= Int64.max else { throw .word(TimeRules.range) }
+        return Timestamp(nanoseconds: Int64(clamping: nanoseconds))
     }
 
-    private func named(_ text: String) -> Timestamp? {
-        switch text {
-        case "now": now
-        case "yesterday": midnight(daysFromToday: -1)
-        case "today": midnight(daysFromToday: 0)
-        case "tomorrow": midnight(daysFromToday: 1)
-        default: nil
-        }
+    /// The moment as an upper bound, inclusive: what is after all times is no bound, and what is before them matches nothing.
+    func upperBound(_ text: String) throws(TimeFault) -> Timestamp {
+        Timestamp(nanoseconds: Int64(clamping: try nanoseconds(text)))
     }
 
-    private func relative(_ text: String) -> Timestamp? {
-        let sign: Int64
-        let length: Substring
-        if text.hasSuffix(" ago") {
-            (sign, length) = (-1, text.dropLast(4))
-        } else if text.hasPrefix("-") || text.hasPrefix("+") {
-            (sign, length) = (text.hasPrefix("-") ? -1 : 1, text.dropFirst())
-        } else {
-            return nil
-        }
-        guard let span = TimeSpan.nanoseconds(length) else { return nil }
-        let (sum, overflow) = now.nanoseconds.addingReportingOverflow(sign * span)
-        return overflow ? nil : Timestamp(nanoseconds: sum)
+    /// Reads what a store is asked about as of: a bare integer, or one with its store, is a position, all else a time.
+    func asOf(_ text: String) throws(TimeFault) -> AsOf {
+        if let position = EventPosition(text) { return .id(position.id) }
+        return .time(try upperBound(text))
     }
 
-    private func civil(_ text: String) -> Timestamp? {
-        let parts = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
-        if parts.count == 2 {
-            return date(parts[0]).flatMap { moment(on: $0, clock: parts[1]) }
-        }
-        if let day = date(parts[0]) {
-            return Timestamp(floorSeconds: zone.epochSeconds(of: day), nanoseconds: 0)
-        }
-        return moment(on: today, clock: parts[0])
-    }
-
-    /// `hh:mm`, `hh:mm:ss`, `hh:mm:ss.fraction`.
-    private func moment(on day: CivilTime, clock: Substring) -> Timestamp? {
-        let parts = clock.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        var nanoseconds = 0
-        if parts.count == 2 {
-            guard (1...9).contains(parts[1].count), let digits = digits(parts[1], count: parts[1].count) else {
-                return nil
+    private func nanoseconds(_ text: String) throws(TimeFault) -> Int128 {
+        try TimeWord(text).nanoseconds(now: now) { (word: TimeWord.ZoneWord) throws(TimeFault) in
+            switch word {
+            case .local: try local()
+            case .offset(let offset): .rules(ZoneRules(initialOffset: offset))
+            case .named(let name): .rules(try database.named(name))
             }
-            nanoseconds = (parts[1].count..<9).reduce(digits) { value, _ in value * 10 }
         }
-        let fields = parts[0].split(separator: ":", omittingEmptySubsequences: false)
-        guard fields.count == 3 || fields.count == 2 && parts.count == 1,
-            let hour = digits(fields[0], count: 2), hour < 24,
-            let minute = digits(fields[1], count: 2), minute < 60,
-            let second = fields.count == 3 ? digits(fields[2], count: 2) : 0, second < 60
-        else { return nil }
-        var reading = day
-        (reading.hour, reading.minute, reading.second) = (hour, minute, second)
-        return Timestamp(floorSeconds: zone.epochSeconds(of: reading), nanoseconds: nanoseconds)
-    }
-
-    private func date(_ text: Substring) -> CivilTime? {
-        let fields = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard fields.count == 3, let year = digits(fields[0], count: 4), let month = digits(fields[1], count: 2),
-            let day = digits(fields[2], count: 2)
-        else { return nil }
-        let date = CivilTime(year: year, month: month, day: day)
-        // A date that the calendar does not have, such as 30 February, comes back as another one.
-        let reading = Zone.utc.civil(atEpochSeconds: Zone.utc.epochSeconds(of: date)).reading
-        return reading == date ? date : nil
-    }
-
-    private func digits(_ text: Substring, count: Int) -> Int? {
-        text.utf8.count == count && text.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains)
-            ? Int(text) : nil
-    }
-
-    private var today: CivilTime {
-        let reading = zone.civil(atEpochSeconds: now.floored.seconds).reading
-        return CivilTime(year: reading.year, month: reading.month, day: reading.day)
-    }
-
-    private func midnight(daysFromToday days: Int) -> Timestamp? {
-        var day = today
-        day.day += days
-        return Timestamp(floorSeconds: zone.epochSeconds(of: day), nanoseconds: 0)
     }
 }

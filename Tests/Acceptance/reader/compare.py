@@ -72,8 +72,10 @@ def given(event: Event, known: Known) -> bool:
     said = {name: text if name in ("data", "metadata") else json.loads(text) for name, text in known.fields.items()}
     said["timestamp"] = nanoseconds(known.fields["timestamp"])
     said.setdefault("version", 1)
-    if not said.get("tags"):
-        said.pop("tags", None)
+    # Tags are a set; each stands where it came first.
+    said["tags"] = list(dict.fromkeys(said.get("tags", [])))
+    if not said["tags"]:
+        del said["tags"]
     ours = fields(event)
     ours["data"] = event.data.decode()
     del ours["event_id"], ours["recorded_at"]

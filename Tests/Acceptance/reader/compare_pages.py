@@ -84,9 +84,21 @@ def check_pages(check, binaries: str, folder: str) -> None:
     later.append(bytes([full[0] + 1, 1]) + b"xx" + full[1:])
     check("what of a later version may be passed over is", decode(1, 2, 3, capital) == one
           and decode(1, 2, 3, full[:flags] + b"\x83" + full[flags + 1 :]) == one)
+    name = "payment 7, é".encode()
+    check("an identifier that is no UUID is its text", decode(1, 2, 3, with_keys(b"n" + name)).id == "payment 7, é")
+    uuid = b"00112233-4455-6677-8899-aabbccddeeff"
+    wrong = [[b"n"], [b"nx", b"ny"], [b"i" + bytes(16), b"nx"], [b"gx", b"ny"], [b"n" + uuid], [b"n" + uuid.upper()], [b"n\xff"]]
+    check("an identifier is there once, in its place, and is no UUID as text",
+          all(refusal(with_keys(*keys)) is Damaged for keys in wrong), [refusal(with_keys(*keys)) for keys in wrong])
     check("what must be known is told to be later", all(refusal(body) is Later for body in later))
     bad = [b"", b"\0", full[:20], b"\x011" + full[1:], full[:flags] + b"\x03\0\0\0\0" + full[flags + 5 :], full[:-1]]
     check("what is no event is refused", all(refusal(body) is Damaged for body in bad), [refusal(body) for body in bad])
+
+
+def with_keys(*keys: bytes) -> bytes:
+    """A body whose event has these keys beside those that it must have."""
+    keys = (b"cx", b"ay", b"tz", *keys)
+    return bytes([len(keys)]) + b"".join(bytes([len(key) - 1]) + key for key in keys) + b"\0{}"
 
 
 def refusal(body: bytes):

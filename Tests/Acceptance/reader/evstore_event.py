@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import uuid
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Optional
 from evstore_bytes import Damaged, Later, u32
 
 DEPTH = 1024
+UUID_TEXT = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 8 * DEPTH))
 
 
@@ -125,18 +127,22 @@ def decode(id: int, time: int, recorded_at: int, body: bytes) -> Event:
         at += 4
         if meta_bytes > len(payload) - at:
             raise Damaged("the metadata run past the end")
-    if flags & 0x7C or any(chr(key[0]).islower() and chr(key[0]) not in "catig" for key in keys):
+    if flags & 0x7C or any(chr(key[0]).islower() and chr(key[0]) not in "cating" for key in keys):
         raise Later("an event with something that must be known, and is not")
-    known = [key for key in keys if chr(key[0]) in "catig"]
+    known = [key for key in keys if chr(key[0]) in "cating"]
     kinds = "".join(chr(key[0]) for key in known)
-    tags = kinds[3:].lstrip("i") if kinds[3:4] == "i" else kinds[3:]
-    if not kinds.startswith("cat") or set(tags) - {"g"} or kinds.count("i") > 1:
+    names = kinds[3:].lstrip("in")
+    if not kinds.startswith("cat") or set(names) - {"g"} or len(kinds) - 3 - len(names) > 1:
         raise Damaged(f"keys of the kinds {kinds}: one missing, one too many, or out of order")
     identity = None
     if "i" in kinds:
         if len(known[3]) != 17:
             raise Damaged("a UUID that is not of 16 bytes")
         identity = str(uuid.UUID(bytes=known[3][1:]))
+    elif "n" in kinds:
+        identity = _text(known[3][1:])
+        if UUID_TEXT.fullmatch(identity):
+            raise Damaged("a UUID as text")
     if version == 0:
         raise Damaged("a version of 0")
     metadata = None

@@ -14,6 +14,7 @@ final class RawConnection {
     }
 
     private let descriptor: Int32
+    private var isClosed = false
     private var unread: [UInt8] = []
     private var decoder = RESPReplyDecoder()
 
@@ -33,8 +34,12 @@ final class RawConnection {
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    deinit {
-        Glibc.close(descriptor)
+    deinit { close() }
+
+    /// Leaves, with whatever has not been read.
+    func close() {
+        if !isClosed { _ = Glibc.close(descriptor) }
+        isClosed = true
     }
 
     func send(_ bytes: [UInt8]) throws {

@@ -163,10 +163,10 @@ extension EventStore {
         let sink = WaitingSink()
         let batch = AppendBatch(sink: sink)
         fill(batch)
+        let records = batch.records
         guard submit(batch) else { return [] }
-        sink.wait()
         var answers: [Answer] = []
-        batch.forEachOutcome { settled in
+        for settled in sink.wait(for: records) {
             if settled.isTransaction {
                 answers.append(Answer(settled.outcome, records: settled.records))
             } else {
@@ -189,12 +189,28 @@ extension AppendBatch {
     func refuse(_ error: StoreError) { refuse(error, to: sink) }
 }
 
-/// Waits for one batch.
-final class WaitingSink: AppendSink {
-    private let done = Monitor(false)
+extension AppendBatch {
+    /// Of all its units.
+    var records: Int { units.reduce(0) { $0 + $1.records } }
+}
 
-    func complete(_ batches: [AppendBatch]) { done.update { $0 = true } }
-    func wait() { _ = done.wait { $0 ? true : nil } }
+/// Waits for outcomes, and keeps them in the order in which they come.
+final class WaitingSink: AppendSink, AppendOwner {
+    let work = Work()
+    private let settled: Monitor<[AppendBatch.Settled]> = Monitor([])
+
+    func complete(_ batches: [AppendBatch]) {
+        settled.update { settled in
+            for batch in batches { batch.forEachOutcome { settled.append($0) } }
+        }
+    }
+
+    /// The outcomes so far.
+    var soFar: [AppendBatch.Settled] { settled.withLock { $0 } }
+
+    func wait(for records: Int) -> [AppendBatch.Settled] {
+        settled.wait { settled in settled.reduce(0) { $0 + $1.records } >= records ? settled : nil } ?? []
+    }
 }
 
 extension Transaction {

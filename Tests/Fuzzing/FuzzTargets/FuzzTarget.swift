@@ -18,6 +18,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case snapshot
     /// A line of an import.
     case lines
+    /// A reducer: the bytes choose what the program does.
+    case lua
 
     package func run(_ bytes: [UInt8]) {
         switch self {
@@ -28,6 +30,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .logs: LogTarget.run(bytes)
         case .snapshot: SnapshotTarget.run(bytes)
         case .lines: LineTarget.run(bytes)
+        case .lua: LuaTarget.run(bytes)
         }
     }
 }

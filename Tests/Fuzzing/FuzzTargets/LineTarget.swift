@@ -8,7 +8,9 @@ enum LineTarget {
     static func run(_ bytes: [UInt8]) {
         do throws(EventLineFault) {
             let event = try EventLine.event(bytes)
-            for var name in [event.category, event.aggregateID, event.eventType] + event.tags {
+            for var name in [event.category, event.aggregateID, event.eventType] + event.tags
+                + (event.identifier.map { [$0] } ?? [])
+            {
                 let violation = name.withUTF8 { NameRule.violation(UnsafeRawBufferPointer($0), what: "it") }
                 require(violation == nil, "a name that is none")
             }

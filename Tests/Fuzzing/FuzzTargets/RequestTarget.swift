@@ -96,7 +96,7 @@ enum RequestTarget {
     }
 
     private static func check(_ arguments: ArgumentList) {
-        guard let command = try? CommandParser.parse(arguments) else { return }
+        guard let command = try? CommandParser.parse(arguments).command else { return }
         switch command {
         case .append(let request):
             require(CommandParser.isAppend(arguments))
@@ -104,9 +104,12 @@ enum RequestTarget {
             require(NameRule.violation(request.event.aggregateID, what: "aggregate") == nil)
             require(NameRule.violation(request.event.eventType, what: "type") == nil)
             require(request.event.tags.allSatisfy { NameRule.violation($0, what: "tag") == nil })
+            if case .text(let name)? = request.event.identifier {
+                require(NameRule.violation(name, what: "identifier") == nil && EventUUID(utf8: name) == nil)
+            }
             require(request.event.version > 0)
         case .count(let filter):
-            require(parsed(["EV.COUNT"] + filter.arguments) == filter, "a filter changes when it is written out")
+            require(parsed(["EV.COUNT"] + filter.arguments()) == filter, "a filter changes when it is written out")
         case .connection(.command): break  // answered from a table
         case .connection(let connection):
             var handshake = Handshake(connectionID: 1, serverVersion: "0")
@@ -123,7 +126,7 @@ enum RequestTarget {
         var decoder = RESPDecoder()
         return encoder.bytes.withUnsafeBytes { bytes in
             guard case .command(let arguments, _)? = try? decoder.next(bytes),
-                case .count(let filter)? = try? CommandParser.parse(arguments)
+                case .count(let filter)? = try? CommandParser.parse(arguments).command
             else { return nil }
             return filter
         }

@@ -16,4 +16,16 @@ import Testing
         #expect(names.count > 20)
         for name in names { target.run(try Array(Data(contentsOf: folder.appending(path: name)))) }
     }
+
+    @Test(arguments: 0..<8)
+    func `Programs of random bytes end, within their memory, and twice the same`(part: UInt64) {
+        for seed in part * 100..<part * 100 + 100 {
+            var state = seed
+            let bytes = (0..<200).map { _ in
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                return UInt8(truncatingIfNeeded: state >> 56)
+            }
+            FuzzTarget.lua.run(bytes)
+        }
+    }
 }

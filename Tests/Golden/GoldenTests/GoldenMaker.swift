@@ -189,7 +189,7 @@ private struct GoldenWriter {
             timestamp: number.isMultiple(of: 6)
                 ? nil : Timestamp(nanoseconds: Int64(number % 11 - 5) * 86_400_000_000_000 + Int64(number % 3)),
             version: number.isMultiple(of: 9) ? UInt32(number + 2) : 1,
-            uuid: number % 50 > 0 ? EventUUID(high: mixed, low: mixed &* mixed) : nil,
+            identifier: number % 50 > 0 ? EventUUID(high: mixed, low: mixed &* mixed).description : nil,
             tags: (0..<number % 4).map { "tag-\($0)" },
             metadata: number.isMultiple(of: 5) ? Array("{\"by\":\"\(number)\"}".utf8) : nil
         )

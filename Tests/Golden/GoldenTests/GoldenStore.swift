@@ -100,7 +100,7 @@ struct GoldenEvent: Codable, Equatable {
         timestamp = event.timestamp.nanoseconds
         recordedAt = event.recordedAt.nanoseconds
         version = event.version == 1 ? nil : event.version
-        uuid = event.uuid?.description
+        uuid = event.identifier
         tags = event.tags.isEmpty ? nil : event.tags
         metadata = event.metadata.map { String(decoding: $0, as: UTF8.self) }
     }

@@ -277,7 +277,7 @@ struct LoadRunTests {
                 + #""lost_connections":0,"errors":{}}}"#
         )
         #expect(
-            report.table.lines[1].split(separator: "  ").map { String($0.drop { $0 == " " }) }
+            report.table.lines[1].text.split(separator: "  ").map { String($0.drop { $0 == " " }) }
                 == ["read", "1", "8", "1.0 ms", "1.5 µs", "2.0 ms", "2.0 ms", "2.0 ms", "2.0 ms", "2.0 ms", "0 %"]
         )
     }

@@ -102,9 +102,26 @@ final class DaemonProcess {
         end()
     }
 
-    /// Starts the program, which is expected to refuse, and returns its exit status.
+    private static let patience = 60.0
+
+    /// Starts the program, which is expected to refuse, and returns its exit status. One that serves instead is killed.
     func refusal(_ arguments: [String]? = nil, environment: [String: String] = [:]) throws -> Int32 {
         try start(arguments, environment: environment)
+        let deadline = Date.now + Self.patience
+        while process.isRunning, Date.now < deadline { usleep(5000) }
+        if process.isRunning { signal(SIGKILL) }
+        return end()
+    }
+
+    /// The same by a script of `sh`, for bytes that are no text: `"$0"` is the program, and `"$1"` the directory.
+    func refusal(script: String) throws -> Int32 {
+        process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script, Self.products + "/evstored", directory.path]
+        let log = directory.path + "/log"
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        process.standardError = FileHandle(forWritingAtPath: log)
+        try process.run()
         return end()
     }
 }

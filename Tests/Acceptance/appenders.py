@@ -30,7 +30,8 @@ class Sources:
 
     def __call__(self, client, number, identified):
         category, aggregate, kind, rest, time, tag = self.pool[(number * 31 + client) % POOL]
-        name = b"%08x-0000-4000-8000-%012x" % (client, number) if identified else None
+        form = b"%08x-0000-4000-8000-%012x" if number % 2 else b"client %d/event %d"
+        name = form % (client, number) if identified else None
         return (category, aggregate, kind, b'{"client":%d,"number":%d,' % (client, number) + rest, time, tag, name)
 
 
@@ -133,6 +134,8 @@ class Client(threading.Thread):
         for _ in range(len(unit.events) + 1 if len(unit.events) > 1 else 0):
             answer = connection.receive()
         answer = connection.receive()
+        if isinstance(answer, list) and isinstance(answer[-1], Refused):
+            answer = answer[-1]
         if isinstance(answer, Refused):
             unit.refused(str(answer))
             self.errors.append(str(answer))

@@ -9,6 +9,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -54,7 +55,9 @@ let package = Package(
         // 4: threads
         .target(
             name: "EventStore",
-            dependencies: ["EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson", "CMalloc"],
+            dependencies: [
+                "EventRecords", "SegmentLog", "Reducers", "EventModel", "Disk", "CSimdjson", "CMalloc", deque,
+            ],
             swiftSettings: settings
         ),
 

@@ -229,14 +229,19 @@ package final class EventStore: Sendable {
     // MARK: Subscriptions
 
     /// Brings every event that matches to the sink, from `filter.after` on, then live. Where it is nil, from the
-    /// beginning. Where `filter.asOf` is a moment to come, what is committed until then.
-    package func subscribe(_ filter: Filter, sink: any SubscriptionSink) throws(StoreError) -> Subscription {
+    /// beginning. Where `filter.asOf` is a moment to come, what is committed until then. Users have equal shares of the time that
+    /// is spent on subscriptions.
+    package func subscribe(
+        _ filter: Filter,
+        of user: UInt32,
+        sink: any SubscriptionSink
+    ) throws(StoreError) -> Subscription {
         var (filter, asOf) = (filter, Timestamp?.none)
         if case .time(let time) = filter.asOf {
             asOf = time
             filter.asOf = nil
         }
-        return hub.add(try LogQuery(filter, in: log.view), recordedBy: asOf, sink: sink)
+        return hub.add(try LogQuery(filter, in: log.view), recordedBy: asOf, of: user, sink: sink)
     }
 
     package var subscriptionCount: Int { hub.count }

@@ -105,7 +105,10 @@ extension ConnectionHandler {
             case .read(let request) where request.blockMilliseconds != nil:
                 readBlocking(request, wireBytes: wireBytes)
             case .roll:
-                if let objection = server.caps.roll(of: caller.user) { return refuse(objection) }
+                if let objection = server.caps.roll(of: caller.user) {
+                    caller.note(.roll, refused: objection)
+                    return refuse(objection)
+                }
                 act = Act(.roll)
                 roll()
             case .verify:

@@ -116,6 +116,7 @@ final class ServerCore: Sendable {
         await informers.close()
         await users.close()
         await upkeep.close()
+        audit.tellRest()
     }
 
     // MARK: The store

@@ -43,13 +43,16 @@ class Bystander:
         self.connection = daemon.connect()
         self.quiet = self.look(2)
 
+    def ask(self, _name, command):
+        self.connection.ask(*command)
+
     def look(self, seconds, goes_on=lambda: True):
         times = {name: [] for name in self.QUESTIONS}
         end = time.monotonic() + seconds
         while time.monotonic() < end and (goes_on() or not times["PING"]):
             for name, command in self.QUESTIONS.items():
                 begin = time.perf_counter()
-                self.connection.ask(*command)
+                self.ask(name, command)
                 times[name].append(time.perf_counter() - begin)
         return {name: percentile(of_one) for name, of_one in times.items()}
 

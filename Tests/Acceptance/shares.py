@@ -13,7 +13,7 @@ import threading
 import time
 
 from hostile import MIB, eventually, memory, raw, reset_peak
-from questions import FACTOR, FLOOR, Bystander
+from questions import FACTOR, FLOOR, Bystander, alternatives
 from store import Claims, Connection, Folder, Lost, Refused, arguments, encoded, info
 
 GREEDY, OTHER = 65534, 65533
@@ -38,13 +38,27 @@ def being(user):
 
 
 class Other(Bystander):
-    """The other user. Asks for a state beside what every bystander asks for."""
+    """The other user. Beside what every bystander asks for, it asks for a state, appends with a condition that is looked up off
+    the writer, and follows what it appends."""
 
-    QUESTIONS = dict(Bystander.QUESTIONS, **{"EV.STATE": ("EV.STATE", "few", "REDUCER", "keeping")})
+    PUSH = "the push of an append"
+    QUESTIONS = dict(Bystander.QUESTIONS, **{
+        "EV.STATE": ("EV.STATE", "few", "REDUCER", "keeping"),
+        "an append with 300 names in its condition":
+            ("EV.APPEND", "c", "bystander", "t", "{}", "UNLESS", *alternatives(300, lambda number: ["TAG", f"t{number}"]), "AFTER", "0"),
+        PUSH: ("EV.APPEND", "followed", "bystander", "t", "{}"),
+    })
 
     def __init__(self, claims, daemon):
         with being(OTHER):
+            self.following = Connection(daemon.socket, 3)
+            self.following.ask("EV.SUBSCRIBE", "CATEGORY", "followed")
             super().__init__(claims, daemon)
+
+    def ask(self, name, command):
+        super().ask(name, command)
+        if name == self.PUSH:
+            self.following.receive()
 
 
 def data(size):
@@ -63,11 +77,11 @@ def fill(connection, category, count, size, aggregates):
 class Greedy:
     """Connections of the greedy user, each with something that it asks and does not read."""
 
-    def __init__(self, daemon, count, *command, times=1):
+    def __init__(self, daemon, count, *command, times=1, before=()):
         with being(GREEDY):
             self.connections = [raw(daemon.socket) for _ in range(count)]
         for connection in self.connections:
-            connection.sendall(encoded(command) * times)
+            connection.sendall(b"".join(map(encoded, before)) + encoded(command) * times)
 
     def leave(self):
         for connection in self.connections:
@@ -97,6 +111,19 @@ def unread(claims, daemon, other, bound):
     row(claims, daemon, other, "500 slow folds", Greedy(daemon, 500, "EV.FOLD", "REDUCER", "slow"))
     grown = memory(daemon, "VmHWM") - before
     claims.check(grown <= bound, "memory stays within what is configured, and 64 MiB", f"{grown / MIB:.0f} MiB more")
+
+
+def following(claims, daemon, other):
+    """Subscriptions that look at each event for a thousand names, and find it never."""
+    pairs = alternatives(1000, lambda number: ["CATEGORY", "few", "AGGREGATE", f"large-{number}"])
+    row(claims, daemon, other, "100 subscriptions with 1,000 alternatives that catch up",
+        Greedy(daemon, 100, "EV.SUBSCRIBE", *pairs, "FROM", "1", before=[("HELLO", "3")]))
+    row(claims, daemon, other, "a hundred pipelines of conditions that look at everything",
+        Greedy(daemon, 100, "EV.APPEND", "c", "x", "t", "{}", "UNLESS", *pairs, "AFTER", "0", times=10))
+    held = [Greedy(daemon, 1000, "PING"), Greedy(daemon, 50, "CLIENT", "LIST", times=20)]
+    other.judge("CLIENT LIST with a thousand connections", 3)
+    for greedy in held:
+        greedy.leave()
 
 
 def rebuilding(claims, daemon, other):
@@ -191,6 +218,7 @@ def main():
         claims.note(f"allowed is {FACTOR} times the quiet 99th percentile, or {FLOOR * 1e3:.0f} ms")
         # The budget, and beyond it what each of the questions that are worked on may have of its own.
         unread(claims, daemon, other, BUDGET + 3 * 3 * options.state * MIB + 64 * MIB)
+        following(claims, daemon, other)
         rebuilding(claims, daemon, other)
         upkeep(claims, daemon, other)
         shares(claims, daemon, 10, 10)

@@ -13,7 +13,7 @@ import Testing
         _ body: (EventStoreClient) async throws -> Void
     ) async throws {
         let server = try await FakeServer.start(script)
-        let client = try await EventStoreClient.connect(.init(socketPath: server.path))
+        let client = try await EventStoreClient.connect(.patient(server.path))
         try await body(client)
         await client.close()
         await server.stop()
@@ -228,14 +228,14 @@ import Testing
         let path = "/tmp/evstore-there-is-no-such.sock"
         let reason = "there is no such socket; is evstored running?"
         await #expect(throws: ClientError.cannotConnect(path: path, reason: reason)) {
-            try await EventStoreClient.connect(.init(socketPath: path))
+            try await EventStoreClient.connect(.patient(path))
         }
         await #expect(throws: ClientError.cannotConnect(path: path, reason: reason)) {
             let server = try await FakeServer.start { _ in .silence }
-            let client = try await EventStoreClient.connect(.init(socketPath: server.path))
+            let client = try await EventStoreClient.connect(.patient(server.path))
             await client.close()
             await server.stop()
-            _ = try await EventStoreClient.connect(.init(socketPath: path))
+            _ = try await EventStoreClient.connect(.patient(path))
         }
     }
 
@@ -244,7 +244,7 @@ import Testing
         let path = "/tmp/" + String(repeating: "x", count: 103)
         let reason = "the path is 108 bytes long; a socket's is at most 107"
         await #expect(throws: ClientError.cannotConnect(path: path, reason: reason)) {
-            try await EventStoreClient.connect(.init(socketPath: path))
+            try await EventStoreClient.connect(.patient(path))
         }
     }
 
@@ -252,7 +252,7 @@ import Testing
     func greeting() async throws {
         let refusing = try await FakeServer.start(greeting: "-LOADING recovering\r\n") { _ in .silence }
         await #expect(throws: ClientError.store(StoreError(.loading, "recovering"))) {
-            try await EventStoreClient.connect(.init(socketPath: refusing.path))
+            try await EventStoreClient.connect(.patient(refusing.path))
         }
         await refusing.stop()
         let silent = try await FakeServer.start(greeting: "") { _ in .silence }

@@ -2,6 +2,7 @@
 // Refuses to know: events and stores. A script answers each command in turn.
 
 import EventModel
+import EventStoreClient
 import EventWire
 import NIOCore
 import NIOPosix
@@ -102,4 +103,13 @@ func eventBytes(_ id: UInt64) -> [UInt8] {
 
 func pushBytes(_ id: UInt64) -> [UInt8] {
     Array(">3\r\n$8\r\nev.event\r\n:1\r\n".utf8) + eventBytes(id)
+}
+
+extension EventStoreClient.Configuration {
+    /// For a machine on which hundreds of tests run at once.
+    static func patient(_ socketPath: String) -> Self {
+        var configuration = Self(socketPath: socketPath)
+        configuration.connectTimeoutMilliseconds = 120_000
+        return configuration
+    }
 }

@@ -37,7 +37,7 @@ import Testing
         var serverOptions = ServerOptions(socketPath: directory + "/socket")
         serverOptions.eventLoops = 1
         let server = try await Server.start(store: store, options: serverOptions)
-        let client = try await EventStoreClient.connect(.init(socketPath: serverOptions.socketPath))
+        let client = try await EventStoreClient.connect(.patient(serverOptions.socketPath))
         var failure: (any Error)?
         do { try await body(server, client) } catch { failure = error }
         await client.close()
@@ -306,7 +306,7 @@ import Testing
         options.log.spareFiles = 0
         let store = try EventStore.open(options)
         let server = try await Server.start(store: store, options: ServerOptions(socketPath: directory + "/socket"))
-        let client = try await EventStoreClient.connect(.init(socketPath: directory + "/socket"))
+        let client = try await EventStoreClient.connect(.patient(directory + "/socket"))
         let subscription = try await client.subscribe()
         await server.stop()
         store.close()
@@ -314,7 +314,7 @@ import Testing
         await #expect(throws: ClientError.self) { try await client.count() }
         await client.close()
         await #expect(throws: ClientError.self) {
-            try await EventStoreClient.connect(.init(socketPath: directory + "/socket"))
+            try await EventStoreClient.connect(.patient(directory + "/socket"))
         }
     }
 }

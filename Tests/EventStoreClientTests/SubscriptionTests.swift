@@ -11,7 +11,7 @@ import Testing
         _ body: (EventStoreClient) async throws -> Void
     ) async throws {
         let server = try await FakeServer.start(script)
-        let client = try await EventStoreClient.connect(.init(socketPath: server.path))
+        let client = try await EventStoreClient.connect(.patient(server.path))
         try await body(client)
         await client.close()
         await server.stop()

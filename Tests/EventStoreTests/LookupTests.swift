@@ -133,6 +133,24 @@ import Testing
         #expect(first < second)
     }
 
+    @Test func `However many conditions one user has looked up, another's is answered as if there were one`() throws {
+        let test = try store()
+        fill(test, 20_000)
+        func submit(to sink: WaitingSink) {
+            let batch = AppendBatch(sink: sink)
+            NewEvent.numbered(1).withParts { batch.append($0, unless: Self.never) }
+            #expect(test.store.submit(batch))
+        }
+        // Each of another connection, for those of one wait for each other.
+        let greedy = (0..<50).map { _ in WaitingSink(user: 1) }
+        for sink in greedy { submit(to: sink) }
+        let other = WaitingSink(user: 2)
+        submit(to: other)
+        #expect(other.wait(for: 1).count == 1)
+        #expect(greedy.count { !$0.soFar.isEmpty } < 25)
+        for sink in greedy { #expect(sink.wait(for: 1).count == 1) }
+    }
+
     @Test func `A conflict that comes while the rest is looked up is found`() throws {
         let test = try TestStore()
         fill(test, 50_000)

@@ -119,8 +119,13 @@ import Testing
             $0.reducerLimits = ReducerLimits(instructionsPerEvent: 1 << 40)
         }
         #expect(eventually { test.store.projectionStatuses()[0].health == .live })
-        test.append((0..<100).map { event("\($0)") })
-        #expect(eventually { test.store.projectionStatuses()[0].health == .lagging })
+        // More comes than it gets done, however fast the machine.
+        #expect(
+            eventually {
+                test.append((0..<3).map { event("\($0)") })
+                return test.store.projectionStatuses()[0].health == .lagging
+            }
+        )
         #expect(test.store.info.state == .ok)
         #expect(eventually { test.store.projectionStatuses()[0].health == .live })
     }

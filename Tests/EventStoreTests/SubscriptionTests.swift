@@ -52,6 +52,21 @@ import Testing
         #expect(test.store.subscriptionCount == 20)
     }
 
+    @Test("However many subscriptions of one user catch up, another's has an equal share of the time")
+    func shares() throws {
+        let test = try TestStore()
+        for start in stride(from: 0, to: 20_000, by: 1000) {
+            test.append((start..<start + 1000).map { .numbered($0) })
+        }
+        let (greedy, other) = ((0..<50).map { _ in RecordingSink() }, RecordingSink())
+        for sink in greedy { _ = try test.store.subscribe(.all, of: 1, sink: sink) }
+        _ = try test.store.subscribe(.all, of: 2, sink: other)
+        #expect(other.wait(for: 20_000))
+        let theirs = greedy.reduce(0) { $0 + $1.events.count }
+        #expect(theirs < 10 * 20_000, "\(theirs)")
+        for sink in greedy { #expect(sink.wait(for: 20_000)) }
+    }
+
     @Test("Seals and compactions change nothing that a subscriber sees")
     func sealsAndCompactions() throws {
         let test = try TestStore()

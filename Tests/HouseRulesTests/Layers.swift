@@ -29,7 +29,7 @@ struct Layers {
         "Reducers": [],
         "EventModel": [],
         "EventRecords": [],
-        "EventStore": ["Glibc", "Synchronization"],
+        "EventStore": ["DequeModule", "Glibc", "Synchronization"],
         "EventWire": [],
         "EventNDJSON": [],
         "EventStoreServer": ["Dispatch", "Glibc", "HeapModule", "NIOCore", "NIOPosix", "Synchronization"],

@@ -2,7 +2,6 @@
 
 import DiskSimulation
 import FaultSimulation
-import Synchronization
 import Testing
 
 @testable import SegmentLog
@@ -59,22 +58,6 @@ import Testing
                 _ = try BlockSelection.blocks(matching: keys, in: log.view.segments[0], for: work)
             } == .ended(.cancelled)
         )
-    }
-
-    @Test func `Whoever does not ask is told of the end, of the work and of the whole, once`() {
-        for endsBefore in [false, true] {
-            for endsWhole in [false, true] {
-                let whole = Work()
-                let count = Mutex(0)
-                let work = Work(of: whole)
-                let end = { (endsWhole ? whole : work).end(.cancelled) }
-                if endsBefore { end() }
-                work.telling({ count.withLock { $0 += 1 } }) { if !endsBefore { end() } }
-                #expect(count.withLock { $0 } == 1)
-                work.end(.stopping)
-                #expect(count.withLock { $0 } == 1)
-            }
-        }
     }
 
     @Test func `Work has its time, and ends with the whole that it is a part of`() throws {

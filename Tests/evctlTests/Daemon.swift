@@ -38,10 +38,19 @@ final class Daemon: Sendable {
     }
 
     func append(_ aggregates: ClosedRange<Int>) async throws {
-        let client = try await EventStoreClient.connect(.init(socketPath: socket))
+        let client = try await EventStoreClient.connect(.patient(socket))
         for number in aggregates {
             _ = try await client.append(NewEvent(category: "c", aggregateID: "\(number)", eventType: "t"))
         }
         await client.close()
+    }
+}
+
+extension EventStoreClient.Configuration {
+    /// For a machine on which hundreds of tests run at once.
+    static func patient(_ socketPath: String) -> Self {
+        var configuration = Self(socketPath: socketPath)
+        configuration.connectTimeoutMilliseconds = 120_000
+        return configuration
     }
 }

@@ -48,7 +48,7 @@ struct DamageCommandTests {
             store: store,
             options: ServerOptions(socketPath: directory.path + "/socket")
         )
-        let client = try await EventStoreClient.connect(.init(socketPath: directory.path + "/socket"))
+        let client = try await EventStoreClient.connect(.patient(directory.path + "/socket"))
         var failure: (any Error)?
         do { try await body(store, client) } catch { failure = error }
         await client.close()

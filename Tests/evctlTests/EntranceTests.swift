@@ -79,7 +79,7 @@ struct EntranceTests {
         try await withDaemon { daemon in
             let script = #"printf '\357\273\277{"a":1}\r\n' | "$0" append c a t -"#
             #expect(try await Program.shell(script, socket: daemon.socket).status == 0)
-            let client = try await EventStoreClient.connect(.init(socketPath: daemon.socket))
+            let client = try await EventStoreClient.connect(.patient(daemon.socket))
             #expect(try await client.get(.init(1))?.data == Array(#"{"a":1}"#.utf8))
             await client.close()
         }

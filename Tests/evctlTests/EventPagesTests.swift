@@ -12,7 +12,7 @@ struct EventPagesTests {
         defer { directory.remove() }
         let daemon = try Daemon(directory)
         try await daemon.start()
-        let client = try await EventStoreClient.connect(.init(socketPath: daemon.socket))
+        let client = try await EventStoreClient.connect(.patient(daemon.socket))
         let pages = EventPages(client: client)
         #expect(try await pages.tail() == .zero)
 

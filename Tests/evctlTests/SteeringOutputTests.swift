@@ -30,7 +30,7 @@ struct SteeringOutputTests {
             projections: Self.reducers.keys.sorted()
         )
         try await daemon.start()
-        let client = try await EventStoreClient.connect(.init(socketPath: daemon.socket))
+        let client = try await EventStoreClient.connect(.patient(daemon.socket))
         let event = NewEvent(
             category: "c\(Self.marks)",
             aggregateID: "a\(Self.marks)",

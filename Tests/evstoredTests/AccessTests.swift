@@ -88,7 +88,7 @@ import Testing
         defer { close(listening) }
         try daemon.start(environment: ["LISTEN_FDNAMES": "read-only"], listening: listening)
         let client = try await daemon.connect()
-        let reading = try await EventStoreClient.connect(.init(socketPath: daemon.directory.path + "/handed"))
+        let reading = try await EventStoreClient.connect(.patient(daemon.directory.path + "/handed"))
         let event = NewEvent(category: "c", aggregateID: "a", eventType: "t")
         #expect(try await client.append(event) == EventID(1))
         #expect(try await reading.count() == 1)

@@ -177,7 +177,7 @@ import Testing
         while !second.log.contains("has come to event") { try await Task.sleep(for: .milliseconds(5)) }
         await client.close()
         #expect(first.terminate() == 0)
-        let successor = try await EventStoreClient.connect(.init(socketPath: first.socket))
+        let successor = try await EventStoreClient.connect(.patient(first.socket))
         #expect(try await successor.append(event(1)) == EventID(1))
         await successor.close()
         #expect(second.terminate() == 0)

@@ -2,13 +2,15 @@
 // them than can be read: beyond some in each interval they are counted, and told in sum.
 
 import EventModel
+import EventWire
 import NIOCore
 import Synchronization
 
 /// May be used from any thread.
 final class Audit: Sendable {
     private enum Kind: Hashable {
-        case refusal
+        /// For want of a role, or of a command of which a user has had enough. Each is counted by itself, so that none hides another.
+        case refusal(Cause)
         case act
 
         /// So many lines of one user are written in an interval.
@@ -25,6 +27,11 @@ final class Audit: Sendable {
             case .act: "acts of administration"
             }
         }
+    }
+
+    private enum Cause: Hashable {
+        case lacking(Role)
+        case excess(of: String)
     }
 
     private struct Key: Hashable {
@@ -48,9 +55,9 @@ final class Audit: Sendable {
         self.write = write
     }
 
-    /// A caller was refused something, for a reason.
-    func refused(_ caller: Caller, _ what: String, _ reason: String) {
-        note(.refusal, caller, "\(what) refused: \(reason)")
+    /// A caller was refused something, for a reason: for want of a role, or because the user has had enough.
+    func refused(_ caller: Caller, _ what: String, _ reason: String, lacking role: Role?) {
+        note(.refusal(role.map(Cause.lacking) ?? .excess(of: what)), caller, "\(what) refused: \(reason)")
     }
 
     /// A caller has done something to the store, or has tried to.
@@ -72,8 +79,8 @@ final class Audit: Sendable {
         write((untold == 0 ? line : "\(line) (and \(untold) other \(kind.words) before it)").visibleOnOneLine)
     }
 
-    /// Tells in sum what was not told of the intervals that are over. To be called now and then.
-    func tellRest(at now: NIODeadline) {
+    /// Tells in sum what was not told of the intervals that are over. To be called now and then, and, without a time, at the end.
+    func tellRest(at now: NIODeadline = .distantFuture) {
         let rests = accounts.withLock { accounts -> [(Kind, String, Int)] in
             let over = accounts.filter { $0.value.budget.isOver(at: now) }
             for key in over.keys { accounts[key] = nil }

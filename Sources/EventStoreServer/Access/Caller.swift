@@ -13,6 +13,8 @@ struct Refusal {
     let error: StoreError
     /// The command, as it is written.
     let command: String
+    /// The role that is missing.
+    let role: Role
 }
 
 /// Does not change; where the rules do, the connection gets another one. May be used from any thread.
@@ -76,7 +78,7 @@ final class Caller: Sendable {
         }
         // Whoever may not read a category learns no name of it by asking for ids; the audit line has it.
         let category = String(decoding: event.category, as: UTF8.self)
-        return Refusal(name, "needs read for the category '\(category)'") { [userName] command in
+        return Refusal(name, lacking: .read, "needs read for the category '\(category)'") { [userName] command in
             "\(command) needs the role read for the event's category, which \(userName) does not have"
         }
     }
@@ -107,17 +109,18 @@ final class Caller: Sendable {
 
     private func refusal(of name: CommandName, lacking role: Role) -> Refusal {
         guard !isReadOnly || role == .read else {
-            return Refusal(name, "needs \(role.rawValue), and came by the socket that is read-only") { command in
+            let reason = "needs \(role.rawValue), and came by the socket that is read-only"
+            return Refusal(name, lacking: role, reason) { command in
                 "\(command) needs the role \(role.rawValue), and this socket is read-only"
             }
         }
-        return Refusal(name, "needs \(role.rawValue)") { [userName] command in
+        return Refusal(name, lacking: role, "needs \(role.rawValue)") { [userName] command in
             "\(command) needs the role \(role.rawValue), which \(userName) does not have"
         }
     }
 
     private func refusal(of name: CommandName, _ role: Role, category: String) -> Refusal {
-        Refusal(name, "needs \(role.rawValue) for the category '\(category)'") { [userName] command in
+        Refusal(name, lacking: role, "needs \(role.rawValue) for the category '\(category)'") { [userName] command in
             "\(command) needs the role \(role.rawValue) for the category '\(category)', which \(userName) does not have"
         }
     }
@@ -128,7 +131,7 @@ final class Caller: Sendable {
         only categories: CategoryList,
         isHelpedByNames: Bool
     ) -> Refusal {
-        Refusal(name, "needs \(role.rawValue) for every category") { [userName] command in
+        Refusal(name, lacking: role, "needs \(role.rawValue) for every category") { [userName] command in
             "\(command) needs the role \(role.rawValue) for every category, which \(userName) has for some only"
                 + (isHelpedByNames ? "; ask with \(categories.words) in each alternative" : "")
         }
@@ -136,7 +139,14 @@ final class Caller: Sendable {
 
     // MARK: What is written down
 
-    func note(_ refusal: Refusal) { audit.refused(self, refusal.command, refusal.reason) }
+    func note(_ refusal: Refusal) {
+        audit.refused(self, refusal.command, refusal.reason, lacking: refusal.role)
+    }
+
+    /// The user has had as much of something as it may have.
+    func note(_ name: CommandName, refused objection: StoreError) {
+        audit.refused(self, name.rawValue.uppercased(), objection.message, lacking: nil)
+    }
 
     /// Does something to the store, or to the daemon, and writes down what came of it. `subject` is what it is done to.
     func act<Result>(
@@ -163,8 +173,14 @@ final class Caller: Sendable {
 }
 
 extension Refusal {
-    fileprivate init(_ name: CommandName, _ reason: String, _ text: (_ command: String) -> String) {
+    fileprivate init(
+        _ name: CommandName,
+        lacking role: Role,
+        _ reason: String,
+        _ text: (_ command: String) -> String
+    ) {
         command = name.rawValue.uppercased()
+        self.role = role
         self.reason = reason
         error = StoreError(.noPermission, text(command))
     }

@@ -9,11 +9,14 @@ package struct KeyExpression: Sendable {
     package let alternatives: [[Clause]]
     /// Whether every record matches.
     package let isEmpty: Bool
+    /// How often a key is named.
+    let nameCount: Int
     /// Nil where there is nothing to be looked up in a table.
     private let lazyTable: LazyKeyTable?
 
     package init(alternatives: [[Clause]] = []) {
         self.alternatives = alternatives
+        nameCount = alternatives.reduce(0) { $1.reduce($0) { $0 + $1.count } }
         isEmpty = alternatives.isEmpty || alternatives.contains { $0.isEmpty }
         lazyTable = isEmpty || Self.soleKey(of: alternatives) != nil ? nil : LazyKeyTable()
     }
@@ -52,8 +55,6 @@ package struct LogQuery: Sendable {
     package var reversed: Bool
     /// Passes over damaged ids in place of throwing. The scan says in `skipped` which they were.
     package var skipsDamage: Bool
-    /// False for who knows that few blocks lie within the bounds: they are looked at without asking the index which may match.
-    package var usesIndex: Bool
 
     package init(
         keys: KeyExpression = KeyExpression(),
@@ -62,8 +63,7 @@ package struct LogQuery: Sendable {
         since: RecordTime = .minimum,
         until: RecordTime = .maximum,
         reversed: Bool = false,
-        skipsDamage: Bool = false,
-        usesIndex: Bool = true
+        skipsDamage: Bool = false
     ) {
         self.keys = keys
         self.after = after
@@ -72,7 +72,6 @@ package struct LogQuery: Sendable {
         self.until = until
         self.reversed = reversed
         self.skipsDamage = skipsDamage
-        self.usesIndex = usesIndex
     }
 
     /// Whether a block can hold a match, as far as its summary tells.

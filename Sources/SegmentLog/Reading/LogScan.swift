@@ -10,6 +10,9 @@
 
 /// A scan under way. A value: it can be copied to remember a place.
 package struct LogScan: Sendable {
+    /// So many names the index is asked for in any case.
+    private static let fewNames = 32
+
     private let view: LogView
     private let query: LogQuery
     /// What the scan is a part of.
@@ -213,9 +216,16 @@ package struct LogScan: Sendable {
         return nil
     }
 
+    /// To ask the index for many names takes longer than to look at as many records, which are in memory where they are the newest.
+    private func asksIndex(of source: any Segment) -> Bool {
+        guard query.keys.nameCount > Self.fewNames, segment == view.segments.count - 1 else { return true }
+        let (first, last) = (max(source.base, query.after.next), min(query.through, view.tail))
+        return first <= last && last.rawValue - first.rawValue >= UInt64(query.keys.nameCount)
+    }
+
     private func candidateBlocks(of source: any Segment) throws(LogError) -> [UInt32] {
         let selected =
-            query.usesIndex ? try BlockSelection.blocks(matching: query.keys, in: source, for: work) : .unknown
+            asksIndex(of: source) ? try BlockSelection.blocks(matching: query.keys, in: source, for: work) : .unknown
         // Most segments have nothing for most queries.
         guard selected != .none else { return [] }
         let first = try source.firstBlock(reaching: query.after.next)

@@ -35,9 +35,6 @@ package final class Work: Sendable {
     package let host: (any WorkHost)?
     /// Asked whether it is to end.
     private let condition: (@Sendable () -> End?)?
-    /// Told of its end.
-    private let told = Mutex<[Int: @Sendable () -> Void]>([:])
-    private let nextNumber = Atomic(0)
 
     /// Work that may go on for so long, as part of a greater whole.
     package init(within limit: Duration? = nil, of whole: Work? = nil, on host: (any WorkHost)? = nil) {
@@ -65,23 +62,7 @@ package final class Work: Sendable {
 
     /// Has it end at its next step. The first reason stays.
     package func end(_ reason: End) {
-        guard ended.compareExchange(expected: 0, desired: reason.rawValue, ordering: .sequentiallyConsistent).exchanged
-        else { return }
-        for tell in told.withLock({ Array($0.values) }) { tell() }
-    }
-
-    /// Runs `body`, and calls `tell`, from any thread, if somebody has the work end meanwhile, or has done so before; for what
-    /// does not ask by itself. That the time is up is told to nobody.
-    package func telling<Result, Failure: Error>(
-        _ tell: @escaping @Sendable () -> Void,
-        _ body: () throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let number = nextNumber.wrappingAdd(1, ordering: .relaxed).newValue
-        told.withLock { $0[number] = tell }
-        defer { told.withLock { $0[number] = nil } }
-        if ended.load(ordering: .sequentiallyConsistent) != 0 { tell() }
-        guard let whole else { return try body() }
-        return try whole.telling(tell, body)
+        _ = ended.compareExchange(expected: 0, desired: reason.rawValue, ordering: .relaxed)
     }
 
     /// Why it is to end; nil where it may go on.

@@ -74,21 +74,32 @@ import Testing
             return Caller(peer, isReadOnly: false, connection: 7, .standard, 0, options, audit)
         }
         let (flooding, other) = (caller(4000), caller(4001))
-        for _ in 0..<1000 { audit.refused(flooding, "EV.ROLL", "needs operate") }
+        for _ in 0..<1000 { audit.refused(flooding, "EV.ROLL", "needs operate", lacking: .operate) }
         #expect(lines.all.count == 10)
-        audit.refused(other, "EV.ROLL", "needs operate")
+        audit.refused(other, "EV.ROLL", "needs operate", lacking: .operate)
         audit.acted(flooding, "EV.ROLL", "done in 1 ms")
         #expect(lines.all.count == 12)
+        // Nor what the same user is refused for want of another role, or because it has had enough.
+        audit.refused(flooding, "EV.RELOAD", "needs admin", lacking: .admin)
+        for _ in 0..<10 { audit.refused(flooding, "EV.SUBSCRIBE", "too many", lacking: nil) }
+        audit.refused(flooding, "EV.ROLL", "too many", lacking: nil)
+        #expect(lines.all.count == 24)
         audit.tellRest(at: .now())
-        #expect(lines.all.count == 12)
+        #expect(lines.all.count == 24)
         audit.tellRest(at: .now() + .seconds(11))
-        #expect(lines.all.count == 13 && lines.all.last == "audit: user 4000: 990 more refusals")
+        #expect(lines.all.count == 25 && lines.all.last == "audit: user 4000: 990 more refusals")
         audit.tellRest(at: .now() + .seconds(30))
-        #expect(lines.all.count == 13)
+        #expect(lines.all.count == 25)
+        for _ in 0..<12 { audit.refused(flooding, "EV.ROLL", "needs operate", lacking: .operate) }
+        // The daemon ends.
+        audit.tellRest()
+        #expect(lines.all.count == 36 && lines.all.last == "audit: user 4000: 2 more refusals")
         // However many users there are, there are so many accounts.
-        for user in 0..<10_000 { for _ in 0..<2 { audit.refused(caller(UInt32(10_000 + user)), "EV.ROLL", "x") } }
-        #expect(lines.all.count < 13 + 2 * 256 + 20)
+        for user in 0..<10_000 {
+            for _ in 0..<2 { audit.refused(caller(UInt32(10_000 + user)), "EV.ROLL", "x", lacking: .operate) }
+        }
+        #expect(lines.all.count < 36 + 2 * 256 + 20)
         for _ in 0..<1000 { audit.acted(other, "EV.ROLL", "done in 1 ms") }
-        #expect(lines.all.count < 13 + 2 * 256 + 20 + 101)
+        #expect(lines.all.count < 36 + 2 * 256 + 20 + 101)
     }
 }

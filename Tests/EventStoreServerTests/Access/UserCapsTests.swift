@@ -19,6 +19,7 @@ import Testing
                 let refusal = try first.error("EV.SUBSCRIBE")
                 #expect(refusal?.hasPrefix("TOOBIG ") == true)
                 #expect(refusal?.contains("limits.subscriptions_per_user is 3") == true)
+                #expect(peers.audit.has("EV.SUBSCRIBE refused: the user has 3 subscriptions"))
                 #expect(try other.ask("EV.SUBSCRIBE") == .integer(1))
                 #expect(try second.ask("EV.UNSUBSCRIBE", "1") == .ok)
                 #expect(try first.ask("EV.SUBSCRIBE") == .integer(2))
@@ -65,6 +66,7 @@ import Testing
             #expect(refusals > 10)
             for _ in 0..<2 { #expect(try connection.error("EV.ROLL") == nil) }
             #expect(try connection.error("EV.ROLL")?.contains("limits.rolls_per_minute_per_user is 2") == true)
+            #expect(peers.audit.has("EV.ROLL refused: too many rolls of one user"))
             #expect(try peers.connect(4001).error("EV.ROLL") == nil)
             let root = try peers.connect(0)
             for _ in 0..<5 {

@@ -57,3 +57,10 @@ final class RecordingSink: SubscriptionSink {
         state.wait(timeoutMilliseconds: 10_000) { $0.end }
     }
 }
+
+extension EventStore {
+    /// Of the one user there is.
+    func subscribe(_ filter: Filter, sink: any SubscriptionSink) throws(StoreError) -> Subscription {
+        try subscribe(filter, of: 0, sink: sink)
+    }
+}

@@ -197,7 +197,12 @@ extension AppendBatch {
 /// Waits for outcomes, and keeps them in the order in which they come.
 final class WaitingSink: AppendSink, AppendOwner {
     let work = Work()
+    let user: UInt32
     private let settled: Monitor<[AppendBatch.Settled]> = Monitor([])
+
+    init(user: UInt32 = 0) {
+        self.user = user
+    }
 
     func complete(_ batches: [AppendBatch]) {
         settled.update { settled in

@@ -24,7 +24,7 @@ struct BenchCommandTests {
         defer { directory.remove() }
         let daemon = try Daemon(directory, reducers: ReducerFiles.directory { _ in nil })
         try await daemon.start()
-        let client = try await EventStoreClient.connect(.init(socketPath: daemon.socket))
+        let client = try await EventStoreClient.connect(.patient(daemon.socket))
         let names = ["--aggregates", "20", "--category", "inventory"]
 
         let append = try await bench(

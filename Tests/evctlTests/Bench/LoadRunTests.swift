@@ -82,7 +82,7 @@ struct LoadRunTests {
         try await daemon.start()
         let single = try await run(LoadPlan(clients: 4, pipeline: 8, threads: 2, units: 400), on: daemon.socket)
         let batches = try await run(LoadPlan(clients: 2, units: 20), batch: 5, on: daemon.socket)
-        let client = try await EventStoreClient.connect(.init(socketPath: daemon.socket))
+        let client = try await EventStoreClient.connect(.patient(daemon.socket))
         #expect(single.events == 400 && batches.events == 100)
         #expect(try await client.count() == 500)
         let one = Filter(alternatives: [Criteria(aggregates: ["c-000003"])])

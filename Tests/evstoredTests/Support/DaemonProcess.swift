@@ -70,7 +70,7 @@ final class DaemonProcess {
     func connect() async throws -> EventStoreClient {
         while true {
             do {
-                return try await EventStoreClient.connect(.init(socketPath: socket))
+                return try await EventStoreClient.connect(.patient(socket))
             } catch {
                 guard process.isRunning else { throw Death(description: "the daemon has ended: \(log)") }
                 try await Task.sleep(for: .milliseconds(5))
@@ -123,5 +123,14 @@ final class DaemonProcess {
         process.standardError = FileHandle(forWritingAtPath: log)
         try process.run()
         return end()
+    }
+}
+
+extension EventStoreClient.Configuration {
+    /// For a machine on which hundreds of tests run at once.
+    static func patient(_ socketPath: String) -> Self {
+        var configuration = Self(socketPath: socketPath)
+        configuration.connectTimeoutMilliseconds = 120_000
+        return configuration
     }
 }

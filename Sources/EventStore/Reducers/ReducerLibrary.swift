@@ -176,13 +176,19 @@ final class ReducerLibrary: Sendable {
         state.withLock { $0.ready[name] = made }
     }
 
-    /// A compiled instance at its initial state; under the library's limits where none are given.
-    func make(_ source: ReducerSource, limits: ReducerLimits? = nil) throws(StoreError) -> ReducerBox {
+    /// A compiled instance at its initial state; under the library's limits where none are given. `stop` ends it, from the first
+    /// line of its source on.
+    func make(
+        _ source: ReducerSource,
+        limits: ReducerLimits? = nil,
+        stop: ReducerStop? = nil
+    ) throws(StoreError) -> ReducerBox {
         if let ready = state.withLock({ $0.ready.removeValue(forKey: source.name) }), ready.reducer.source == source {
+            ready.reducer.stop = stop
             return ready
         }
         do {
-            return ReducerBox(reducer: try Reducer(source, limits: limits ?? self.limits))
+            return ReducerBox(reducer: try Reducer(source, limits: limits ?? self.limits, stop: stop))
         } catch {
             throw StoreError(error, reducer: source.name, at: nil)
         }

@@ -149,7 +149,7 @@ struct Lookup {
     }
 
     /// Looks once, for all that have no result, through what has come since each was looked up; where nothing of it matches their
-    /// union, none has to look itself. What has come lately is little: it is looked at record by record.
+    /// union, none has to look itself.
     static func catchUp(
         _ lookups: inout [Lookup],
         with union: KeyExpression,
@@ -161,7 +161,7 @@ struct Lookup {
         guard let through = open.first?.through, through < EventID(view.tail),
             open.allSatisfy({ $0.through == through })
         else { return }
-        var scan = LogScan(view, LogQuery(keys: union, after: RecordID(through), usesIndex: false), for: work)
+        var scan = LogScan(view, LogQuery(keys: union, after: RecordID(through)), for: work)
         guard try scan.next() == nil else { return }
         for index in lookups.indices where lookups[index].result == nil { lookups[index].through = EventID(view.tail) }
     }
@@ -179,17 +179,9 @@ struct Lookup {
     var isSettled: Bool { result != nil }
 
     private func scan(_ view: LogView, through end: EventID, for work: Work) -> LogScan {
-        // To ask the index for so many names takes longer than to look at so few events.
-        let isShort = expression.alternatives.count > 32 && end.rawValue - through.rawValue <= 1024
-        return LogScan(
+        LogScan(
             view,
-            LogQuery(
-                keys: expression,
-                after: RecordID(through),
-                through: RecordID(end),
-                reversed: true,
-                usesIndex: !isShort
-            ),
+            LogQuery(keys: expression, after: RecordID(through), through: RecordID(end), reversed: true),
             for: work
         )
     }

@@ -17,6 +17,8 @@ package enum AppendOutcome: Sendable {
 /// Who appends, where what is done for it ends with it.
 package protocol AppendOwner: AnyObject {
     var work: Work { get }
+    /// Users have equal shares of the time that is spent on looking things up.
+    var user: UInt32 { get }
 }
 
 /// Where finished batches go: one object for each event loop, so that a loop is woken once for all its batches.
@@ -270,6 +272,9 @@ package final class AppendBatch: @unchecked Sendable {
         units[unit].lookups = lookups
         units[unit].retry = retry
     }
+
+    /// Who has appended what is in a split; it is of one owner.
+    var user: UInt32 { (units.first?.owner as? any AppendOwner)?.user ?? .max }
 
     /// Has a unit looked up elsewhere.
     func sendAway(_ unit: Int, for limit: Duration) {

@@ -19,7 +19,10 @@ extension ConnectionHandler {
         } else if filter.after == nil {
             filter.after = store.tail
         }
-        if let objection = server.caps.beginSubscription(of: caller.user) { return replies.error(objection) }
+        if let objection = server.caps.beginSubscription(of: caller.user) {
+            caller.note(.subscribe, refused: objection)
+            return replies.error(objection)
+        }
         let number = nextSubscription
         nextSubscription += 1
         let memory = Command.subscribe(request).memoryBytes(wireBytes: wireBytes, server)
@@ -32,7 +35,7 @@ extension ConnectionHandler {
         )
         do throws(StoreError) {
             // Pushes come as tasks of this loop, so the number, which is written in this turn, is there before them.
-            let subscription = try store.subscribe(filter, sink: sink)
+            let subscription = try store.subscribe(filter, of: user, sink: sink)
             subscriptions[number] = sink
             subscriptionBytes += memory
             sink.begin(subscription)

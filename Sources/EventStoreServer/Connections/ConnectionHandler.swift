@@ -109,7 +109,8 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
 
     var eventLoop: any EventLoop { loop.eventLoop }
 
-    private var user: UInt32 { history.peer?.user ?? .max }
+    /// Those whom the system does not tell are one.
+    var user: UInt32 { history.peer?.user ?? .max }
     var owner: BufferBudget.Owner { BufferBudget.Owner(user: user, connection: number) }
     var asker: ReaderPool.Asker { ReaderPool.Asker(user: user, connection: number) }
 

@@ -111,9 +111,7 @@ final class ProjectionEngine: Sendable {
 
     func statuses() -> [ProjectionStatus] {
         let tail = EventID(log.view.tail)
-        // What is said of a state is to be true of the last event that it shows.
-        for projection in list.withLock({ $0 }) { projection.checkAsked(log) }
-        return list.withLock { $0 }.map { $0.status(tail: tail) }
+        return list.withLock { $0 }.map { $0.status(log) }
             + unmade.withLock { $0 }.map { name, fault in
                 ProjectionStatus(
                     name: name,

@@ -81,7 +81,7 @@ final class WaitForMatch: SubscriptionSink, Resumable, @unchecked Sendable {
     func begin(_ store: EventStore) {
         guard !isDone else { return }
         do throws(StoreError) {
-            subscription = try store.subscribe(request.filter, sink: self)
+            subscription = try store.subscribe(request.filter, of: connection.user, sink: self)
         } catch {
             return finish(error)
         }

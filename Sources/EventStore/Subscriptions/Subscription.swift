@@ -19,9 +19,6 @@ package final class Subscription: Sendable {
     /// What one delivery may hold.
     private static let batchEvents = 512
     private static let batchBytes = 256 << 10
-    /// Blocks looked at in one turn, so that a filter that matches little does not hold up the others.
-    private static let turnBlocks = 64
-
     private struct State {
         var query: LogQuery
         /// Only what is committed by then, which may be a moment to come.
@@ -29,15 +26,26 @@ package final class Subscription: Sendable {
         /// Matches that were found and did not fit the last delivery.
         var surplus: ArraySlice<Record> = []
         var wantsMore = true
+        /// Whether the hub has it in its queue.
+        var isWaiting = false
         var isCancelled = false
     }
 
     private let state: Monitor<State>
+    /// In whose turns it is served.
+    let user: UInt32
     private let sink: any SubscriptionSink
     private let hub: SubscriptionHub
 
-    init(_ query: LogQuery, recordedBy asOf: Timestamp?, sink: any SubscriptionSink, hub: SubscriptionHub) {
+    init(
+        _ query: LogQuery,
+        recordedBy asOf: Timestamp?,
+        of user: UInt32,
+        sink: any SubscriptionSink,
+        hub: SubscriptionHub
+    ) {
         state = Monitor(State(query: query, asOf: asOf))
+        self.user = user
         self.sink = sink
         self.hub = hub
     }
@@ -45,7 +53,7 @@ package final class Subscription: Sendable {
     /// Asks for the next events: what was delivered has been passed on.
     package func resume() {
         state.withLock { $0.wantsMore = true }
-        hub.wake()
+        hub.wake(self)
     }
 
     /// Ends the subscription; a delivery that is under way may still arrive.
@@ -54,15 +62,26 @@ package final class Subscription: Sendable {
         hub.remove(self)
     }
 
-    /// Delivers what there is, at most one batch. Returns whether there may be more to do at once.
-    func advance(_ log: SegmentLog) -> Bool {
+    /// Whether it is to be put in the hub's queue, where it is not yet.
+    func beginWaiting() -> Bool {
+        state.withLock { state in
+            guard state.wantsMore, !state.isCancelled, !state.isWaiting else { return false }
+            state.isWaiting = true
+            return true
+        }
+    }
+
+    /// Delivers what there is, at most one batch, and looks at no further block once the time is up. Returns whether there may be
+    /// more to do at once.
+    func advance(_ log: SegmentLog, until end: ContinuousClock.Instant) -> Bool {
         // Where to go back to if the sink refuses. Only this thread moves on.
         var (position, surplus) = (RecordID(0), ArraySlice<Record>())
         let found = state.withLock { state -> Result<[StoredEvent], StoreError>? in
+            state.isWaiting = false
             guard state.wantsMore, !state.isCancelled else { return nil }
             (position, surplus) = (state.query.after, state.surplus)
             do throws(StoreError) {
-                let events = try Self.collect(&state, log)
+                let events = try Self.collect(&state, log, until: end)
                 if !events.isEmpty { state.wantsMore = false }
                 return .success(events)
             } catch {
@@ -100,7 +119,11 @@ package final class Subscription: Sendable {
         state.withLock { $0.wantsMore && !$0.isCancelled && $0.query.after < log.view.tail }
     }
 
-    private static func collect(_ state: inout State, _ log: SegmentLog) throws(StoreError) -> [StoredEvent] {
+    private static func collect(
+        _ state: inout State,
+        _ log: SegmentLog,
+        until end: ContinuousClock.Instant
+    ) throws(StoreError) -> [StoredEvent] {
         var events: [StoredEvent] = []
         var bytes = 0
         let skipsDamage = state.query.skipsDamage
@@ -111,7 +134,6 @@ package final class Subscription: Sendable {
         }
         func isFull() -> Bool { events.count >= batchEvents || bytes >= batchBytes }
         let view = log.view
-        var blocks = 0
         do throws(StoreError) {
             while !isFull(), let record = state.surplus.first {
                 try take(record)
@@ -123,18 +145,17 @@ package final class Subscription: Sendable {
                 query.through = min(query.through, try view.bound(.time(asOf), skippingDamage: skipsDamage))
             }
             var scan = LogScan(view, query)
-            while !isFull(), blocks < turnBlocks {
+            repeat {
                 guard let records = try inLog({ () throws(LogError) in try scan.step() }) else {
                     state.query.after = max(state.query.after, view.tail)
                     return events
                 }
-                blocks += 1
                 for record in records {
                     if isFull() { state.surplus.append(record) } else { try take(record) }
                     state.query.after = record.id
                 }
                 state.query.after = scan.position
-            }
+            } while !isFull() && ContinuousClock.now < end
         } catch {
             // What lies before the damage is delivered first; the error comes with the next turn.
             if events.isEmpty { throw error }

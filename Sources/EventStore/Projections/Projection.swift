@@ -231,13 +231,6 @@ final class Projection: Sendable {
         folding.withLock { checkIfDue(&$0, log) }
     }
 
-    /// The same for whoever asks how things stand: what is called live is so by its last event. A state that takes long to try
-    /// is not tried for that, and nobody waits for a restoring.
-    func checkAsked(_ log: SegmentLog) {
-        guard progress.withLock({ $0.health == .live && $0.isSoonChecked }) else { return }
-        try? betweenTurns { folding throws(StoreError) in checkIfDue(&folding, log, asked: true) }
-    }
-
     private func checkIfDue(_ folding: inout Folding, _ log: SegmentLog, asked: Bool = false) {
         guard folding.check.isDue(at: folding.position, asked: asked), !progress.withLock(\.health.isFaulted) else {
             return
@@ -339,17 +332,29 @@ final class Projection: Sendable {
         }
     }
 
-    func status(tail: EventID) -> ProjectionStatus {
-        progress.withLock { progress in
-            ProjectionStatus(
-                name: source.name,
-                position: progress.position,
-                lag: tail.rawValue - min(tail.rawValue, progress.position.rawValue),
-                eventsProcessed: progress.eventsProcessed,
-                health: progress.health == .live && progress.isLagging(Self.liveWithin) ? .lagging : progress.health,
-                lacking: progress.lackingEvents
-            )
+    /// How it stands. What is called live is so by its last event: its state is tried for that, between two turns, unless that takes
+    /// long. Nobody waits for a restoring.
+    func status(_ log: SegmentLog) -> ProjectionStatus {
+        let (status, isTried) = progress.withLock { (self.status($0, log), $0.health == .live && $0.isSoonChecked) }
+        guard isTried else { return status }
+        let tried = try? betweenTurns { folding throws(StoreError) in
+            checkIfDue(&folding, log, asked: true)
+            // Nothing is folded meanwhile, so that this is of the state that was tried.
+            return progress.withLock { self.status($0, log) }
         }
+        return tried ?? status
+    }
+
+    private func status(_ progress: ProjectionProgress, _ log: SegmentLog) -> ProjectionStatus {
+        let tail = EventID(log.view.tail)
+        return ProjectionStatus(
+            name: source.name,
+            position: progress.position,
+            lag: tail.rawValue - min(tail.rawValue, progress.position.rawValue),
+            eventsProcessed: progress.eventsProcessed,
+            health: progress.health == .live && progress.isLagging(Self.liveWithin) ? .lagging : progress.health,
+            lacking: progress.lackingEvents
+        )
     }
 
     /// Whether the policy wants a snapshot now.

@@ -49,16 +49,15 @@ extension EventStore {
         _ filter: Filter,
         for work: Work? = nil
     ) throws(StoreError) -> FoldedState {
-        let box: ReducerBox
-        switch choice {
-        case .named(let name): box = try reducers.make(try reducers.source(name))
-        case .source(let text):
-            box = try reducers.make(ReducerSource(name: "(query)", text: text), limits: options.sourceLimits)
-        }
+        let (source, limits) =
+            switch choice {
+            case .named(let name): (try reducers.source(name), ReducerLimits?.none)
+            case .source(let text): (ReducerSource(name: "(query)", text: text), options.sourceLimits)
+            }
         let query = try LogQuery(filter, in: log.view)
-        return try obeying(work, box.reducer) { () throws(StoreError) in
+        return try withReducer(source, limits, for: work) { reducer throws(StoreError) in
             var state = FoldState()
-            return try folded(box.reducer, query, into: &state, for: work)
+            return try folded(reducer, query, into: &state, for: work)
         }
     }
 
@@ -85,8 +84,7 @@ extension EventStore {
         try projection.waitUntilBegun(waitMilliseconds: wait, for: work)
         let bound = try asOf.map { asOf throws(StoreError) in try view.bound(asOf, skippingDamage: true) }
         let through = EventID(bound ?? view.tail)
-        let box = try reducers.make(projection.source)
-        return try obeying(work, box.reducer) { () throws(StoreError) in
+        return try withReducer(projection.source, for: work) { reducer throws(StoreError) in
             var state = FoldState()
             var position = EventID.zero
             if let snapshot = projections.snapshots.latest(
@@ -97,7 +95,7 @@ extension EventStore {
                 // Its text, and the state that is made of it.
                 if let work { try inLog { () throws(LogError) in try work.hold(3 * snapshot.stateJSON.count) } }
                 do throws(ReducerError) {
-                    try box.reducer.restore(
+                    try reducer.restore(
                         stateJSON: snapshot.stateJSON,
                         eventsProcessed: snapshot.state.eventsProcessed
                     )
@@ -109,27 +107,28 @@ extension EventStore {
             }
             var query = try LogQuery(Filter(after: position, until: at, skipsDamage: true), in: view)
             query.through = RecordID(through)
-            return try folded(box.reducer, query, into: &state, for: work)
+            return try folded(reducer, query, into: &state, for: work)
         }
     }
 
-    /// Runs what a reducer does for some work; it is stopped in the middle of an event where somebody has the work end.
-    private func obeying(
-        _ work: Work?,
-        _ reducer: Reducer,
-        _ body: () throws(StoreError) -> FoldedState
+    /// Runs what a reducer does for some work, from its source's first line on. It is stopped within milliseconds, wherever it is,
+    /// where the work ends.
+    private func withReducer(
+        _ source: ReducerSource,
+        _ limits: ReducerLimits? = nil,
+        for work: Work?,
+        _ body: (Reducer) throws(StoreError) -> FoldedState
     ) throws(StoreError) -> FoldedState {
-        guard let work else { return try body() }
+        guard let work else { return try body(try reducers.make(source, limits: limits).reducer) }
         // In the middle of an event others have their turn, and the time may be up.
         let stop = ReducerStop(pausing: {
             let paused = work.host?.step() ?? 0
             return work.ending == nil ? paused : nil
         })
-        reducer.stop = stop
         do throws(StoreError) {
-            return try work.telling({ stop.request() }, body)
+            return try body(try reducers.make(source, limits: limits, stop: stop).reducer)
         } catch {
-            if stop.isRequested || work.ending != nil { try inLog { () throws(LogError) in try work.check() } }
+            if work.ending != nil { try inLog { () throws(LogError) in try work.check() } }
             throw error
         }
     }

@@ -8,7 +8,7 @@ import SegmentLog
 
 /// When a state is tried next. To write it takes as long as it is large, so that is given a small part of the time.
 struct StateCheck {
-    /// So many times the time that the last check took lie between two, unless that is next to nothing.
+    /// So many times the time that the last check took the processor lie between two, unless that is next to nothing.
     private static let rest = 50
     private static let nothing = Duration.microseconds(50)
     /// Whoever asks how things stand may wait for so long.
@@ -29,11 +29,10 @@ struct StateCheck {
 
     /// Runs `encode` for the state of a position, which is the last that could be written where it does not throw.
     mutating func run(at position: EventID, _ encode: () throws(StoreError) -> Void) throws(StoreError) {
-        let begun = ContinuousClock.now
+        let begun = ProcessorTime.ofThread
         defer {
-            let now = ContinuousClock.now
-            taken = now - begun
-            next = taken <= Self.nothing ? now : now + taken * Self.rest
+            taken = ProcessorTime.ofThread - begun
+            next = .now + (taken <= Self.nothing ? .zero : taken * Self.rest)
         }
         try encode()
         writable = position

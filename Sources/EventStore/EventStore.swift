@@ -29,6 +29,7 @@ package final class EventStore: Sendable {
     let scrubber: Scrubber
     private let failure: Failure
     private let lookups: LookupThread
+    let pace: AppendPace
     private let isStopping = Atomic(false)
     /// How far a check of every byte has come that somebody has asked for.
     let verification = VerificationState()
@@ -103,16 +104,22 @@ package final class EventStore: Sendable {
             reducers: reducers,
             snapshots: SnapshotStore(log, keep: options.snapshots.keep, report: events.report),
             policy: options.snapshots,
+            limits: options.backlog,
             clock: clock,
             report: events.report
         )
         projections.begin(options.projections)
         let hub = SubscriptionHub(log)
-        let maintenance = Maintenance(log, report: events.report)
+        let maintenance = Maintenance(log, limits: options.backlog, report: events.report)
         let scrubber = Scrubber(log, policy: options.scrub, clock: clock, report: events.report)
         let failure = Failure()
         let lookups = LookupThread(log, limits: options.lookups)
         self.lookups = lookups
+        let limits = options.backlog
+        let pace = AppendPace(report: events.report) {
+            [log.sealingBacklog(limits)] + projections.backlogs()
+        }
+        self.pace = pace
         self.projections = projections
         self.hub = hub
         self.maintenance = maintenance
@@ -129,9 +136,11 @@ package final class EventStore: Sendable {
                 log: log,
                 clock: clock,
                 limits: options.lookups,
+                pace: pace,
                 report: events.report
             ),
             options: options,
+            pace: pace,
             callbacks: WriterThread.Callbacks(
                 committed: {
                     projections.wake()

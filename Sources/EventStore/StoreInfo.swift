@@ -32,6 +32,11 @@ package struct StoreInfo: Sendable {
     package let scrub: ScrubStatus
     package let subscriptions: Int
     package let projections: [ProjectionStatus]
+    /// What slows appends at the moment; nil where nothing does.
+    package let slowing: Backlog?
+    /// For how long appends have been held up by that since the store was opened.
+    package let slowed: Duration
+    package let backlogLimits: BacklogLimits
 }
 
 extension EventStore {
@@ -40,6 +45,7 @@ extension EventStore {
         let damage = log.damage
         let isFull = log.shortage != nil
         let projections = projectionStatuses()
+        let slowing = pace.figures
         return StoreInfo(
             state: state(isDamaged: !damage.isEmpty, isFull: isFull, projections),
             storeUUID: uuid.description,
@@ -54,7 +60,10 @@ extension EventStore {
             reserveBytes: log.reserveBytes,
             scrub: scrubber.status,
             subscriptions: subscriptionCount,
-            projections: projections
+            projections: projections,
+            slowing: slowing.slowing,
+            slowed: slowing.delayed,
+            backlogLimits: options.backlog
         )
     }
 

@@ -32,6 +32,7 @@ package struct StoreOptions: Sendable {
     /// A commit that takes longer is reported, in milliseconds.
     package var slowCommitMilliseconds = 1000
     package var lookups = LookupLimits()
+    package var backlog = BacklogLimits()
     /// Staged bytes beyond which connections are held back.
     package var inboxBytes = 64 << 20
 

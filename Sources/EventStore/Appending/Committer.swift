@@ -16,6 +16,7 @@ struct Committer {
     private let clock: StoreClock
     private let report: @Sendable (String) -> Void
     private let limits: LookupLimits
+    private let pace: AppendPace
     private var isClockBehind = false
     /// What owners have appended whose lookups are under way elsewhere; it comes after that.
     private var waiting: [ObjectIdentifier: AppendBatch] = [:]
@@ -41,12 +42,14 @@ struct Committer {
         log: SegmentLog,
         clock: StoreClock,
         limits: LookupLimits,
+        pace: AppendPace,
         report: @escaping @Sendable (String) -> Void
     ) {
         self.commitLog = commitLog
         self.log = log
         self.clock = clock
         self.limits = limits
+        self.pace = pace
         self.report = report
     }
 
@@ -203,6 +206,7 @@ struct Committer {
         defer { if commitLog.rolls > rolls { hasClosedSegment = true } }
         do {
             try commitLog.commit(pending.frame)
+            pace.note(bytes: pending.frame.byteCount, events: pending.frame.recordCount)
         } catch {
             note(error)
             for (batch, unit) in pending.settled { batch.settle(unit, .refused(error)) }

@@ -12,7 +12,7 @@ package struct Transaction: Sendable {
     private var alternativeCount = 0
 
     /// The writer asks all of them at once, in about a millisecond.
-    static let maximumAlternatives = 4096
+    package static let maximumAlternatives = 4096
 
     package init() {}
 

@@ -1,33 +1,9 @@
 // Owns: one reducer that is kept live over the log: its state, its position, its health.
 
-package import EventModel
+import EventModel
 import EventRecords
 import Reducers
 import SegmentLog
-
-/// How a projection is.
-package enum ProjectionHealth: Sendable, Equatable {
-    /// At the tail, or less than a second behind it.
-    case live
-    /// Behind the tail for longer.
-    case lagging
-    /// On its way from a snapshot, or from the beginning.
-    case rebuilding
-    /// Stopped by its reducer, with the reason; the log and the others go on.
-    case faulted(StoreError)
-}
-
-package struct ProjectionStatus: Sendable {
-    package let name: String
-    /// The events up to this one have been looked at.
-    package let position: EventID
-    /// Events behind the tail.
-    package let lag: UInt64
-    package let eventsProcessed: UInt64
-    package let health: ProjectionHealth
-    /// Ids that could not be read and are lacking in the state.
-    package let lacking: [ClosedRange<EventID>]
-}
 
 /// A live projection. The engine's thread folds; any thread may ask.
 final class Projection: Sendable {
@@ -170,6 +146,13 @@ final class Projection: Sendable {
             if ContinuousClock.now >= end { return false }
             func wait() { _ = progress.wait(timeoutMilliseconds: step) { $0.has(need) ? true : nil } }
             if let work { work.idle(wait) } else { wait() }
+        }
+    }
+
+    /// Events behind the tail, where it was live before.
+    func lag(behind tail: EventID) -> UInt64? {
+        progress.withLock { progress in
+            progress.health == .live ? tail.rawValue - min(tail.rawValue, progress.position.rawValue) : nil
         }
     }
 
@@ -387,11 +370,5 @@ final class Projection: Sendable {
         }
         guard let taken, let bytes = try snapshots.save(taken, of: source) else { return nil }
         return (taken.position, bytes)
-    }
-}
-
-extension ProjectionHealth {
-    package var isFaulted: Bool {
-        if case .faulted = self { true } else { false }
     }
 }

@@ -11,11 +11,13 @@ import Synchronization
 final class ProjectionEngine: Sendable {
     /// How long one projection folds before the others have their turn.
     private static let turn = Duration.milliseconds(20)
+    private static let niceness: Int32 = 5
 
     let snapshots: SnapshotStore
     private let log: SegmentLog
     private let reducers: ReducerLibrary
     private let policy: SnapshotPolicy
+    private let limits: BacklogLimits
     private let clock: StoreClock
     private let report: @Sendable (String) -> Void
     private let list = Mutex<[Projection]>([])
@@ -34,6 +36,7 @@ final class ProjectionEngine: Sendable {
         reducers: ReducerLibrary,
         snapshots: SnapshotStore,
         policy: SnapshotPolicy,
+        limits: BacklogLimits,
         clock: StoreClock,
         report: @escaping @Sendable (String) -> Void
     ) {
@@ -41,6 +44,7 @@ final class ProjectionEngine: Sendable {
         self.reducers = reducers
         self.snapshots = snapshots
         self.policy = policy
+        self.limits = limits
         self.clock = clock
         self.report = report
     }
@@ -100,6 +104,21 @@ final class ProjectionEngine: Sendable {
         signal.update { $0.hasNews = true }
     }
 
+    /// How far those are behind that were live before. One that is being rebuilt has never kept pace, and holds nobody up.
+    func backlogs() -> [Backlog] {
+        let tail = EventID(log.view.tail)
+        return list.withLock { $0 }.compactMap { projection in
+            projection.lag(behind: tail).map {
+                Backlog(
+                    kind: .projection(projection.source.name),
+                    waiting: $0,
+                    hardLimit: limits.hardEvents,
+                    room: 1 << 20
+                )
+            }
+        }
+    }
+
     func projection(_ name: String) throws(StoreError) -> Projection {
         guard let projection = list.withLock({ $0.first { $0.source.name == name } }) else {
             if let fault = unmade.withLock({ $0.first { $0.name == name }?.fault }) { throw fault }
@@ -132,7 +151,7 @@ final class ProjectionEngine: Sendable {
     }
 
     func start() {
-        thread.start("ev-project", niceness: 5) { self.run() }
+        thread.start("ev-project", niceness: Self.niceness) { self.run() }
     }
 
     /// Ends the thread, then takes a last snapshot of each projection.
@@ -165,6 +184,7 @@ final class ProjectionEngine: Sendable {
     }
 
     private func run() {
+        var priority = ThreadPriority(resting: Self.niceness)
         while true {
             let isClosed = signal.wait(timeoutMilliseconds: 1000) { signal -> Bool? in
                 guard signal.hasNews || signal.isClosed else { return nil }
@@ -175,6 +195,7 @@ final class ProjectionEngine: Sendable {
             var isBehind = true
             while isBehind, !signal.withLock(\.isClosed) {
                 isBehind = false
+                priority.set(isUrgent: limits.softEvents > 0 && backlogs().contains { $0.waiting > limits.softEvents })
                 for projection in list.withLock({ $0 }) {
                     let tail = EventID(log.view.tail)
                     guard projection.isBehind(tail) else { continue }

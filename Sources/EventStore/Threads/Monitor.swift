@@ -106,13 +106,18 @@ package final class NamedThread: Sendable {
     private static let entry: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { argument in
         let body = Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()
         name(body.name)
-        if body.niceness > 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, body.niceness) }
+        if body.niceness > 0 { setNiceness(body.niceness) }
         body.run()
         return nil
     }
 
     package func join() {
         pthread_join(handle, nil)
+    }
+
+    /// Has the calling thread yield to others from now on, or no longer; the latter where the system allows it (LimitNICE).
+    static func setNiceness(_ niceness: Int32) {
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
     }
 
     /// Names the calling thread, for `top -H` and the like; at most 15 bytes are shown.

@@ -1,6 +1,6 @@
 // Owns: the thread for what can wait: sealing closed segments, merging small ones, keeping raw files ready. It runs at a
 // lower priority than everything else, and stands still while appends come in fast: a burst is worth more than a backlog,
-// until the backlog is large.
+// until the backlog has come to its soft limit. Then it has as much of the machine as anybody, and seals as fast as it can.
 
 import CMalloc
 import EventModel
@@ -12,17 +12,14 @@ final class Maintenance: Sendable {
     /// How long to wait before looking again after an error such as a full disk, in milliseconds.
     private static let retryMilliseconds = 5000
 
-    /// Committing faster than this, in bytes a second, is a burst.
-    private static let burstBytesPerSecond: UInt64 = 32 << 20
     /// How long to stand still before the speed is looked at again, in milliseconds.
     private static let restMilliseconds = 25
-    /// Closed segments that may wait, in bytes of records, before work goes on in spite of a burst.
-    private static let backlogBytes: UInt64 = 1 << 30
+    private static let niceness: Int32 = 10
 
     private let log: SegmentLog
     private let report: @Sendable (String) -> Void
     private let signal = Monitor(Signal())
-    private let speed = Monitor(CommitSpeed())
+    private let load: Monitor<Load>
     private let thread = OwnedThread()
 
     private struct Signal {
@@ -30,8 +27,9 @@ final class Maintenance: Sendable {
         var isClosed = false
     }
 
-    init(_ log: SegmentLog, report: @escaping @Sendable (String) -> Void) {
+    init(_ log: SegmentLog, limits: BacklogLimits, report: @escaping @Sendable (String) -> Void) {
         self.log = log
+        load = Monitor(Load(softBytes: limits.softBytes, niceness: Self.niceness))
         self.report = report
     }
 
@@ -40,7 +38,7 @@ final class Maintenance: Sendable {
     }
 
     func start() {
-        thread.start("ev-maintain", niceness: 10) { self.run() }
+        thread.start("ev-maintain", niceness: Self.niceness) { self.run() }
     }
 
     func close() {
@@ -73,7 +71,9 @@ final class Maintenance: Sendable {
         var (again, hasIndexed) = (true, false)
         while again, pace() {
             again = try log.replenishSpares(pace: pace)
-            if try log.sealOldest(pace: pace) { (again, hasIndexed) = (true, true) }
+            if try log.sealOldest(hurriedly: load.withLock { $0.isBehind(log) }, pace: pace) {
+                (again, hasIndexed) = (true, true)
+            }
         }
         let merged = try log.compact(.background, pace: pace)
         _ = try log.replenishSpares(pace: pace)
@@ -81,33 +81,53 @@ final class Maintenance: Sendable {
         if hasIndexed || merged.segmentsBefore != merged.segmentsAfter { cmalloc_trim() }
     }
 
-    /// Between two pieces of work: stands still while there is a burst; false when the store is closing.
+    /// Between two pieces of work: stands still while there is a burst and room for it; false when the store is closing.
     private func pace() -> Bool {
-        while true {
-            let isBurst = speed.withLock { $0.isAbove(Self.burstBytesPerSecond, committed: log.committedBytes) }
-            guard isBurst, log.statistics.backlogBytes < Self.backlogBytes else {
-                return !signal.withLock(\.isClosed)
-            }
+        while load.withLock({ $0.isBurst(log) }) {
             _ = signal.wait(timeoutMilliseconds: Self.restMilliseconds) { $0.isClosed ? true : nil }
             if signal.withLock(\.isClosed) { return false }
         }
+        return !signal.withLock(\.isClosed)
     }
 }
 
-/// How fast bytes are committed, looked at every few milliseconds.
-private struct CommitSpeed {
+/// What the appends do, looked at every few milliseconds; for the maintenance thread alone.
+private struct Load {
     private static let interval = Duration.milliseconds(20)
+    /// Committing faster than this, in bytes a second, is a burst.
+    private static let burstBytesPerSecond: UInt64 = 32 << 20
 
+    private let softBytes: UInt64
+    private var priority: ThreadPriority
     private var since = ContinuousClock.now
     private var committed: UInt64 = 0
-    private var wasAbove = false
+    private var isFast = false
+    private var isBehind = false
 
-    mutating func isAbove(_ bytesPerSecond: UInt64, committed now: UInt64) -> Bool {
+    /// `softBytes` that wait to be sealed are more than a burst is worth; 0 is none. Until then the thread has its niceness.
+    init(softBytes: UInt64, niceness: Int32) {
+        self.softBytes = softBytes
+        priority = ThreadPriority(resting: niceness)
+    }
+
+    mutating func isBurst(_ log: SegmentLog) -> Bool {
+        look(log)
+        return isFast && !isBehind
+    }
+
+    mutating func isBehind(_ log: SegmentLog) -> Bool {
+        look(log)
+        return isBehind
+    }
+
+    private mutating func look(_ log: SegmentLog) {
         let elapsed = since.duration(to: .now)
-        guard elapsed >= Self.interval else { return wasAbove }
-        wasAbove = Double(now - committed) > Double(bytesPerSecond) * (elapsed / .seconds(1))
+        guard elapsed >= Self.interval else { return }
+        let now = log.committedBytes
+        isFast = Double(now - committed) > Double(Self.burstBytesPerSecond) * (elapsed / .seconds(1))
+        isBehind = softBytes > 0 && log.statistics.backlogBytes > softBytes
+        priority.set(isUrgent: isBehind)
         since = .now
         committed = now
-        return wasAbove
     }
 }

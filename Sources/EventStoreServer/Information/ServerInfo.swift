@@ -36,6 +36,13 @@ extension ServerCore {
                     ("log_raw_bytes", "\(info.files.raw)"), ("log_spare_bytes", "\(info.files.spare)"),
                     ("record_bytes", "\(log.recordBytes)"),
                     ("seal_backlog_bytes", "\(log.backlogBytes)"),
+                    ("seal_backlog_segments", "\(log.waitingSegments)"),
+                    ("backlog_soft_bytes", "\(info.backlogLimits.softBytes)"),
+                    ("backlog_hard_bytes", "\(info.backlogLimits.hardBytes)"),
+                    ("backlog_soft_events", "\(info.backlogLimits.softEvents)"),
+                    ("backlog_hard_events", "\(info.backlogLimits.hardEvents)"),
+                    ("appends_slowed_by", slowedBy(info.slowing)),
+                    ("appends_slowed_milliseconds", "\(Int(info.slowed / .milliseconds(1)))"),
                 ]
             ),
             (
@@ -57,8 +64,23 @@ extension ServerCore {
                     ("connections_cut", "\(cuts.count)"),
                 ]
             ),
-            ("Limits", [("limit_event_bytes", "\(store.options.limits.eventBytes)")] + limitEntries),
+            (
+                "Limits",
+                [
+                    ("limit_event_bytes", "\(store.options.limits.eventBytes)"),
+                    ("limit_condition_blocks", "\(store.options.lookups.blocks)"),
+                ] + limitEntries
+            ),
         ]
+    }
+
+    /// `sealing`, the name of a projection, or nothing.
+    private func slowedBy(_ backlog: Backlog?) -> String {
+        switch backlog?.kind {
+        case nil: ""
+        case .sealing: "sealing"
+        case .projection(let name): "projection \(name)"
+        }
     }
 
     private func names(_ statuses: [ProjectionStatus], _ isOne: (ProjectionHealth) -> Bool) -> String {
@@ -108,6 +130,7 @@ extension ServerCore {
             ("limit_subscriptions_per_user", "\(options.subscriptionsPerUser)"),
             ("limit_subscriptions_per_second_per_user", "\(options.subscriptionsPerSecondPerUser)"),
             ("limit_rolls_per_minute_per_user", "\(options.rollsPerMinutePerUser)"),
+            ("limit_condition_alternatives", "\(Transaction.maximumAlternatives)"),
         ]
     }
 

@@ -149,7 +149,7 @@ extension SegmentLog {
         package var waitingSegments = 0
         /// Bytes of the sealed files.
         package var sealedBytes: UInt64 = 0
-        /// Bytes of records in raw segments that wait to be sealed; the active one is not among them.
+        /// Bytes of records in those.
         package var backlogBytes: UInt64 = 0
         /// Bytes of all records, uncompressed: keys and payloads.
         package var recordBytes: UInt64 = 0
@@ -192,8 +192,10 @@ extension SegmentLog {
                 let bytes = UInt64(raw.bodyBytes)
                 statistics.recordBytes += bytes
                 guard position < segments.count - 1 else { continue }
+                // One with damage stays as it is, and waits for nothing.
+                guard canSeal(raw) else { continue }
                 statistics.backlogBytes += bytes
-                if canSeal(raw) { statistics.waitingSegments += 1 }
+                statistics.waitingSegments += 1
             default:
                 preconditionFailure("a segment is raw or sealed")
             }

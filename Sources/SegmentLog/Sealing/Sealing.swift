@@ -8,14 +8,14 @@ internal import Disk
 import Synchronization
 
 extension SegmentLog {
-    /// Seals the oldest closed raw segment that can be sealed. `pace` is called between blocks and may sleep; where it
-    /// returns false the work is abandoned. Returns whether a segment was sealed.
-    package func sealOldest(pace: () -> Bool = { true }) throws(LogError) -> Bool {
+    /// Seals the oldest closed raw segment that can be sealed; hurriedly at the fastest level, which compaction makes up for. `pace`
+    /// is called between blocks and may sleep; where it returns false the work is abandoned. Returns whether a segment was sealed.
+    package func sealOldest(hurriedly: Bool = false, pace: () -> Bool = { true }) throws(LogError) -> Bool {
         try maintenance.withLock { _ throws(LogError) in
             for segment in view.segments.dropLast() {
                 guard let raw = segment as? RawSegment, let last = raw.lastID, canSeal(raw) else { continue }
                 // One that turns out damaged is in the register from then on, and does not keep those behind it waiting.
-                return try seal(raw, through: last, pace: pace)
+                return try seal(raw, through: last, level: hurriedly ? 1 : options.sealingLevel, pace: pace)
             }
             return false
         }
@@ -29,10 +29,15 @@ extension SegmentLog {
 
     /// The sealed segment answers for no id beyond `last`: between it and the next segment may stand a file that the disk
     /// would not give back when the log was opened, and whoever answers for its ids sentences it to be removed.
-    private func seal(_ raw: RawSegment, through last: RecordID, pace: () -> Bool) throws(LogError) -> Bool {
+    private func seal(
+        _ raw: RawSegment,
+        through last: RecordID,
+        level: Int,
+        pace: () -> Bool
+    ) throws(LogError) -> Bool {
         let covering = raw.base...last
         let sealed = try spares.withReserve { () throws(LogError) in
-            try writeSealed([raw], covering: covering, level: options.sealingLevel, pace: pace)
+            try writeSealed([raw], covering: covering, level: level, pace: pace)
         }
         guard let sealed else { return false }
         replace([raw], with: sealed)

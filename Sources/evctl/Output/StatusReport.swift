@@ -70,6 +70,9 @@ struct StatusReport {
         let logParts = parts.isEmpty ? "" : " on disk (\(parts.joined(separator: ", ")))"
         let stopped = list("projections_faulted").map { terminal.styled(ShownText("; faulted: \($0)"), .alarm) }
         let late = list("projections_lagging").map { "; lagging: \($0)" } ?? ""
+        let slowed = value("appends_slowed_by").flatMap {
+            $0.isEmpty ? nil : terminal.styled(ShownText("; appends are slowed by \($0)"), .alarm)
+        }
         let damaged = value("damaged").flatMap { $0.isEmpty ? nil : terminal.styled(ShownText($0), .alarm) }
         return [
             line("state", state.map { [$0, ShownText(uptime)].joined() }),
@@ -84,7 +87,7 @@ struct StatusReport {
                 bytes("log_bytes").map { $0 + logParts + (bytes("record_bytes").map { " for \($0) of events" } ?? "") }
             ),
             line("segments", grouped("segments_sealed").map { "\($0) sealed, \(grouped("segments_raw") ?? "?") raw" }),
-            line("backlog", bytes("seal_backlog_bytes").map { "\($0) to seal" }),
+            line("backlog", bytes("seal_backlog_bytes").map { [ShownText("\($0) to seal"), slowed ?? ""].joined() }),
             line(
                 "projections",
                 grouped("projections").map { count in

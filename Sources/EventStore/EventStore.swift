@@ -105,6 +105,7 @@ package final class EventStore: Sendable {
             snapshots: SnapshotStore(log, keep: options.snapshots.keep, report: events.report),
             policy: options.snapshots,
             limits: options.backlog,
+            liveWithin: .milliseconds(options.projectionLiveMilliseconds),
             clock: clock,
             report: events.report
         )

@@ -25,6 +25,8 @@ package struct StoreOptions: Sendable {
     )
     package var snapshots = SnapshotPolicy()
     package var scrub = ScrubPolicy()
+    /// A projection that is behind the tail for longer is not called live, in milliseconds.
+    package var projectionLiveMilliseconds = 1000
     /// How long an answer waits for a projection that lags, in milliseconds.
     package var projectionWaitMilliseconds = 5000
     /// How long the writer is idle before it proves its last commit durable with a marker, in milliseconds.

@@ -11,12 +11,16 @@ public struct ProjectionStatus: Hashable, Sendable {
     public var eventID: EventID
     /// Events between it and the tail of the log.
     public var lag: UInt64
-    /// `live`, `rebuilding`, or `faulted: ` and the reason.
+    /// `live`, `catching up`, `rebuilding`, or `faulted: ` and the reason.
     public var health: String
     /// Events that reached its reducer.
     public var eventsProcessed: UInt64
     /// Events that are damaged on disk and might belong into its state; in order.
     public var lacking: [ClosedRange<EventID>]
+    /// Events a second that it has looked at lately, while it is catching up or being rebuilt; nil where that is not known.
+    public var rate: UInt64?
+    /// In how many seconds it will be at the tail, while it is on its way; nil where that is not known, or it comes no nearer.
+    public var secondsLeft: UInt64?
 
     /// A status from its parts, for tests of code that shows one.
     public init(
@@ -25,7 +29,9 @@ public struct ProjectionStatus: Hashable, Sendable {
         lag: UInt64,
         health: String,
         eventsProcessed: UInt64,
-        lacking: [ClosedRange<EventID>] = []
+        lacking: [ClosedRange<EventID>] = [],
+        rate: UInt64? = nil,
+        secondsLeft: UInt64? = nil
     ) {
         self.name = name
         self.eventID = eventID
@@ -33,6 +39,8 @@ public struct ProjectionStatus: Hashable, Sendable {
         self.health = health
         self.eventsProcessed = eventsProcessed
         self.lacking = lacking
+        self.rate = rate
+        self.secondsLeft = secondsLeft
     }
 }
 
@@ -85,7 +93,9 @@ extension ProjectionStatus {
             lag: lag,
             health: health,
             eventsProcessed: eventsProcessed,
-            lacking: (value[field: "lacking"]?.elements ?? []).compactMap(\.ids)
+            lacking: (value[field: "lacking"]?.elements ?? []).compactMap(\.ids),
+            rate: value[field: "rate"]?.unsigned,
+            secondsLeft: value[field: "seconds_left"]?.unsigned
         )
     }
 }

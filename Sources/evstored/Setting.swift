@@ -94,6 +94,7 @@ struct Setting: Sendable {
         integer("reducers.source_memory_bytes", 1 << 20...1 << 40) { $0.store.sourceLimits.memoryBytes = $1 },
         list("projections") { $0.store.projections = $1 },
         integer("projection_wait_milliseconds", 0...1 << 31) { $0.store.projectionWaitMilliseconds = $1 },
+        integer("projection_live_milliseconds", 0...1 << 31) { $0.store.projectionLiveMilliseconds = $1 },
         integer("snapshots.every_events", 1...1 << 40) { $0.store.snapshots.everyEvents = UInt64($1) },
         integer("snapshots.every_minutes", 1...1 << 31) { $0.store.snapshots.everyMinutes = $1 },
         integer("snapshots.keep", 2...10_000) { $0.store.snapshots.keep = $1 },

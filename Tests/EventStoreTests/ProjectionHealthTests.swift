@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test("A projection that is behind for more than a second is lagging, and live again at the tail")
+    @Test("A projection that is behind for more than a second is catching up, and live again at the tail")
     func lagging() throws {
         let slow = """
             return { reduce = function(s, e)
@@ -123,7 +123,7 @@ import Testing
         #expect(
             eventually {
                 test.append((0..<3).map { event("\($0)") })
-                return test.store.projectionStatuses()[0].health == .lagging
+                return test.store.projectionStatuses()[0].health == .catchingUp
             }
         )
         #expect(test.store.info.state == .ok)

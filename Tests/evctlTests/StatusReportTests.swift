@@ -53,13 +53,13 @@ struct StatusReportTests {
             projections:3\r
             projection_lag:27000000\r
             projections_faulted:inventory_levels,orders\r
-            projections_lagging:users\r
+            projections_catching_up:users\r
             """
         #expect(
             StatusReport(info: info).lines(.none) == [
                 "state        degraded",
                 "log          257.0 MiB on disk (0 B sealed, 64.0 MiB raw, 193.0 MiB spare) for 42.0 KiB of events",
-                "projections  3, 27,000,000 events behind; faulted: inventory_levels, orders; lagging: users",
+                "projections  3, 27,000,000 events behind; faulted: inventory_levels, orders; catching up: users",
             ]
         )
     }

@@ -14,12 +14,11 @@ final class Projection: Sendable {
     /// How soon a wait takes notice that the work it is for has ended.
     private static let workMilliseconds = 50
 
-    /// Behind the tail for so long a projection is no longer called live.
-    private static let liveWithin = Duration.seconds(1)
-
     let source: ReducerSource
     private let reducers: ReducerLibrary
     private let snapshots: SnapshotStore
+    /// Behind the tail for longer, it is no longer called live.
+    private let liveWithin: Duration
 
     /// The reducer with its state. The engine's thread holds it for a turn at a time.
     private struct Folding {
@@ -37,12 +36,14 @@ final class Projection: Sendable {
         _ source: ReducerSource,
         reducers: ReducerLibrary,
         snapshots: SnapshotStore,
+        liveWithin: Duration = .seconds(1),
         begins: Bool = false,
         now: Timestamp
     ) throws(StoreError) {
         self.source = source
         self.reducers = reducers
         self.snapshots = snapshots
+        self.liveWithin = liveWithin
         folding = Monitor(Folding(box: try reducers.make(source)))
         progress = Monitor(ProjectionProgress(hasBegun: begins, snapshotTime: now))
     }
@@ -203,8 +204,10 @@ final class Projection: Sendable {
             progress.eventsProcessed = folding.fold.eventsProcessed
             progress.lacking = RecordRanges.merged(progress.lacking + scan.skipped)
             progress.memoryBytes = folding.box.reducer.memoryBytes
+            progress.advance.note(folding.position, tail: EventID(view.tail))
             guard folding.position >= EventID(view.tail) else { return }
             progress.behindSince = nil
+            progress.advance.arrive()
             if !progress.health.isFaulted { progress.health = .live }
         }
     }
@@ -330,13 +333,18 @@ final class Projection: Sendable {
 
     private func status(_ progress: ProjectionProgress, _ log: SegmentLog) -> ProjectionStatus {
         let tail = EventID(log.view.tail)
+        let lag = tail.rawValue - min(tail.rawValue, progress.position.rawValue)
+        let isLate = progress.health == .live && progress.isLagging(liveWithin)
+        let isOnItsWay = isLate || progress.health == .rebuilding
         return ProjectionStatus(
             name: source.name,
             position: progress.position,
-            lag: tail.rawValue - min(tail.rawValue, progress.position.rawValue),
+            lag: lag,
             eventsProcessed: progress.eventsProcessed,
-            health: progress.health == .live && progress.isLagging(Self.liveWithin) ? .lagging : progress.health,
-            lacking: progress.lackingEvents
+            health: isLate ? .catchingUp : progress.health,
+            lacking: progress.lackingEvents,
+            rate: isOnItsWay ? progress.advance.rate : nil,
+            secondsLeft: isOnItsWay ? progress.advance.seconds(behind: lag) : nil
         )
     }
 

@@ -18,6 +18,7 @@ final class ProjectionEngine: Sendable {
     private let reducers: ReducerLibrary
     private let policy: SnapshotPolicy
     private let limits: BacklogLimits
+    private let liveWithin: Duration
     private let clock: StoreClock
     private let report: @Sendable (String) -> Void
     private let list = Mutex<[Projection]>([])
@@ -37,6 +38,7 @@ final class ProjectionEngine: Sendable {
         snapshots: SnapshotStore,
         policy: SnapshotPolicy,
         limits: BacklogLimits,
+        liveWithin: Duration,
         clock: StoreClock,
         report: @escaping @Sendable (String) -> Void
     ) {
@@ -45,6 +47,7 @@ final class ProjectionEngine: Sendable {
         self.snapshots = snapshots
         self.policy = policy
         self.limits = limits
+        self.liveWithin = liveWithin
         self.clock = clock
         self.report = report
     }
@@ -77,7 +80,13 @@ final class ProjectionEngine: Sendable {
     private func projection(_ name: String, keptFrom current: [Projection]) throws(StoreError) -> Projection {
         let source = try reducers.source(name)
         if let unchanged = current.first(where: { $0.source == source }) { return unchanged }
-        return try Projection(source, reducers: reducers, snapshots: snapshots, now: clock.now())
+        return try Projection(
+            source,
+            reducers: reducers,
+            snapshots: snapshots,
+            liveWithin: liveWithin,
+            now: clock.now()
+        )
     }
 
     private func set(_ projections: [Projection], unmade faults: [(String, StoreError)]) {
@@ -95,6 +104,7 @@ final class ProjectionEngine: Sendable {
             old.source,
             reducers: reducers,
             snapshots: snapshots,
+            liveWithin: liveWithin,
             begins: true,
             now: clock.now()
         )

@@ -27,6 +27,7 @@ struct ProjectionProgress {
     var lacking: [ClosedRange<RecordID>] = []
     /// Since when there have been events that it has not folded.
     var behindSince: ContinuousClock.Instant?
+    var advance = Advance()
     var isFaultTold = false
     /// Whether to try the state takes next to no time.
     var isSoonChecked = true

@@ -60,7 +60,7 @@ extension ServerCore {
                     ("subscriptions", "\(info.subscriptions)"), ("projections", "\(info.projections.count)"),
                     ("projection_lag", "\(lag)"),
                     ("projections_faulted", names(info.projections) { $0.isFaulted }),
-                    ("projections_lagging", names(info.projections) { $0 == .lagging }),
+                    ("projections_catching_up", names(info.projections) { $0 == .catchingUp }),
                     ("connections_cut", "\(cuts.count)"),
                 ]
             ),

@@ -248,7 +248,8 @@ extension ReplyEncoder {
     mutating func projections(_ statuses: [ProjectionStatus]) {
         array(statuses.count)
         for status in statuses {
-            map(status.lacking.isEmpty ? 5 : 6)
+            let (rate, seconds) = (status.rate, status.secondsLeft)
+            map(5 + [rate != nil, seconds != nil, !status.lacking.isEmpty].count { $0 })
             bulk("name")
             bulk(status.name)
             bulk("event_id")
@@ -259,6 +260,14 @@ extension ReplyEncoder {
             bulk(status.healthText)
             bulk("events_processed")
             integer(status.eventsProcessed)
+            if let rate {
+                bulk("rate")
+                integer(UInt64(max(rate, 0)))
+            }
+            if let seconds {
+                bulk("seconds_left")
+                integer(UInt64(min(max(seconds.rounded(.up), 0), 1e15)))
+            }
             guard !status.lacking.isEmpty else { continue }
             bulk("lacking")
             array(status.lacking.count)
@@ -275,7 +284,7 @@ extension ProjectionStatus {
     var healthText: String {
         switch health {
         case .live: "live"
-        case .lagging: "lagging"
+        case .catchingUp: "catching up"
         case .rebuilding: "rebuilding"
         case .faulted(let error): "faulted: \(error)"
         }

@@ -36,8 +36,13 @@ struct ProjectionListCommand: Command {
     }
 
     static func health(_ projection: ProjectionStatus) -> String {
+        let pace = projection.rate.map { rate in
+            let left = projection.secondsLeft.map { ", \(Quantity.clock(Double($0))) to go" }
+            return " (\(Quantity.grouped(rate)) events/s\(left ?? ", comes no nearer"))"
+        }
+        let health = projection.health + (pace ?? "")
         let lacking = projection.lacking.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
-        return lacking.isEmpty ? projection.health : "\(projection.health), lacks \(lacking)"
+        return lacking.isEmpty ? health : "\(health), lacks \(lacking)"
     }
 
     func json(_ projection: ProjectionStatus) -> [UInt8] {
@@ -52,6 +57,14 @@ struct ProjectionListCommand: Command {
         json.append(jsonString: projection.health)
         json.append(#","events_processed":"#)
         json.append(decimal: projection.eventsProcessed)
+        if let rate = projection.rate {
+            json.append(#","rate":"#)
+            json.append(decimal: rate)
+        }
+        if let seconds = projection.secondsLeft {
+            json.append(#","seconds_left":"#)
+            json.append(decimal: seconds)
+        }
         for (index, ids) in projection.lacking.enumerated() {
             json.append(index == 0 ? #","lacking":["# : ",")
             json.append("[")

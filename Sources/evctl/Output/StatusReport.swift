@@ -69,7 +69,7 @@ struct StatusReport {
             .compactMap { name, key in bytes(key).map { "\($0) \(name)" } }
         let logParts = parts.isEmpty ? "" : " on disk (\(parts.joined(separator: ", ")))"
         let stopped = list("projections_faulted").map { terminal.styled(ShownText("; faulted: \($0)"), .alarm) }
-        let late = list("projections_lagging").map { "; lagging: \($0)" } ?? ""
+        let late = list("projections_catching_up").map { "; catching up: \($0)" } ?? ""
         let slowed = value("appends_slowed_by").flatMap {
             $0.isEmpty ? nil : terminal.styled(ShownText("; appends are slowed by \($0)"), .alarm)
         }

@@ -23,6 +23,7 @@ struct ConfigurationCheck {
                 logger.warning("the reducer file \(file.file) is passed over: \(fault.message)")
             }
             for fault in faults { logger.error("projections: \(fault.message)") }
+            if let objection = MemoryNeeds(configuration).objection(to: .ofProcess()) { logger.warning("\(objection)") }
             guard faults.isEmpty else { return .configuration }
             let reducers = files.filter { $0.fault == nil }.map(\.name).joined(separator: ", ")
             let projections = configuration.store.projections.joined(separator: ", ")

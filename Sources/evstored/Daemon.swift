@@ -52,6 +52,7 @@ struct Daemon {
             logger.warning("\(fitted.reason)")
             options.maximumConnections = fitted.connections
         }
+        if let objection = MemoryNeeds(configuration).objection(to: .ofProcess()) { logger.warning("\(objection)") }
         let server: Server
         do {
             server = try await Server.listen(options)

@@ -58,6 +58,9 @@ package struct SnapshotPolicy: Sendable {
     package var everyEvents: UInt64 = 250_000
     /// Take one when the last is this old and something has happened, in minutes.
     package var everyMinutes = 10
+    /// But not before the fold has had so many times the processor's time that the last one took, so that snapshots take at most
+    /// a tenth of a projection's time.
+    package var workPerSnapshot = 10
     /// Rungs kept of each projection's ladder; at least 2.
     package var keep = 64
 

@@ -27,6 +27,7 @@ import Testing
         var random = SeededRandom(seed: seed)
         let test = try TestStore(reducers: ["checksum": Self.checksum]) {
             $0.snapshots.everyEvents = 40
+            $0.snapshots.workPerSnapshot = 0
             $0.snapshots.keep = 6
         }
         for n in 0..<60 {

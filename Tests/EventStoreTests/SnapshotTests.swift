@@ -156,7 +156,10 @@ import Testing
 
     @Test("Snapshots are taken by themselves every so many events")
     func policy() throws {
-        let test = try store { $0.snapshots.everyEvents = 10 }
+        let test = try store {
+            $0.snapshots.everyEvents = 10
+            $0.snapshots.workPerSnapshot = 0
+        }
         for n in 0..<35 {
             test.append(.numbered(n))
             _ = try test.projection("counter")

@@ -16,12 +16,12 @@ final class Projection: Sendable {
 
     let source: ReducerSource
     private let reducers: ReducerLibrary
-    private let snapshots: SnapshotStore
+    let snapshots: SnapshotStore
     /// Behind the tail for longer, it is no longer called live.
     private let liveWithin: Duration
 
     /// The reducer with its state. The engine's thread holds it for a turn at a time.
-    private struct Folding {
+    struct Folding {
         let box: ReducerBox
         var fold = FoldState()
         var position = EventID.zero
@@ -29,7 +29,7 @@ final class Projection: Sendable {
     }
 
     private let folding: Monitor<Folding>
-    private let progress: Monitor<ProjectionProgress>
+    let progress: Monitor<ProjectionProgress>
 
     /// `begins` says that it begins at the first event, whatever snapshots there are; else `begin` comes first.
     init(
@@ -45,7 +45,7 @@ final class Projection: Sendable {
         self.snapshots = snapshots
         self.liveWithin = liveWithin
         folding = Monitor(Folding(box: try reducers.make(source)))
-        progress = Monitor(ProjectionProgress(hasBegun: begins, snapshotTime: now))
+        progress = Monitor(ProjectionProgress(hasBegun: begins, ladder: SnapshotPace(takenAt: now)))
     }
 
     /// Why it has stopped, told once.
@@ -95,6 +95,7 @@ final class Projection: Sendable {
         for note in snapshots.load(source, tail: tail) { report(note) }
         let snapshot = snapshots.latest(of: source, through: tail)
         folding.withLock { folding in
+            let begun = ProcessorTime.ofThread
             var failure: StoreError?
             if let snapshot {
                 do throws(ReducerError) {
@@ -113,7 +114,7 @@ final class Projection: Sendable {
                 progress.hasBegun = true
                 progress.position = folding.position
                 progress.eventsProcessed = folding.fold.eventsProcessed
-                progress.snapshotPosition = folding.position
+                progress.ladder.begin(at: folding.position, restored: ProcessorTime.ofThread - begun)
                 progress.memoryBytes = folding.box.reducer.memoryBytes
                 if let failure {
                     progress.health = .faulted(failure)
@@ -168,7 +169,12 @@ final class Projection: Sendable {
         _ = progress.wait { $0.readers == 0 ? true : nil }
         folding.withLock { folding in
             guard !progress.withLock(\.health.isFaulted) else { return }
-            defer { checkIfDue(&folding, log) }
+            let begun = ProcessorTime.ofThread
+            defer {
+                let worked = ProcessorTime.ofThread - begun
+                progress.update { $0.ladder.worked += worked }
+                checkIfDue(&folding, log)
+            }
             let end = ContinuousClock.now + duration
             let view = log.view
             let keys = KeyExpression().restricted(to: folding.box.reducer.selection)
@@ -227,7 +233,7 @@ final class Projection: Sendable {
     }
 
     /// The state as JSON. Where there is no writing it down, the projection stops at the event that made it so.
-    private func written(_ folding: inout Folding, _ log: SegmentLog) throws(StoreError) -> [UInt8] {
+    func written(_ folding: inout Folding, _ log: SegmentLog) throws(StoreError) -> [UInt8] {
         var json: [UInt8] = []
         do throws(StoreError) {
             let reducer = folding.box.reducer
@@ -261,7 +267,7 @@ final class Projection: Sendable {
     }
 
     /// Runs `body` between two turns.
-    private func betweenTurns<Result>(
+    func betweenTurns<Result>(
         _ body: (inout Folding) throws(StoreError) -> Result
     ) throws(StoreError) -> Result {
         progress.update { $0.readers += 1 }
@@ -346,37 +352,5 @@ final class Projection: Sendable {
             rate: isOnItsWay ? progress.advance.rate : nil,
             secondsLeft: isOnItsWay ? progress.advance.seconds(behind: lag) : nil
         )
-    }
-
-    /// Whether the policy wants a snapshot now.
-    func isSnapshotDue(_ policy: SnapshotPolicy, now: Timestamp) -> Bool {
-        progress.withLock { progress in
-            guard !progress.health.isFaulted else { return false }
-            let events = progress.position.rawValue - progress.snapshotPosition.rawValue
-            // In either direction: a clock that was years ahead at the last snapshot is not to hold up the next for years.
-            let minutes = now.nanoseconds(since: progress.snapshotTime).magnitude / 60_000_000_000
-            return events >= policy.everyEvents || events > 0 && minutes >= UInt64(max(policy.everyMinutes, 0))
-        }
-    }
-
-    /// Saves the state as it is. Nil where there is nothing new to save, or nothing that should be: a projection that
-    /// lacks events would pass its gap on to every restart.
-    func snapshot(_ log: SegmentLog, now: Timestamp) throws(StoreError) -> (position: EventID, bytes: Int)? {
-        let taken = try betweenTurns { folding throws(StoreError) -> Snapshot? in
-            let isWanted = progress.withLock { progress in
-                guard !progress.health.isFaulted, progress.lacking.isEmpty,
-                    folding.position > progress.snapshotPosition
-                else { return false }
-                // Noted before the attempt, so that one that fails is not made again at once.
-                progress.snapshotPosition = folding.position
-                progress.snapshotTime = now
-                return true
-            }
-            guard isWanted else { return nil }
-            let json = try written(&folding, log)
-            return Snapshot(hash: source.contentHash, position: folding.position, state: folding.fold, stateJSON: json)
-        }
-        guard let taken, let bytes = try snapshots.save(taken, of: source) else { return nil }
-        return (taken.position, bytes)
     }
 }

@@ -26,6 +26,7 @@ final class ProjectionEngine: Sendable {
     private let unmade = Mutex<[(name: String, fault: StoreError)]>([])
     private let signal = Monitor(Signal())
     private let thread = OwnedThread()
+    private let writer = SnapshotWriter()
 
     private struct Signal {
         var hasNews = true
@@ -161,6 +162,7 @@ final class ProjectionEngine: Sendable {
     }
 
     func start() {
+        writer.start()
         thread.start("ev-project", niceness: Self.niceness) { self.run() }
     }
 
@@ -168,6 +170,7 @@ final class ProjectionEngine: Sendable {
     func close() {
         signal.update { $0.isClosed = true }
         thread.join()
+        writer.close()
         do {
             _ = try snapshotAll()
         } catch {
@@ -180,6 +183,8 @@ final class ProjectionEngine: Sendable {
     func snapshotAll() throws(StoreError) -> [(name: String, position: EventID, bytes: Int)] {
         var taken: [(String, EventID, Int)] = []
         var failure: StoreError?
+        // Whoever asks for snapshots has those, too, that were on their way.
+        defer { writer.drain() }
         for projection in list.withLock({ $0 }) {
             do throws(StoreError) {
                 if let snapshot = try projection.snapshot(log, now: clock.now()) {
@@ -229,12 +234,19 @@ final class ProjectionEngine: Sendable {
     private func takeSnapshotIfDue(_ projection: Projection) {
         let now = clock.now()
         if projection.isSnapshotDue(policy, now: now) {
-            do {
-                _ = try projection.snapshot(log, now: now)
-            } catch {
-                report("a snapshot of \(projection.source.name) failed: \(error)")
+            reporting(projection) { () throws(StoreError) in
+                guard let taken = try projection.takeSnapshot(log, now: now) else { return }
+                writer.add { self.reporting(projection) { () throws(StoreError) in _ = try projection.save(taken) } }
             }
         }
         if let error = projection.takeFault() { report("projection \(projection.source.name) has stopped: \(error)") }
+    }
+
+    private func reporting(_ projection: Projection, _ body: () throws(StoreError) -> Void) {
+        do {
+            try body()
+        } catch {
+            report("a snapshot of \(projection.source.name) failed: \(error)")
+        }
     }
 }

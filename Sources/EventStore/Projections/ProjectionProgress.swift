@@ -31,8 +31,7 @@ struct ProjectionProgress {
     var isFaultTold = false
     /// Whether to try the state takes next to no time.
     var isSoonChecked = true
-    var snapshotPosition = EventID.zero
-    var snapshotTime: Timestamp
+    var ladder: SnapshotPace
     /// Threads that want the state: the next turn waits for them, since a lock alone would be taken again at once.
     var readers = 0
     var waiters: [UInt64: Waiter] = [:]

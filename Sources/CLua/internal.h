@@ -25,6 +25,25 @@ enum {
     CLUA_MEMORY_PER_STRING = 16,
 };
 
+/// What writing a state needs beside its text. It is the machine's, so that an error may leave the writing in its midst.
+typedef struct clua_scratch {
+    const void **seen;  // the tables written so far, by their address
+    size_t seen_capacity, seen_count;
+    clua_buffer members, sorting;
+    size_t member_count;
+    clua_buffer text;
+} clua_scratch;
+
+enum {
+    CLUA_BLOCK_UNIT = 16,
+    CLUA_BLOCK_CLASSES = 32,
+    CLUA_SMALL_BLOCK = CLUA_BLOCK_UNIT * CLUA_BLOCK_CLASSES,
+    CLUA_KEPT_AT_LEAST = 64 << 10,
+    CLUA_USED_PER_KEPT = 8,
+};
+
+typedef struct clua_block clua_block;
+
 typedef enum clua_limit { CLUA_NO_LIMIT = 0, CLUA_INSTRUCTIONS, CLUA_MEMORY, CLUA_CLOCK, CLUA_REQUEST } clua_limit;
 
 struct clua {
@@ -43,6 +62,8 @@ struct clua {
     bool finds_stack;               // the next block that grows is Lua's stack
     void *stack;                    // that block
     bool refuses_string;            // the last new block was refused, for it was too long a string
+    clua_block *blocks[CLUA_BLOCK_CLASSES];  // given back and kept, by their size
+    size_t kept;                             // bytes in them
     uint32_t walkable[64];          // large blocks that one instruction can walk: how many, by the exponent of their size
     uint64_t walkable_sizes;        // the exponents of which there are any, as bits
     clua_limit exceeded;            // in this call: no pcall may swallow that
@@ -50,11 +71,22 @@ struct clua {
     clua_status failure;  // what an error raised now would mean
     csj_parser *parser;   // for event data and json.decode, which never overlap
     clua_buffer output;
+    clua_scratch scratch;
     char name[64];
     char message[1024];  // fixed, for reporting an error must not need memory
 };
 
 static inline clua *clua_of(lua_State *L) { return *(clua **)lua_getextraspace(L); }
+
+/// How long the block is that so many bytes are given.
+static inline size_t clua_room(size_t size) {
+    return (size + CLUA_BLOCK_UNIT - 1) / CLUA_BLOCK_UNIT * CLUA_BLOCK_UNIT;
+}
+
+// blocks.c
+void *clua_take_block(clua *lua, size_t size);
+void clua_give_block(clua *lua, void *block, size_t size);
+void clua_free_blocks(clua *lua);
 
 // limits.c
 void *clua_allocate(void *lua, void *block, size_t old_size, size_t new_size);
@@ -77,6 +109,9 @@ void clua_build_sandbox(lua_State *L);
 // definition.c
 int clua_push_initial(lua_State *L);  // nil when the reducer has none
 int clua_push_reduce(lua_State *L);
+
+// json-text.c
+bool clua_reserve(clua_buffer *buffer, size_t needed, size_t limit);
 
 // order.c
 size_t clua_push_sorted_keys(lua_State *L, int table);
@@ -125,6 +160,10 @@ bool clua_is_marked_array(lua_State *L, int index);
 // json-reader.c
 void clua_push_json(lua_State *L, clua_text json, const char *what);
 void clua_push_parsed(lua_State *L, const csj_parser *parser);
+
+// state-writer.c
+bool clua_write_state(lua_State *L, size_t limit, bool is_sorted);
+void clua_free_scratch(clua *lua);
 
 // json-writer.c
 void clua_write_json(lua_State *L, const char *root, size_t limit);

@@ -1,93 +1,26 @@
-// Owns the way from Lua values to JSON: one text for one value, keys sorted bytewise, and a refusal that names the
+// Owns the way from Lua values to JSON: one text for one value, keys sorted bytewise, each step charged, and a refusal that names the
 // place for whatever would not come back the same (json-reader.c) after a snapshot.
 
 #include "json-place.h"
+#include "json-text.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct writer {
     lua_State *L;
-    clua_buffer *output;
-    size_t limit;
-    size_t steps;  // not charged yet
+    clua_json_text text;
     const clua_place *root;
     int value, seen;  // stack indexes: the whole value, and a table of the tables written so far
 } writer;
 
-// Text
-
-/// Charges work, a step for a byte or for what takes as long.
-static void work(writer *w, size_t steps) {
-    w->steps += steps;
-    if (w->steps < 4096) { return; }
-    clua_spend(w->L, w->steps / CLUA_STEPS_PER_INSTRUCTION);
-    w->steps = 0;
-}
-
-static void append(writer *w, const void *bytes, size_t count) {
-    clua_buffer *output = w->output;
-    work(w, count);
-    if (output->capacity - output->length < count) {
-        const size_t needed = output->length + count;
-        const size_t twice = needed < 2048 ? 4096 : needed * 2;
-        const size_t capacity = twice < w->limit ? twice : w->limit;
-        char *grown = needed > w->limit ? NULL : realloc(output->bytes, capacity);
-        if (grown == NULL) {
-            lua_pushliteral(w->L, "not enough memory");
-            lua_error(w->L);
-        }
-        output->bytes = grown;
-        output->capacity = capacity;
-    }
-    memcpy(output->bytes + output->length, bytes, count);
-    output->length += count;
-}
-
-static void write_escape(writer *w, unsigned char byte) {
-    static const char hex[] = "0123456789abcdef";
-    char escape[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
-    switch (byte) {
-    case '"':
-    case '\\': escape[1] = (char)byte; break;
-    case '\b': escape[1] = 'b'; break;
-    case '\f': escape[1] = 'f'; break;
-    case '\n': escape[1] = 'n'; break;
-    case '\r': escape[1] = 'r'; break;
-    case '\t': escape[1] = 't'; break;
-    default: break;
-    }
-    append(w, escape, escape[1] == 'u' ? 6 : 2);
-}
-
 static void write_string(writer *w, const clua_place *at, const char *bytes, size_t length, const char *what) {
-    work(w, length);
-    if (!csj_is_utf8((const uint8_t *)bytes, length)) { clua_fail_at(w->L, at, "%s not valid UTF-8", what); }
-    append(w, "\"", 1);
-    size_t start = 0;
-    for (size_t i = 0; i < length; ++i) {
-        const unsigned char byte = (unsigned char)bytes[i];
-        if (byte >= 0x20 && byte != '"' && byte != '\\') { continue; }
-        append(w, bytes + start, i - start);
-        write_escape(w, byte);
-        start = i + 1;
-    }
-    append(w, bytes + start, length - start);
-    append(w, "\"", 1);
+    if (!clua_json_string(&w->text, bytes, length)) { clua_fail_at(w->L, at, "%s not valid UTF-8", what); }
 }
 
 static void write_number(writer *w, const clua_place *at) {
-    char text[CLUA_NUMBER_SIZE];
-    if (lua_isinteger(w->L, -1)) {
-        append(w, text, clua_format_integer(text, lua_tointeger(w->L, -1)));
-        return;
-    }
-    const double number = lua_tonumber(w->L, -1);
-    if (!isfinite(number)) {
-        clua_fail_at(w->L, at, "is %s: JSON has no such number", isnan(number) ? "not a number" : "infinite");
-    }
-    append(w, text, clua_format_double(text, number));
+    if (clua_json_number(&w->text)) { return; }
+    const bool is_nan = isnan(lua_tonumber(w->L, -1));
+    clua_fail_at(w->L, at, "is %s: JSON has no such number", is_nan ? "not a number" : "infinite");
 }
 
 // Tables
@@ -141,41 +74,41 @@ static void write_value(writer *w, const clua_place *at, int depth);
 
 static void write_array(writer *w, const clua_place *at, int depth, size_t count) {
     const int table = lua_gettop(w->L);
-    append(w, "[", 1);
+    clua_json_append(&w->text, "[", 1);
     for (size_t i = 1; i <= count; ++i) {
-        if (i > 1) { append(w, ",", 1); }
+        if (i > 1) { clua_json_append(&w->text, ",", 1); }
         lua_rawgeti(w->L, table, (lua_Integer)i);
         write_value(w, &(clua_place){.outer = at, .position = (lua_Integer)i}, depth);
         lua_pop(w->L, 1);
     }
-    append(w, "]", 1);
+    clua_json_append(&w->text, "]", 1);
 }
 
 static void write_object(writer *w, const clua_place *at, int depth) {
     lua_State *L = w->L;
     const int table = lua_gettop(L);
     const size_t count = clua_push_sorted_keys(L, table);
-    append(w, "{", 1);
+    clua_json_append(&w->text, "{", 1);
     for (size_t i = 0; i < count; ++i) {
-        if (i > 0) { append(w, ",", 1); }
+        if (i > 0) { clua_json_append(&w->text, ",", 1); }
         clua_push_sorted_key(L, table + 1, i);
         clua_place inner = {.outer = at};
         inner.key = lua_tolstring(L, -1, &inner.key_length);
         write_string(w, &inner, inner.key, inner.key_length, "has a key that is");
-        append(w, ":", 1);
+        clua_json_append(&w->text, ":", 1);
         lua_pushvalue(L, -1);
         lua_rawget(L, table);
         write_value(w, &inner, depth);
         lua_pop(L, 2);
     }
-    append(w, "}", 1);
+    clua_json_append(&w->text, "}", 1);
     lua_settop(L, table);
 }
 
 /// Writes the value on top, inside `depth` others. Recursion is as deep as the value, which is bounded here.
 static void write_value(writer *w, const clua_place *at, int depth) {
     lua_State *L = w->L;
-    work(w, 8);
+    clua_json_work(&w->text, 8);
     switch (lua_type(L, -1)) {
     case LUA_TTABLE: {
         if (depth == CSJ_MAXIMUM_DEPTH) { clua_fail_at(w->L, at, "is nested more than %d deep", CSJ_MAXIMUM_DEPTH); }
@@ -196,8 +129,8 @@ static void write_value(writer *w, const clua_place *at, int depth) {
         return;
     }
     case LUA_TNUMBER: write_number(w, at); return;
-    case LUA_TBOOLEAN: append(w, lua_toboolean(L, -1) ? "true" : "false", lua_toboolean(L, -1) ? 4 : 5); return;
-    case LUA_TLIGHTUSERDATA: append(w, "null", 4); return;
+    case LUA_TBOOLEAN: clua_json_append(&w->text, lua_toboolean(L, -1) ? "true" : "false", lua_toboolean(L, -1) ? 4 : 5); return;
+    case LUA_TLIGHTUSERDATA: clua_json_append(&w->text, "null", 4); return;
     default: clua_fail_at(w->L, at, "is a %s: JSON has no such value", luaL_typename(L, -1));
     }
 }
@@ -209,7 +142,7 @@ void clua_write_json(lua_State *L, const char *root, size_t limit) {
     const int value = lua_gettop(L);
     lua_newtable(L);
     const clua_place at_root = {.key = root};
-    writer w = {L, &lua->output, limit, 0, &at_root, value, value + 1};
+    writer w = {L, {L, &lua->output, limit, 0}, &at_root, value, value + 1};
     lua_pushvalue(L, value);
     write_value(&w, &at_root, 0);
     lua_settop(L, value);

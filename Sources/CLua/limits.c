@@ -57,7 +57,7 @@ void clua_obey(clua *lua, const clua_stop *stop) { lua->stop = stop; }
 /// A large block has one byte more, behind its end, for whether one instruction can walk all of it.
 static char *mark_of(void *block, size_t size) { return (char *)block + size; }
 
-static size_t padded(size_t size) { return size < LARGE ? size : size + 1; }
+static size_t padded(size_t size) { return size < LARGE ? clua_room(size) : size + 1; }
 
 static int exponent_of(size_t size) { return 63 - __builtin_clzll(size); }
 
@@ -138,7 +138,7 @@ void *clua_allocate(void *context, void *block, size_t old_size, size_t new_size
             return lua->refuses_string ? NULL : allocate_large(lua, NULL, 0, new_size, is_string);
         }
         if (new_size == 0 || !take(lua, new_size)) { return NULL; }
-        void *new = malloc(new_size);
+        void *new = clua_take_block(lua, new_size);
         if (new != NULL) { lua->memory_used += new_size; }
         return new;
     }
@@ -152,12 +152,12 @@ void *clua_allocate(void *context, void *block, size_t old_size, size_t new_size
         return allocate_large(lua, block, old_size, new_size, walkable);
     }
     if (new_size == 0) {
-        free(block);
+        clua_give_block(lua, block, old_size);
         lua->memory_used -= old_size;
         return NULL;
     }
     if (new_size > old_size && !take(lua, new_size - old_size)) { return NULL; }
-    void *moved = realloc(block, new_size);
+    void *moved = clua_room(new_size) == clua_room(old_size) ? block : realloc(block, clua_room(new_size));
     if (moved != NULL) { lua->memory_used += new_size - old_size; }
     return moved;
 }

@@ -66,6 +66,8 @@ clua *clua_new(const char *name, size_t memory_bytes, int64_t instructions_per_c
         return NULL;
     }
     *(clua **)lua_getextraspace(lua->state) = lua;
+    // A state is old and large, what an event makes is young: to collect that, the state need not be gone through.
+    lua_gc(lua->state, LUA_GCGEN, 0, 0);
     clua_find_stack(lua);
     if (clua_protect(lua, CLUA_FAULT, build_sandbox, NULL) != CLUA_OK) {
         clua_free(lua);
@@ -77,6 +79,8 @@ clua *clua_new(const char *name, size_t memory_bytes, int64_t instructions_per_c
 void clua_free(clua *lua) {
     if (lua->state != NULL) { lua_close(lua->state); }
     if (lua->parser != NULL) { csj_parser_free(lua->parser); }
+    clua_free_blocks(lua);
+    clua_free_scratch(lua);
     free(lua->output.bytes);
     free(lua);
 }

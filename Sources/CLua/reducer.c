@@ -76,10 +76,13 @@ static int restore(lua_State *L) {
     return set_state(L, "restore");
 }
 
+/// Whatever has no text is refused by the slow way, which knows what to call its place.
 static int encode(lua_State *L) {
-    clua_lift_budget(clua_of(L));
+    const bool is_sorted = *(const bool *)lua_touserdata(L, 1);
+    clua *lua = clua_of(L);
+    clua_lift_budget(lua);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-    clua_write_json(L, "state", clua_of(L)->memory_limit);
+    if (!clua_write_state(L, lua->memory_limit, is_sorted)) { clua_write_json(L, "state", lua->memory_limit); }
     return 0;
 }
 
@@ -103,8 +106,14 @@ clua_status clua_restore(clua *lua, clua_text json) {
     return status;
 }
 
+clua_status clua_check(clua *lua) {
+    bool is_sorted = false;
+    return clua_protect(lua, CLUA_STATE, encode, &is_sorted);
+}
+
 clua_status clua_encode(clua *lua, clua_text *json) {
-    const clua_status status = clua_protect(lua, CLUA_STATE, encode, NULL);
+    bool is_sorted = true;
+    const clua_status status = clua_protect(lua, CLUA_STATE, encode, &is_sorted);
     *json = (clua_text){lua->output.bytes, lua->output.length};
     return status;
 }

@@ -56,6 +56,11 @@ struct Machine: ~Copyable {
         try self.check(event.withCLuaEvent { clua_reduce(self.lua, $0) })
     }
 
+    /// Throws where the state has no JSON.
+    func checkState() throws(ReducerError) {
+        try self.check(clua_check(self.lua))
+    }
+
     /// The state as JSON.
     func encode() throws(ReducerError) -> [UInt8] {
         var json = clua_text()

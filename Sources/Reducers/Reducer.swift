@@ -74,6 +74,12 @@ package final class Reducer {
         return try self.machine.encode()
     }
 
+    /// Throws what `stateJSON` would. Takes less: nothing is sorted and nothing copied.
+    package func checkState() throws(ReducerError) {
+        if let failure = self.failure { throw failure }
+        try self.machine.checkState()
+    }
+
     /// What Lua holds now, in bytes: the state, and garbage not yet collected.
     package var memoryBytes: Int { self.machine.memoryBytes }
 

@@ -82,6 +82,9 @@ clua_status clua_reduce(clua *lua, const clua_event *event);
 /// The state as JSON, valid until the next call.
 clua_status clua_encode(clua *lua, clua_text *json);
 
+/// Whether the state has JSON. Takes less than to write it.
+clua_status clua_check(clua *lua);
+
 /// What the Lua state holds now, in bytes.
 size_t clua_memory_bytes(const clua *lua);
 

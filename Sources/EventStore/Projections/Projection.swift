@@ -227,18 +227,27 @@ final class Projection: Sendable {
         guard folding.check.isDue(at: folding.position, asked: asked), !progress.withLock(\.health.isFaulted) else {
             return
         }
-        _ = try? written(&folding, log)
+        try? trying(&folding, log) { reducer throws(StoreError) in try reducer.checkWritable() }
         let isSoonChecked = folding.check.isShort
         progress.update { $0.isSoonChecked = isSoonChecked }
     }
 
-    /// The state as JSON. Where there is no writing it down, the projection stops at the event that made it so.
+    /// The state as JSON.
     func written(_ folding: inout Folding, _ log: SegmentLog) throws(StoreError) -> [UInt8] {
         var json: [UInt8] = []
+        try trying(&folding, log) { reducer throws(StoreError) in json = try reducer.json() }
+        return json
+    }
+
+    /// Where there is no writing the state down, the projection stops at the event that made it so.
+    private func trying(
+        _ folding: inout Folding,
+        _ log: SegmentLog,
+        _ body: (Reducer) throws(StoreError) -> Void
+    ) throws(StoreError) {
         do throws(StoreError) {
             let reducer = folding.box.reducer
-            try folding.check.run(at: folding.position) { () throws(StoreError) in json = try reducer.json() }
-            return json
+            try folding.check.run(at: folding.position) { () throws(StoreError) in try body(reducer) }
         } catch {
             var failure = error
             if let found = try? firstUnwritable(folding, log) {

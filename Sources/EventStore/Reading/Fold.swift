@@ -37,8 +37,17 @@ extension Reducer {
     }
 
     func json() throws(StoreError) -> [UInt8] {
+        try named { reducer throws(ReducerError) in try reducer.stateJSON() }
+    }
+
+    /// Throws where the state cannot be written down.
+    func checkWritable() throws(StoreError) {
+        try named { reducer throws(ReducerError) in try reducer.checkState() }
+    }
+
+    private func named<Result>(_ body: (Reducer) throws(ReducerError) -> Result) throws(StoreError) -> Result {
         do {
-            return try stateJSON()
+            return try body(self)
         } catch {
             throw StoreError(error, reducer: source.name, at: nil)
         }

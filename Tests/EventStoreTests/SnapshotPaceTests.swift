@@ -90,6 +90,25 @@ import Testing
         #expect(!projection.isSnapshotDue(policy, now: now))
     }
 
+    @Test func `A state is tried again once the fold has worked for it, and at the tail by the clock`() throws {
+        var check = StateCheck()
+        func burn() {
+            let begun = ProcessorTime.ofThread
+            while ProcessorTime.ofThread - begun < .milliseconds(2) {}
+        }
+        try check.run(at: EventID(1), burn)
+        #expect(!check.isDue(at: EventID(2), isBehind: false, asked: false))
+        Thread.sleep(forTimeInterval: 0.3)
+        #expect(check.isDue(at: EventID(2), isBehind: false, asked: false))
+        #expect(!check.isDue(at: EventID(2), isBehind: true, asked: false))
+        #expect(check.isDue(at: EventID(2), isBehind: true, asked: true))
+        check.worked += .milliseconds(300)
+        #expect(check.isDue(at: EventID(2), isBehind: true, asked: false))
+        #expect(!check.isDue(at: EventID(1), isBehind: true, asked: true))
+        try check.run(at: EventID(2), burn)
+        #expect(!check.isDue(at: EventID(3), isBehind: true, asked: false))
+    }
+
     @Test func `Whoever waits for the writer, or closes it, finds everything done that was added before`() {
         let done = Atomic<Int>(0)
         for isClosed in [false, true] {

@@ -172,6 +172,7 @@ final class Projection: Sendable {
             let begun = ProcessorTime.ofThread
             defer {
                 let worked = ProcessorTime.ofThread - begun
+                folding.check.worked += worked
                 progress.update { $0.ladder.worked += worked }
                 checkIfDue(&folding, log)
             }
@@ -224,9 +225,10 @@ final class Projection: Sendable {
     }
 
     private func checkIfDue(_ folding: inout Folding, _ log: SegmentLog, asked: Bool = false) {
-        guard folding.check.isDue(at: folding.position, asked: asked), !progress.withLock(\.health.isFaulted) else {
-            return
-        }
+        let isBehind = folding.position < EventID(log.view.tail)
+        guard folding.check.isDue(at: folding.position, isBehind: isBehind, asked: asked),
+            !progress.withLock(\.health.isFaulted)
+        else { return }
         try? trying(&folding, log) { reducer throws(StoreError) in try reducer.checkWritable() }
         let isSoonChecked = folding.check.isShort
         progress.update { $0.isSoonChecked = isSoonChecked }

@@ -6,7 +6,8 @@ import EventRecords
 import Reducers
 import SegmentLog
 
-/// When a state is tried next. To write it takes as long as it is large, so that is given a small part of the time.
+/// When a state is tried next. To write it takes as long as it is large, so that is given a small part of the time: of the fold's own
+/// while there is something to fold, since a thread that others keep from working has less than the clock says.
 struct StateCheck {
     /// So many times the time that the last check took the processor lie between two, unless that is next to nothing.
     private static let rest = 50
@@ -18,11 +19,17 @@ struct StateCheck {
     private(set) var writable = EventID.zero
     private var next = ContinuousClock.now
     private var taken = Duration.zero
+    /// The processor's time that the fold has had since.
+    var worked = Duration.zero
 
     /// Whether the state of a position is to be tried now: because it is time, or, where that is soon done, because somebody asks.
-    func isDue(at position: EventID, asked: Bool) -> Bool {
-        position > writable && (asked && isShort || ContinuousClock.now >= next)
+    func isDue(at position: EventID, isBehind: Bool, asked: Bool) -> Bool {
+        guard position > writable else { return false }
+        if asked && isShort { return true }
+        return isBehind ? worked >= rested : ContinuousClock.now >= next
     }
+
+    private var rested: Duration { taken <= Self.nothing ? .zero : taken * Self.rest }
 
     /// Whether the last one took so little that whoever asks may wait for another.
     var isShort: Bool { taken <= Self.short }
@@ -32,7 +39,8 @@ struct StateCheck {
         let begun = ProcessorTime.ofThread
         defer {
             taken = ProcessorTime.ofThread - begun
-            next = .now + (taken <= Self.nothing ? .zero : taken * Self.rest)
+            next = .now + rested
+            worked = .zero
         }
         try encode()
         writable = position

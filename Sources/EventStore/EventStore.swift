@@ -29,7 +29,8 @@ package final class EventStore: Sendable {
     let scrubber: Scrubber
     private let failure: Failure
     private let lookups: LookupThread
-    let pace: AppendPace
+    /// Slows whoever appends; to be asked before, and told of, each append of a user.
+    package let pace: AppendPace
     private let isStopping = Atomic(false)
     /// How far a check of every byte has come that somebody has asked for.
     let verification = VerificationState()

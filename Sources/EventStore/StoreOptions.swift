@@ -36,7 +36,7 @@ package struct StoreOptions: Sendable {
     package var lookups = LookupLimits()
     package var backlog = BacklogLimits()
     /// Staged bytes beyond which connections are held back.
-    package var inboxBytes = 64 << 20
+    package var inboxBytes = 8 << 20
 
     package init(directory: String) {
         self.directory = directory

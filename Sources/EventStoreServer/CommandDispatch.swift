@@ -11,13 +11,14 @@ extension ConnectionHandler {
         var refusal: Refusal?
         do throws(StoreError) {
             if CommandParser.isAppend(arguments) {
-                guard run.isEmpty else { return false }
+                guard run.isEmpty, transaction != nil || !isPaced else { return false }
                 append(try AppendRequest(arguments), wireBytes: wireBytes, validator)
                 return true
             }
             let (command, name, store) = try CommandParser.parse(arguments) { loop.serving?.store.tail ?? .zero }
             history.lastCommand = command.name
             if case .exec = command, let open = transaction {
+                guard !isPaced else { return false }
                 transaction = nil
                 execute(open)
                 return true

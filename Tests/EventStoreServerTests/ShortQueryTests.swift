@@ -48,6 +48,8 @@ import Testing
             try await withoutReaders(test) {
                 #expect(try client.ask("EV.GET", "2").event?.data == Array("{\"n\":2}".utf8))
                 #expect(try client.ask("EV.READ", "AGGREGATE", "a").events?.count == 3)
+                #expect(try client.ask("EV.COUNT", "AGGREGATE", "a") == .integer(3))
+                #expect(try client.ask("EV.LAST", "AGGREGATE", "a") == .integer(3))
                 let state = try #require(try client.ask("EV.STATE", "a", "REDUCER", "counts").text)
                 #expect(state.hasSuffix("\"state\":{\"count\":3}}"))
                 #expect(try client.ask("EV.GET", "9") == .null)

@@ -206,7 +206,7 @@ struct Committer {
         defer { if commitLog.rolls > rolls { hasClosedSegment = true } }
         do {
             try commitLog.commit(pending.frame)
-            pace.note(bytes: pending.frame.byteCount, events: pending.frame.recordCount)
+            pace.look()
         } catch {
             note(error)
             for (batch, unit) in pending.settled { batch.settle(unit, .refused(error)) }

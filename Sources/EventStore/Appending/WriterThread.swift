@@ -62,10 +62,7 @@ final class WriterThread: Sendable {
     private let role: Monitor<Role>
     private let inbox = Monitor(Inbox())
     private let thread = OwnedThread()
-    private let pace: AppendPace
     private let inboxLimit: Int
-    /// The same while appends are slowed: what waits then waits with the clients.
-    private static let slowedInboxBytes = 2 << 20
     private let callbacks: Callbacks
 
     /// What the thread tells others.
@@ -83,7 +80,6 @@ final class WriterThread: Sendable {
     /// Starts the thread, which owns the committer from now on.
     init(_ committer: sending Committer, options: StoreOptions, pace: AppendPace, callbacks: Callbacks) {
         inboxLimit = options.inboxBytes
-        self.pace = pace
         self.callbacks = callbacks
         let (role, inbox) = (Monitor(Role(committer: committer, callbacks: callbacks)), inbox)
         self.role = role
@@ -95,7 +91,7 @@ final class WriterThread: Sendable {
     /// Commits a small batch on the caller's thread, where the caller seems to be alone. On true every unit of the batch has its
     /// outcome, but for those that are looked up elsewhere, which the sink gets later; on false nothing has been done.
     func commitAlone(_ batch: AppendBatch) -> Bool {
-        guard batch.hasOneOwner, batch.byteCount <= Self.borrowedBytes, pace.next <= .now,
+        guard batch.hasOneOwner, batch.byteCount <= Self.borrowedBytes,
             inbox.withLock({ !$0.hasWork && !$0.isClosed && $0.solitaryCommits >= Self.solitude })
         else { return false }
         guard role.tryWithLock({ $0.commit([batch], isBorrowed: true) }) != nil else { return false }
@@ -115,11 +111,10 @@ final class WriterThread: Sendable {
 
     /// Whether more is staged than the writer should have waiting.
     var isCongested: Bool {
-        let limit = pace.next > .now ? min(inboxLimit, Self.slowedInboxBytes) : inboxLimit
-        return inbox.withLock { $0.bytes > limit }
+        inbox.withLock { $0.bytes > inboxLimit }
     }
 
-    /// Closes the active segment, after everything that has been answered, unless there is an objection by then.
+    /// Closes the active segment, after everything submitted before, unless there is an objection by then.
     func roll(
         unless objection: @escaping @Sendable () -> StoreError?,
         _ completion: @escaping @Sendable (Result<ClosedRange<RecordID>?, StoreError>) -> Void
@@ -160,27 +155,16 @@ final class WriterThread: Sendable {
     ) {
         var isIdle = true
         while true {
-            let pause = max(pace.next - .now, .zero)
-            let timeout =
-                pause > .zero ? Int(pause / .milliseconds(1)) + 1 : isIdle ? 1000 : options.markAfterMilliseconds
+            let timeout = isIdle ? 1000 : options.markAfterMilliseconds
             let work = inbox.wait(timeoutMilliseconds: timeout) { inbox -> Inbox? in
                 guard inbox.hasWork || inbox.isClosed else { return nil }
-                var taken = inbox
+                let taken = inbox
+                inbox.batches = []
+                inbox.bytes = 0
                 inbox.requests = []
-                if inbox.isClosed || pause == .zero || pace.next <= .now {
-                    inbox.batches = []
-                    inbox.bytes = 0
-                } else {
-                    // Requests do not wait for their turn with the appends.
-                    guard !taken.requests.isEmpty else { return nil }
-                    taken.batches = []
-                }
                 return taken
             }
-            if work == nil {
-                if pause > .zero { continue }
-                pace.note(bytes: 0, events: 0)
-            }
+            pace.look()
             if let batches = work?.batches, !batches.isEmpty {
                 let finished = role.withLock { $0.commit(batches) }
                 inbox.withLock { inbox in

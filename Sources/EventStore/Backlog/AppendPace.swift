@@ -1,11 +1,14 @@
-// Owns: slowing appends down to the pace that the work behind them keeps.
+// Owns: slowing appends down to the pace that the work behind them keeps, each user to an equal share of it.
 //
 // What waits beyond its hard limit lets appends go on at a rate that falls smoothly with it: from any at the limit, by way of a
 // base rate half-way, to next to none at twice the limit. As what waits grows by what is appended and shrinks by what is worked off,
 // it comes to rest where the two are equal, whatever that pace is; nothing has to be measured for that.
+//
+// It is users who wait, before they append, and not the writer: whoever appends less than its share is not slowed at all.
 
 import EventModel
 import SegmentLog
+import Synchronization
 
 /// Something that follows appends, and how much of it waits.
 package struct Backlog: Sendable, Equatable {
@@ -28,28 +31,39 @@ package struct Backlog: Sendable, Equatable {
         guard hardLimit > 0, waiting > hardLimit else { return nil }
         let excess = min(Double(waiting - hardLimit) / Double(max(hardLimit, room)), 1)
         let base = kind == .sealing ? 32e6 : 100e3
-        return max(base * (1 - excess) / excess, base / 100)
+        return max(base * (1 - excess) / excess, base / 1000)
     }
 }
 
-/// Used by the writer's thread, but for its figures.
-final class AppendPace: Sendable {
+/// May be used from any thread.
+package final class AppendPace: Sendable {
     /// What waits is looked at so often.
     private static let interval = Duration.milliseconds(50)
-    /// The longest that the next commit waits.
-    private static let longest = Duration.seconds(1)
+    /// A user may be ahead of its share by so much, and waits for no longer at once.
+    private static let burst = Duration.milliseconds(100)
+    private static let longest = Duration.seconds(10)
+    /// Users who have appended nothing for so long have no share.
+    private static let rest = Duration.seconds(1)
+
+    private struct User {
+        /// When it has had its share.
+        var next: ContinuousClock.Instant
+        var appendedAt: ContinuousClock.Instant
+    }
 
     private struct State {
         var lookedAt = ContinuousClock.now - interval
         var slowing: Backlog?
-        /// When the next commit may begin.
-        var next = ContinuousClock.now
+        /// Those who have appended while appends are slowed.
+        var users: [UInt32: User] = [:]
         var slowedAt: ContinuousClock.Instant?
         var isTold = false
         var delayed = Duration.zero
     }
 
     private let state = Monitor(State())
+    /// Asked at every append, and hardly ever so.
+    private let isSlowing = Atomic(false)
     private let backlogs: @Sendable () -> [Backlog]
     private let report: @Sendable (String) -> Void
     /// After so long without it an operator is told that appends are no longer slowed.
@@ -66,32 +80,60 @@ final class AppendPace: Sendable {
         self.report = report
     }
 
-    /// When the next commit may begin; in the past, where appends are not slowed.
-    var next: ContinuousClock.Instant { state.withLock(\.next) }
-
-    /// What slows appends now, and for how long they have been held up in all.
+    /// What slows appends now, and for how long users have been told to wait in all.
     var figures: (slowing: Backlog?, delayed: Duration) {
-        let (slowing, delayed, lookedAt) = state.withLock { ($0.slowing, $0.delayed, $0.lookedAt) }
-        // Where nothing is committed, nobody has looked.
-        let isFresh = ContinuousClock.now - lookedAt < .seconds(1)
-        return (isFresh ? slowing : Self.worst(backlogs(), bytes: 1 << 10, events: 1), delayed)
+        look()
+        return state.withLock { ($0.slowing, $0.delayed) }
     }
 
-    /// So much has been committed, and the next commit waits for that where appends are slowed. To be told of nothing now and then,
-    /// where nothing is committed.
-    func note(bytes: Int, events: Int) {
+    /// For how long a user is to append nothing; nil where it may. It may be told less than it comes to be.
+    package func delay(of user: UInt32) -> Duration? {
+        guard isSlowing.load(ordering: .relaxed) else { return nil }
         let now = ContinuousClock.now
-        let isDue = state.withLock { $0.lookedAt + Self.interval <= now }
-        let seen = isDue ? backlogs() : nil
-        let line = state.withLock { state -> String? in
-            if let seen {
+        return state.withLock { state in
+            guard let next = state.users[user]?.next, next > now else { return nil }
+            return next - now
+        }
+    }
+
+    /// A user appends so much.
+    package func note(of user: UInt32, bytes: Int, events: Int) {
+        guard isSlowing.load(ordering: .relaxed) else { return }
+        let now = ContinuousClock.now
+        state.withLock { state in
+            guard let slowing = state.slowing, let rate = slowing.rate else { return }
+            let before = state.users[user]?.next ?? now
+            state.users[user] = User(next: before, appendedAt: now)
+            let share = rate / Double(state.users.count)
+            let cost = Duration.seconds(Double(slowing.kind == .sealing ? bytes : events) / share)
+            let next = min(max(before, now - Self.burst) + cost, now + Self.longest)
+            state.users[user]?.next = next
+            state.delayed += max(next - max(before, now), .zero)
+        }
+    }
+
+    /// Looks at what waits, if that has not been done for a while. To be called now and then.
+    func look() {
+        let now = ContinuousClock.now
+        guard
+            state.withLock({ state in
+                guard state.lookedAt + Self.interval <= now else { return false }
                 state.lookedAt = now
-                state.slowing = Self.worst(seen, bytes: bytes, events: events)
+                return true
+            })
+        else { return }
+        // The one whose room is used up most.
+        let slowing = backlogs().filter { $0.rate != nil }.max { $0.excess < $1.excess }
+        let line = state.withLock { state -> String? in
+            state.slowing = slowing
+            isSlowing.store(slowing != nil, ordering: .relaxed)
+            guard let slowing else {
+                state.users = [:]
+                guard state.isTold, let slowedAt = state.slowedAt, now - slowedAt > calm else { return nil }
+                state.isTold = false
+                return "appends are no longer slowed"
             }
-            guard let slowing = state.slowing else { return noteCalm(&state, at: now) }
-            let delay = min(.seconds(Self.delay(slowing, bytes, events)), Self.longest)
-            state.next = max(state.next, now) + delay
-            state.delayed += delay
+            state.users = state.users.filter { $0.value.next > now || now - $0.value.appendedAt < Self.rest }
             state.slowedAt = now
             guard !state.isTold else { return nil }
             state.isTold = true
@@ -99,26 +141,12 @@ final class AppendPace: Sendable {
         }
         if let line { report(line) }
     }
-
-    private func noteCalm(_ state: inout State, at now: ContinuousClock.Instant) -> String? {
-        guard state.isTold, let slowedAt = state.slowedAt, now - slowedAt > calm else { return nil }
-        state.isTold = false
-        return "appends are no longer slowed"
-    }
-
-    /// The one that slows appends most.
-    private static func worst(_ backlogs: [Backlog], bytes: Int, events: Int) -> Backlog? {
-        backlogs.filter { $0.rate != nil }.max { delay($0, bytes, events) < delay($1, bytes, events) }
-    }
-
-    /// Seconds.
-    private static func delay(_ backlog: Backlog, _ bytes: Int, _ events: Int) -> Double {
-        guard let rate = backlog.rate else { return 0 }
-        return Double(backlog.kind == .sealing ? bytes : events) / rate
-    }
 }
 
 extension Backlog: CustomStringConvertible {
+    /// How much of the room beyond the limit is used up.
+    fileprivate var excess: Double { Double(waiting - min(waiting, hardLimit)) / Double(max(hardLimit, room)) }
+
     package var description: String {
         switch kind {
         case .sealing:

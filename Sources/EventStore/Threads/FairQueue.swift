@@ -4,7 +4,7 @@
 import DequeModule
 
 /// Things to be done, each for a user; those of one user in the order in which they have come.
-struct FairQueue<Element> {
+package struct FairQueue<Element> {
     private struct User {
         /// Nanoseconds.
         var clock: UInt64
@@ -16,22 +16,24 @@ struct FairQueue<Element> {
     /// How far on the one was who went last; whoever comes begins there.
     private var clock: UInt64 = 0
 
-    private(set) var count = 0
-    var isEmpty: Bool { count == 0 }
+    package init() {}
 
-    mutating func add(_ element: Element, of user: UInt32) {
+    package private(set) var count = 0
+    package var isEmpty: Bool { count == 0 }
+
+    package mutating func add(_ element: Element, of user: UInt32) {
         users[user, default: User(clock: clock)].elements.append(element)
         count += 1
     }
 
     /// Who has had least of those who wait; nil where nobody does.
-    var first: UInt32? {
+    package var first: UInt32? {
         users.lazy.filter { !$0.value.elements.isEmpty }.min { ($0.value.clock, $0.key) < ($1.value.clock, $1.key) }?
             .key
     }
 
     /// Takes out the next of a user.
-    mutating func next(of user: UInt32) -> Element? {
+    package mutating func next(of user: UInt32) -> Element? {
         guard let element = users[user]?.elements.popFirst() else { return nil }
         count -= 1
         clock = max(clock, users[user]?.clock ?? 0)
@@ -39,7 +41,7 @@ struct FairQueue<Element> {
     }
 
     /// Says how long the thread has worked for a user, after what there was to be done again for him has been added.
-    mutating func charge(_ time: Duration, to user: UInt32) {
+    package mutating func charge(_ time: Duration, to user: UInt32) {
         let (seconds, attoseconds) = time.components
         users[user]?.clock += UInt64(max(seconds * 1_000_000_000 + attoseconds / 1_000_000_000, 0))
         if isEmpty {
@@ -52,7 +54,7 @@ struct FairQueue<Element> {
     }
 
     /// Takes out everything.
-    mutating func removeAll() -> [Element] {
+    package mutating func removeAll() -> [Element] {
         defer { self = FairQueue() }
         return users.values.flatMap(\.elements)
     }

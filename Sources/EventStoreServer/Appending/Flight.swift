@@ -42,6 +42,19 @@ extension ConnectionHandler {
         let before = batch.memoryBytes
         add(batch)
         flight.add(appends, bytes: batch.memoryBytes - before, conditions: conditionBytes)
+        loop.serving?.store.pace.note(of: user, bytes: batch.memoryBytes - before, events: appends)
+    }
+
+    /// Whether its user has appended as much as it may for now. It is looked at again when it may go on.
+    var isPaced: Bool {
+        guard let delay = loop.serving?.store.pace.delay(of: user) else { return false }
+        guard pacing == nil else { return true }
+        let handler = NIOLoopBound(self, eventLoop: eventLoop)
+        pacing = eventLoop.scheduleTask(in: .nanoseconds(Int64(delay / .nanoseconds(1)) + 1)) {
+            handler.value.pacing = nil
+            handler.value.proceed()
+        }
+        return true
     }
 
     /// Stages the plain appends that the bytes begin with, as far as there is room for them; returns the bytes that they came
@@ -49,7 +62,7 @@ extension ConnectionHandler {
     func stagePlainAppends(_ bytes: UnsafeRawBufferPointer, _ validator: EventValidator) -> Int {
         let limits = server.options.limits
         guard let first = PlainAppend(front: bytes, limits: limits), validator.accepts(data: first.data),
-            hasRoom(forStaging: min(max(Self.runBytes, first.wireBytes), bytes.count))
+            hasRoom(forStaging: min(max(Self.runBytes, first.wireBytes), bytes.count)), !isPaced
         else { return 0 }
         let batch = loop.batch()
         let (before, recordsBefore) = (batch.memoryBytes, batch.recordCount)
@@ -71,8 +84,10 @@ extension ConnectionHandler {
                 next = following
             }
         }
-        loop.traffic.add(commands: batch.recordCount - recordsBefore)
-        flight.add(batch.recordCount - recordsBefore, bytes: batch.memoryBytes - before, conditions: 0)
+        let (appends, staged) = (batch.recordCount - recordsBefore, batch.memoryBytes - before)
+        loop.traffic.add(commands: appends)
+        flight.add(appends, bytes: staged, conditions: 0)
+        loop.serving?.store.pace.note(of: user, bytes: staged, events: appends)
         return consumed
     }
 

@@ -22,10 +22,8 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
 
     /// Replies are written once there are so many bytes of them, though more commands have arrived.
     static let replyBytes = 16 << 10
-    /// After so long the loop's other connections have their turn.
-    private static let turn = TimeAmount.milliseconds(1)
-    /// Long enough for the loop to look at its sockets, which it does when no task is due.
-    private static let pause = TimeAmount.microseconds(20)
+    /// Commands between two looks at the clock, which takes as long as some of them.
+    private static let commandsPerLook = 32
 
     let server: ServerCore
     let loop: LoopContext
@@ -64,6 +62,10 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
     var isProceeding = false
     var mustProceedAgain = false
     private(set) var isPausing = false
+    /// When the turn of this connection is over.
+    private var turnEnd = NIODeadline.distantFuture
+    /// Where its user has appended as much as it may for now: when it is looked at again.
+    var pacing: Scheduled<Void>?
     /// Whether an operator has been told that it was closed against its will.
     var isCutTold = false
 
@@ -149,6 +151,7 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
     func channelInactive(context: ChannelHandlerContext) {
         arrival?.cancel()
         writing?.cancel()
+        pacing?.cancel()
         isClosing = true
         endWork(.cancelled)
         endSubscriptions()
@@ -176,7 +179,10 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         loop.note(reading: self)
+        guard !loop.hasHadTurn(user) else { return pause() }
+        let begun = NIODeadline.now()
         proceed()
+        loop.charge(NIODeadline.now() - begun, to: user)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -214,7 +220,7 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
         // A write may find the channel writable again, which calls for this very function.
         guard !isProceeding else { return mustProceedAgain = true }
         isProceeding = true
-        var turnEnd: NIODeadline?
+        turnEnd = .now() + LoopContext.turn
         repeat {
             mustProceedAgain = false
             hasReplyRoom = askForReplyRoom()
@@ -226,9 +232,7 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
             }
             flush()
             guard mustProceedAgain else { break }
-            let now = NIODeadline.now()
-            if now >= turnEnd ?? .distantFuture { pause() }
-            turnEnd = turnEnd ?? now + Self.turn
+            if NIODeadline.now() >= turnEnd { pause() }
         } while mayGoOn
         isProceeding = false
         if isClosing, !isExecuting { run.removeAll() }
@@ -268,14 +272,17 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
         return false
     }
 
-    /// Leaves the loop to the others for a moment.
+    /// Leaves the loop to the others until its next turn.
     private func pause() {
+        guard !isPausing else { return }
         isPausing = true
-        let handler = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(in: Self.pause) {
-            handler.value.isPausing = false
-            handler.value.proceed()
-        }
+        loop.wait(self)
+    }
+
+    /// Has its turn again.
+    func goOn() {
+        isPausing = false
+        proceed()
     }
 
     /// Whether everybody together has enough on its way to the writer. A connection that waits for nothing may add to it,
@@ -288,6 +295,7 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
         guard var decoder = decoder.take() else { preconditionFailure("a connection decodes one thing at a time") }
         var (consumed, commands) = (0, 0)
         let appendsBefore = flight.appends
+        var nextLook = Self.commandsPerLook
         // Held for the whole burst: to fetch it for each command would count references a million times a second.
         let validator = loop.serving?.validator
         takeRules()
@@ -309,11 +317,21 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
                         guard hasRoom else { return isBlocked = true }
                         accounted = consumed
                     }
+                    if commands >= nextLook {
+                        nextLook = commands + Self.commandsPerLook
+                        guard NIODeadline.now() < turnEnd else {
+                            isBlocked = true
+                            mustProceedAgain = true
+                            return
+                        }
+                    }
                     if appendsEverything, transaction == nil, run.isEmpty, let validator, decoder.isBetweenCommands {
+                        guard !isCongested else { return isBlocked = true }
                         let staged = stagePlainAppends(UnsafeRawBufferPointer(rebasing: bytes[consumed...]), validator)
                         guard staged == 0 else {
                             consumed += staged
                             accounted = consumed
+                            nextLook = commands
                             continue
                         }
                     }

@@ -35,6 +35,12 @@ final class LoopContext: AppendSink, @unchecked Sendable {
     private var reading: (connection: ObjectIdentifier, times: Int)?
     /// Queries that go to a reader thread, since one has kept the loop for long: likely the disk was asked.
     private var suspicion = 0
+    /// Connections that have more to do than their turn had time for, or whose user has had its turn.
+    private var waiting = FairQueue<ConnectionHandler>()
+    private var isWaitScheduled = false
+    /// Nanoseconds that users have had of the loop since it looked at its sockets; nil where it has looked since.
+    private var spent: [UInt32: Int64] = [:]
+    private var isSpentScheduled = false
     /// What the next batch will likely need.
     private var lastBatchBytes = 4096
 
@@ -65,6 +71,57 @@ final class LoopContext: AppendSink, @unchecked Sendable {
             self.reading = (connection, reading.times + 1)
         } else {
             reading = (connection, 1)
+        }
+    }
+
+    // MARK: Turns
+
+    /// What a user may have of the loop before others have their turn.
+    static let turn = TimeAmount.milliseconds(1)
+    /// Long enough for the loop to look at its sockets, which it does when no task is due.
+    private static let pause = TimeAmount.microseconds(20)
+
+    /// Whether somebody has had its turn, so that its connection is to wait for the next.
+    func hasHadTurn(_ user: UInt32) -> Bool { spent[user, default: 0] >= Self.turn.nanoseconds }
+
+    /// A user has had so much of the loop.
+    func charge(_ time: TimeAmount, to user: UInt32) {
+        spent[user, default: 0] += time.nanoseconds
+        guard !isSpentScheduled else { return }
+        isSpentScheduled = true
+        // When the loop has been through all sockets that were ready.
+        eventLoop.execute {
+            self.isSpentScheduled = false
+            self.spent.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// Has a connection go on in its turn: users have equal shares of the loop, and one turn is had between two looks at the
+    /// sockets, so that whoever has little to ask is answered at once.
+    func wait(_ connection: ConnectionHandler) {
+        waiting.add(connection, of: connection.user)
+        scheduleWaiting()
+    }
+
+    private func scheduleWaiting() {
+        guard !isWaitScheduled, !waiting.isEmpty else { return }
+        isWaitScheduled = true
+        eventLoop.scheduleTask(in: Self.pause) {
+            self.isWaitScheduled = false
+            self.serveWaiting()
+            self.scheduleWaiting()
+        }
+    }
+
+    /// Serves those that wait for about as long as a turn.
+    private func serveWaiting() {
+        let end = NIODeadline.now() + Self.turn
+        var now = NIODeadline.now()
+        while now < end, let user = waiting.first, let connection = waiting.next(of: user) {
+            let begun = now
+            connection.goOn()
+            now = .now()
+            waiting.charge(.nanoseconds((now - begun).nanoseconds), to: user)
         }
     }
 

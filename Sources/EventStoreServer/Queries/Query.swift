@@ -59,12 +59,16 @@ enum Query: Sendable {
     func isShort(_ store: EventStore) -> Bool {
         switch self {
         case .state(let request): return store.hasFewEvents(CollectionOfOne(request.aggregateID))
-        case .read(let request):
-            let alternatives = request.filter.alternatives
-            guard !alternatives.isEmpty, alternatives.allSatisfy({ !$0.aggregates.isEmpty }) else { return false }
-            return store.hasFewEvents(Set(alternatives.flatMap(\.aggregates)))
+        case .read(let request): return isShort(request.filter, store)
+        case .count(let filter), .last(let filter): return isShort(filter, store)
         default: return false
         }
+    }
+
+    private func isShort(_ filter: Filter, _ store: EventStore) -> Bool {
+        let alternatives = filter.alternatives
+        guard !alternatives.isEmpty, alternatives.allSatisfy({ !$0.aggregates.isEmpty }) else { return false }
+        return store.hasFewEvents(Set(alternatives.flatMap(\.aggregates)))
     }
 
     /// Bytes that the answer and what it is made of will take, as far as that is known before; more is asked for when it turns out.

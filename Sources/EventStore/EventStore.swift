@@ -25,6 +25,7 @@ package final class EventStore: Sendable {
     private let writer: WriterThread
     private let hub: SubscriptionHub
     private let maintenance: Maintenance
+    private let indexer: KeyIndexer
     private let rolls: Monitor<RollBudget>
     let scrubber: Scrubber
     private let failure: Failure
@@ -113,6 +114,7 @@ package final class EventStore: Sendable {
         projections.begin(options.projections)
         let hub = SubscriptionHub(log)
         let maintenance = Maintenance(log, limits: options.backlog, report: events.report)
+        let indexer = KeyIndexer(log, report: events.report)
         let scrubber = Scrubber(log, policy: options.scrub, clock: clock, report: events.report)
         let failure = Failure()
         let lookups = LookupThread(log, limits: options.lookups)
@@ -125,6 +127,7 @@ package final class EventStore: Sendable {
         self.projections = projections
         self.hub = hub
         self.maintenance = maintenance
+        self.indexer = indexer
         rolls = Monitor(RollBudget(options.rolls))
         self.scrubber = scrubber
         self.failure = failure
@@ -147,8 +150,12 @@ package final class EventStore: Sendable {
                 committed: {
                     projections.wake()
                     hub.wake()
+                    indexer.advance()
                 },
-                rolled: { maintenance.wake() },
+                rolled: {
+                    indexer.wake()
+                    maintenance.wake()
+                },
                 parked: { lookups.add($0) },
                 failed: { error in
                     failure.set(error)
@@ -165,6 +172,7 @@ package final class EventStore: Sendable {
         }
         projections.start()
         hub.start()
+        indexer.start()
         maintenance.start()
         scrubber.start()
     }
@@ -183,6 +191,7 @@ package final class EventStore: Sendable {
         writer.close()
         hub.close()
         scrubber.close()
+        indexer.close()
         maintenance.close()
         projections.close()
     }

@@ -21,18 +21,22 @@ package struct CrashExploration: Sendable {
         }
     }
 
-    /// Rolls, seals, snapshots, compacts and recycles; the disk becomes full in the middle of it, and space returns.
+    /// Rolls, indexes, seals, snapshots, compacts and recycles; the disk becomes full in the middle of it, and space returns.
     private static let script: [Life.Action] = [
-        .append, .say, .append, .mark, .append, .say, .roll, .replenish, .append, .snapshot, .append, .mark, .roll,
+        .append, .say, .append, .mark, .append, .say, .roll, .index, .replenish, .append, .snapshot, .append, .mark,
+        .roll,
         .seal, .append,
-        .replenish, .roll, .say, .append, .seal, .snapshot, .fill, .append, .roll, .roll, .seal, .compact, .append,
+        .replenish, .roll, .say, .append, .index, .seal, .snapshot, .fill, .append, .roll, .index, .roll, .seal,
+        .compact, .append,
         .mark,
-        .makeSpace, .replenish, .append, .roll, .seal, .compact, .append, .snapshot, .replenish, .mark, .append, .seal,
+        .makeSpace, .replenish, .append, .roll, .append, .roll, .index, .index, .append, .seal, .compact, .append,
+        .snapshot, .replenish, .mark, .append, .index, .seal,
         .append,
     ]
     /// What a log is put through after a recovery, to show that it goes on as if nothing had happened.
     private static let afterwards: [Life.Action] = [
-        .append, .roll, .append, .seal, .seal, .seal, .compact, .replenish, .snapshot, .look, .count, .scrub,
+        .append, .roll, .append, .index, .look, .index, .seal, .seal, .seal, .compact, .replenish, .snapshot, .look,
+        .count, .scrub,
     ]
 
     /// Outcomes to try of each crash.

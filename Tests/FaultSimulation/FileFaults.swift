@@ -178,9 +178,9 @@ package struct FileFaults: Sendable {
     private func isToBeTold(_ fault: Fault) -> Bool {
         switch fault.change {
         case .cut, .lengthen:
-            // The lock holds nothing; a raw file beside its sealed one is a leftover.
+            // The lock holds nothing; a raw file beside its sealed one is a leftover, and so is a key file without a raw one.
             fault.path != Life.directory.lock
-                && !exists(fault.path.replacing(/active$/, with: "segment"), beside: fault)
+                && !exists(fault.path.replacing(/(active|keys)$/, with: "segment"), beside: fault)
         case .remove: fault.path == Life.directory.manifest
         case .older, .other: false
         }

@@ -7,7 +7,7 @@ import SegmentLog
 extension Life {
     /// What can be done with a log.
     enum Action {
-        case append, say, mark, roll, seal, compact, replenish, snapshot
+        case append, say, mark, roll, index, seal, compact, replenish, snapshot
         case look, read, count, lastRecorded, scrub
         /// The disk becomes full; space returns.
         case fill, makeSpace
@@ -29,6 +29,7 @@ extension Life {
             case 14: .lastRecorded
             case 15: .scrub
             case 16, 17: .say
+            case 18, 19: .index
             default: .append
             }
         }
@@ -54,6 +55,9 @@ extension Life {
         case .say: try say(&generation)
         case .mark: try write(&generation) { writer throws(LogError) in try writer.mark() }
         case .roll: try generation.writer.roll()
+        case .index:
+            _ = try generation.log.makeKeys()
+            try generation.log.followActive()
         case .seal: _ = try generation.log.sealOldest()
         case .compact: _ = try generation.log.compact(.everything)
         case .replenish: _ = try generation.log.replenishSpares()

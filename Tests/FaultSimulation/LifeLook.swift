@@ -4,10 +4,11 @@ import DiskSimulation
 import SegmentLog
 
 extension Life {
-    /// Makes two sealed segments, a closed one and an active one that a marker proves durable, and three snapshots.
+    /// Makes two sealed segments, two closed ones with their key files and an active one that a marker proves durable, and three
+    /// snapshots.
     static let smallStore: [Action] = [
         .append, .append, .append, .snapshot, .roll, .append, .append, .snapshot, .roll, .seal, .seal, .replenish,
-        .append, .say, .append, .snapshot, .roll, .append, .say, .append, .mark,
+        .append, .say, .append, .snapshot, .roll, .index, .append, .say, .append, .roll, .append, .index, .mark,
     ]
 
     /// A small store after each of these actions, its process killed.

@@ -55,7 +55,7 @@ import Testing
             kind: kind,
             identity: Self.identity,
             base: RecordID(77),
-            fileBytes: kind == .raw ? 65_536 : 0,
+            fileBytes: kind == .sealed ? 0 : 65_536,
             createdAt: RecordTime(-5),
             origin: UniqueID(bytes: Array(32..<48)),
             predecessor: Predecessor(segment: UniqueID(bytes: Array(48..<64)), lastID: RecordID(76)),

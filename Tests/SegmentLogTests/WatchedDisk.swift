@@ -10,6 +10,7 @@ final class WatchedDisk: Disk {
 
     let simulated: SimulatedDisk
     private let watcher = Mutex<Watcher?>(nil)
+    private let reads = Mutex<[String: Int]>([:])
 
     init(_ simulated: SimulatedDisk) {
         self.simulated = simulated
@@ -18,6 +19,15 @@ final class WatchedDisk: Disk {
     /// From now on `watcher` is asked before each operation, with the path that it is about; nil to have nobody asked.
     func watch(_ watcher: Watcher?) {
         self.watcher.withLock { $0 = watcher }
+    }
+
+    /// Bytes that have been read of files with this ending.
+    func bytesRead(of suffix: String) -> Int {
+        reads.withLock { $0.filter { $0.key.hasSuffix(suffix) }.values.reduce(0, +) }
+    }
+
+    fileprivate func noteRead(_ bytes: Int, of path: String) {
+        reads.withLock { $0[path, default: 0] += bytes }
     }
 
     /// Has the first operation of this kind on a path with this ending fail, as `reported` where that is another.
@@ -96,7 +106,9 @@ private final class WatchedFile: DiskFile {
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         try disk.tell(.read, path)
-        return try file.readSome(into: buffer, at: offset)
+        let bytes = try file.readSome(into: buffer, at: offset)
+        disk.noteRead(bytes, of: path)
+        return bytes
     }
 
     func writeSome(_ pieces: [UnsafeRawBufferPointer], at offset: FileOffset) throws(DiskError) -> Int {

@@ -1,5 +1,7 @@
 // Owns: the id→offset index and the time index of a sealed segment: two sections with one entry for each block of records, so
-// that an id or a time leads to a block by bisection.
+// that an id or a time leads to a block by bisection. The key file of a raw segment has the same two: there a block is a run
+// of records with consecutive ids, content bytes and raw bytes are both those from its first record to the end of its last,
+// headers of frames in between included.
 //
 // blocks (kind 4), 40 bytes an entry:       times (kind 6), 32 bytes an entry:
 //
@@ -65,20 +67,35 @@ struct BlockTable: Sendable {
     /// Reads the table of a segment; nil where it does not describe one as its footer does: blocks in the order of their
     /// ids, one behind the other in the file, with as many records.
     init?(blocks: [UInt8], times: [UInt8], of footer: SealedFooter) {
-        let count = blocks.count / Self.placeBytes
-        guard blocks.count == count * Self.placeBytes, times.count == count * Self.timeBytes else { return nil }
-        entries.reserveCapacity(count)
-        blocks.withUnsafeBytes { blocks in
-            times.withUnsafeBytes { times in
-                for index in 0..<count { entries.append(Entry(blocks, times, at: index)) }
-            }
-        }
-        guard entries.allSatisfy({ $0.isPossible(in: footer) }),
+        guard let entries = Self.entries(blocks, times),
+            entries.allSatisfy({ $0.isPossible(in: footer) && $0.block.lies(within: footer.fileBytes) }),
             zip(entries, entries.dropFirst()).allSatisfy({
                 $0.block.offset + $0.block.bytes <= $1.block.offset && $0.summary.lastID < $1.summary.firstID
-            }),
-            recordCount == footer.recordCount
+            })
         else { return nil }
+        self.entries = entries
+        guard recordCount == footer.recordCount else { return nil }
+    }
+
+    /// Reads the table in the key file of a raw segment; nil where it does not describe all that is covered, without a gap, each
+    /// block behind the one before it and within the frames.
+    init?(ofRaw blocks: [UInt8], times: [UInt8], of footer: SealedFooter) {
+        guard let entries = Self.entries(blocks, times), let first = entries.first, let last = entries.last,
+            first.summary.firstID == footer.firstCovered, last.summary.lastID == footer.lastCovered,
+            entries.allSatisfy({ $0.isPossible(in: footer) && $0.isWithinFrames(of: footer.header) }),
+            zip(entries, entries.dropFirst()).allSatisfy({
+                $0.endInRaw <= $1.block.offset.rawValue && $0.summary.lastID.next == $1.summary.firstID
+            })
+        else { return nil }
+        self.entries = entries
+    }
+
+    private static func entries(_ blocks: [UInt8], _ times: [UInt8]) -> [Entry]? {
+        let count = blocks.count / placeBytes
+        guard blocks.count == count * placeBytes, times.count == count * timeBytes else { return nil }
+        return blocks.withUnsafeBytes { blocks in
+            times.withUnsafeBytes { times in (0..<count).map { Entry(blocks, times, at: $0) } }
+        }
     }
 }
 
@@ -104,7 +121,18 @@ extension BlockTable.Entry {
     }
 
     fileprivate func isPossible(in footer: SealedFooter) -> Bool {
-        block.lies(within: footer.fileBytes) && summary.firstID >= footer.firstCovered
-            && summary.firstID <= summary.lastID && summary.lastID <= footer.lastCovered
+        summary.firstID >= footer.firstCovered && summary.firstID <= summary.lastID
+            && summary.lastID <= footer.lastCovered
+    }
+
+    /// Where a block of a raw segment ends, which has no header of its own.
+    fileprivate var endInRaw: UInt64 { block.offset.rawValue &+ UInt64(block.contentBytes) }
+
+    fileprivate func isWithinFrames(of header: FileHeader) -> Bool {
+        let ids = summary.lastID.rawValue - summary.firstID.rawValue
+        return block.offset > FrameHeader.firstOffset && block.offset < FrameHeader.maximumEnd
+            && endInRaw <= RawTrailer.offset(in: header.fileBytes).rawValue && block.rawBytes == block.contentBytes
+            && UInt64(summary.recordCount) == ids + 1
+            && UInt64(block.contentBytes) > UInt64(summary.recordCount) * UInt64(RecordFormat.headerBytes)
     }
 }

@@ -1,13 +1,15 @@
-// Owns: the first 192 bytes of every file of the log, the same for raw and for sealed segments.
+// Owns: the first 192 bytes of every file of the log, the same for raw and for sealed segments, and for the key files of
+// raw ones.
 //
-//      0  8  magic         "EVRAWSEG" or "EVSEALED"
+//      0  8  magic         "EVRAWSEG", "EVSEALED" or "EVRAWKEY"
 //      8  2  version       2
 //     10  2  header bytes  192; a later version may have more, up to 4096
 //     12  4  crc           CRC-32 of the whole header with this field zero
 //     16 16  store         the store's unique id
 //     32 16  segment       the segment's unique id, new whenever a raw file is used anew
 //     48  8  base          the id of the first record that can stand in the file
-//     56  8  file bytes    of a raw segment, as it was preallocated; zero in a sealed one, whose footer says it
+//     56  8  file bytes    of a raw segment, as it was preallocated; zero in a sealed one, whose footer says it; in a
+//                       key file that of its segment
 //     64 12  features      three words: must know to read, must know to write, may ignore
 //     76  1  checksum      1: CRC-32, of this header, of frames and of records
 //     77  3  zero
@@ -23,7 +25,7 @@
 //
 // The checksum comes before the version is believed, so a flipped bit reads as damage, not as a future format. Every later
 // version keeps the first 16 bytes. All else in a file can be read only with its identity, so the header stands in two
-// places: a raw segment repeats it at 4096, a sealed one in its footer.
+// places: a raw segment repeats it at 4096, a sealed one and a key file in their footers.
 
 internal import Disk
 
@@ -61,6 +63,8 @@ package struct FileHeader: Equatable, Sendable {
     package enum Kind: String, CaseIterable, Sendable {
         case raw = "EVRAWSEG"
         case sealed = "EVSEALED"
+        /// The key file of a raw segment, which has the segment's identity, and all else of its header.
+        case keys = "EVRAWKEY"
     }
 
     static let bytes = 192
@@ -71,7 +75,7 @@ package struct FileHeader: Equatable, Sendable {
     let kind: Kind
     let identity: SegmentIdentity
     let base: RecordID
-    /// Of a raw segment; zero in a sealed one.
+    /// Of a raw segment, and in its key file; zero in a sealed one.
     let fileBytes: UInt64
     let createdAt: RecordTime
     let origin: UniqueID
@@ -98,6 +102,19 @@ package struct FileHeader: Equatable, Sendable {
         self.origin = origin ?? identity.segment
         self.predecessor = predecessor ?? .none
         self.features = features
+    }
+
+    /// The header of the key file that belongs to the raw segment with this one.
+    var ofKeys: FileHeader {
+        FileHeader(
+            kind: .keys,
+            identity: identity,
+            base: base,
+            fileBytes: fileBytes,
+            createdAt: createdAt,
+            origin: origin,
+            predecessor: predecessor
+        )
     }
 
     package func encoded() -> [UInt8] {

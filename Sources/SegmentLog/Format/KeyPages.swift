@@ -1,4 +1,4 @@
-// Owns: the keys of a sealed segment with their blocks, in sorted pages of about 4 KiB, and the directory that says
+// Owns: the keys of a segment with their blocks, in sorted pages of about 4 KiB, and the directory that says
 // which page a key would stand on. A look-up inflates the directory and one page.
 //
 // A page is a sequence of entries; within it, each key shares a prefix with the one before:
@@ -26,10 +26,13 @@ struct KeyPageBuilder {
 
     mutating func add(_ key: UnsafeRawBufferPointer, blocks: [UInt32], records: Int, blockCount: Int) {
         if entryCount == 0 { firstKey = Array(key) }
-        let shared = zip(previousKey, key).prefix { $0 == $1 }.count
+        let limit = min(previousKey.count, key.count)
+        var shared = 0
+        while shared < limit, previousKey[shared] == key[shared] { shared += 1 }
+        let rest = UnsafeRawBufferPointer(rebasing: key[shared...])
         bytes.appendVarint(UInt64(shared))
-        bytes.appendVarint(UInt64(key.count - shared))
-        bytes.append(contentsOf: key[shared...])
+        bytes.appendVarint(UInt64(rest.count))
+        bytes.append(contentsOf: rest)
         bytes.appendVarint(UInt64(records))
         if blocks.count == blockCount {
             bytes.appendVarint(0)
@@ -41,8 +44,16 @@ struct KeyPageBuilder {
                 previous = block
             }
         }
-        previousKey = Array(key)
+        previousKey.removeLast(previousKey.count - shared)
+        previousKey.append(contentsOf: rest)
         entryCount += 1
+    }
+
+    /// Begins the next page.
+    mutating func clear() {
+        bytes.removeAll(keepingCapacity: true)
+        previousKey.removeAll(keepingCapacity: true)
+        entryCount = 0
     }
 }
 

@@ -22,13 +22,18 @@ package struct LogDirectory: Sendable {
 
     static let activeSuffix = ".active"
     static let sealedSuffix = ".segment"
+    static let keysSuffix = ".keys"
     static let spareSuffix = ".spare"
     static let temporarySuffix = ".tmp"
     static let tornSuffix = ".torn"
 
     func active(_ base: RecordID) -> String { "\(log)/\(Self.digits(base))\(Self.activeSuffix)" }
     func sealed(_ base: RecordID) -> String { "\(log)/\(Self.digits(base))\(Self.sealedSuffix)" }
+    func keys(_ base: RecordID) -> String { "\(log)/\(Self.digits(base))\(Self.keysSuffix)" }
     func spare(_ number: Int) -> String { "\(log)/\(Self.digits(RecordID(UInt64(number))))\(Self.spareSuffix)" }
+
+    /// The key file that stands beside a raw segment.
+    static func keys(besides active: String) -> String { "\(active.dropLast(activeSuffix.count))\(keysSuffix)" }
 
     /// The part of a path that lies within the data directory.
     package func name(of path: String) -> String {

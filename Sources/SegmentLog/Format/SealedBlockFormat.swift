@@ -1,5 +1,5 @@
-// Owns: the layout of a block in a sealed segment. Everything in a sealed file between the header and the footer is a
-// block, of records or of the index: a header with its own checksum, and its content, packed.
+// Owns: the layout of a block in a sealed segment, or in a key file. Everything there between the header and the footer is
+// a block, of records or of the index: a header with its own checksum, and its content, packed.
 //
 //      0  4  magic            "BLCK"
 //      4  4  header crc       CRC-32, continued from the segment's identity, of bytes 8 to 55
@@ -179,7 +179,8 @@ struct SealedBlockHeader: Equatable {
         }
     }
 
-    /// A whole block, header and content, of which the content is packed if that makes it smaller.
+    /// A whole block, header and content, of which the content is packed if there is something to pack it with and that
+    /// makes it smaller.
     static func packed(
         _ raw: [UInt8],
         kind: Kind,
@@ -187,10 +188,10 @@ struct SealedBlockHeader: Equatable {
         count: Int,
         ids: ClosedRange<RecordID>?,
         seed: UInt32,
-        _ compressor: Compressor
+        _ compressor: Compressor?
     ) -> (header: SealedBlockHeader, bytes: [UInt8]) {
-        let stream = compressor.deflate(raw)
-        let (codec, content) = stream.count < raw.count ? (Codec.zlib, stream) : (.stored, raw)
+        let stream = compressor?.deflate(raw)
+        let (codec, content) = stream.flatMap { $0.count < raw.count ? (Codec.zlib, $0) : nil } ?? (.stored, raw)
         let header = SealedBlockHeader(
             offset: offset,
             firstID: ids?.lowerBound ?? .zero,

@@ -1,4 +1,4 @@
-// Owns: the end of a sealed segment: the header once more, in case the first one is damaged, what the segment covers, and a
+// Owns: the end of a sealed segment, and of a key file: the header once more, in case the first one is damaged, what the segment covers, and a
 // directory of its sections. It is read from behind: the last 16 bytes say how long it is.
 //
 //      0   n  the file header, as it stands at the beginning; n is its header bytes, 192
@@ -152,13 +152,42 @@ struct SealedFooter: Equatable, Sendable {
         return (Self.bytes(sections: 0)...maximumBytes).contains(length) ? length : nil
     }
 
+    /// Bytes at the end of a file that hold its footer, as a rule.
+    private static let guess = 1024
+
+    /// Reads the footer at the end of a file; nil where it is damaged, or of a file of another size.
+    static func read(
+        _ file: any DiskFile,
+        size: UInt64,
+        kind: FileHeader.Kind,
+        store: UniqueID
+    ) throws(LogError) -> SealedFooter? {
+        func end(_ count: Int) throws(LogError) -> [UInt8] {
+            let count = min(count, Int(clamping: size))
+            return try onDisk { () throws(DiskError) in
+                try file.prefix(at: FileOffset(size - UInt64(count)), count: count)
+            }
+        }
+        var bytes = try end(guess)
+        guard let length = length(bytes) else { return nil }
+        if length > bytes.count { bytes = try end(length) }
+        guard length <= bytes.count else { return nil }
+        let footer = try decode(Array(bytes.suffix(length)), kind: kind, store: store, path: file.path)
+        return footer?.fileBytes == size ? footer : nil
+    }
+
     /// Reads the footer that fills the bytes; nil where it is damaged, or tells what cannot be. Throws where it belongs to
     /// another store or a later version.
-    static func decode(_ bytes: [UInt8], store: UniqueID, path: String) throws(LogError) -> SealedFooter? {
+    static func decode(
+        _ bytes: [UInt8],
+        kind: FileHeader.Kind = .sealed,
+        store: UniqueID,
+        path: String
+    ) throws(LogError) -> SealedFooter? {
         guard length(bytes) == bytes.count else { return nil }
         let crc = bytes.withUnsafeBytes { $0.littleEndian(at: bytes.count - 12, as: UInt32.self) }
         guard Checksum.crc32(Array(bytes.dropLast(12))) == crc,
-            let header = try FileHeader.decode(bytes, kind: .sealed, store: store, path: path),
+            let header = try FileHeader.decode(bytes, kind: kind, store: store, path: path),
             let start = FileHeader.length(bytes)
         else { return nil }
         var footer = SealedFooter(header: header)

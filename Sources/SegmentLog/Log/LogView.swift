@@ -35,19 +35,23 @@ package struct LogView: Sendable {
     /// The last record that was committed at or before `time`; zero where there is none.
     package func last(recordedBy time: RecordTime) throws(LogError) -> RecordID {
         for segment in segments.reversed() {
-            let blocks = try segment.blockCount()
-            guard blocks > 0, try segment.summary(of: 0).firstRecordedAt <= time else { continue }
-            var low = 0
-            var high = blocks
-            while low < high {
-                let middle = (low + high) / 2
-                if try segment.summary(of: middle).firstRecordedAt <= time { low = middle + 1 } else { high = middle }
+            let last = try segment.withLatest { segment throws(LogError) in try Self.last(in: segment, recordedBy: time)
             }
-            let block = try segment.block(low - 1)
-            guard let last = block.entries.last(where: { $0.recordedAt <= time }) else { continue }
-            return min(last.id, tail)
+            if let last { return min(last, tail) }
         }
         return .zero
+    }
+
+    private static func last(in segment: any Segment, recordedBy time: RecordTime) throws(LogError) -> RecordID? {
+        let blocks = try segment.blockCount()
+        guard blocks > 0, try segment.summary(of: 0).firstRecordedAt <= time else { return nil }
+        var low = 0
+        var high = blocks
+        while low < high {
+            let middle = (low + high) / 2
+            if try segment.summary(of: middle).firstRecordedAt <= time { low = middle + 1 } else { high = middle }
+        }
+        return try segment.block(low - 1).entries.last { $0.recordedAt <= time }?.id
     }
 
     /// Whether there is a raw segment at the end of the log that has to be walked before it can be asked anything, which takes a
@@ -55,7 +59,7 @@ package struct LogView: Sendable {
     package var hasUnwalkedSegment: Bool {
         for segment in segments.reversed() {
             guard let raw = segment as? RawSegment else { return false }
-            if raw.unwalkedCount != nil { return true }
+            if raw.isToBeWalked { return true }
         }
         return false
     }

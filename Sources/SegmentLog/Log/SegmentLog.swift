@@ -19,6 +19,8 @@ package final class SegmentLog: Sendable {
     private let state: Mutex<State>
     /// Sealing and compaction take turns: each reads the list of segments, works, and replaces what it read.
     let maintenance = Mutex(())
+    /// Key files are made one at a time.
+    let indexing = Mutex(())
 
     private struct State {
         var view: LogView
@@ -45,6 +47,7 @@ package final class SegmentLog: Sendable {
         self.cache = cache
         self.register = register
         self.opening = opening
+        for case let raw as RawSegment in view.segments.dropLast() { raw.close() }
         state = Mutex(State(view: view, lastRecordedAt: lastRecordedAt, controls: controls))
     }
 
@@ -110,6 +113,10 @@ package final class SegmentLog: Sendable {
     }
 
     func append(_ segment: RawSegment) {
+        let before = view.segments.compactMap { $0 as? RawSegment }
+        // The last may soon be asked, and its index become a key file; of those before it nothing is kept in memory.
+        before.last?.close()
+        for raw in before.dropLast() { raw.forgetIndex() }
         state.withLock { state in
             var segments = state.view.segments
             // An empty segment, whose name the new one has taken: opened with another size than is configured, on a disk
@@ -158,7 +165,7 @@ extension SegmentLog {
     /// Bytes that the log's files take on the disk, each kind by itself.
     package struct FileBytes: Sendable {
         package var sealed: UInt64 = 0
-        /// Of full size from the beginning, however little is in them.
+        /// Of full size from the beginning, however little is in them; and their key files.
         package var raw: UInt64 = 0
         /// Ready to become raw ones, or given back by them.
         package var spare: UInt64 = 0
@@ -170,7 +177,7 @@ extension SegmentLog {
         var bytes = FileBytes(spare: spares.spareBytes)
         for segment in view.segments {
             switch segment {
-            case let raw as RawSegment: bytes.raw += (try? raw.file.size()) ?? 0
+            case let raw as RawSegment: bytes.raw += ((try? raw.file.size()) ?? 0) + (raw.keys?.bytes ?? 0)
             case let sealed as SealedSegment: bytes.sealed += sealed.footer.fileBytes
             default: preconditionFailure("a segment is raw or sealed")
             }

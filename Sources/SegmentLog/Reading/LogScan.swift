@@ -14,7 +14,7 @@ package struct LogScan: Sendable {
     private static let fewNames = 32
 
     private let view: LogView
-    private let query: LogQuery
+    private var query: LogQuery
     /// What the scan is a part of.
     private let work: Work?
     /// Ids on the near side of it have been dealt with; forwards, it is the last of them itself.
@@ -24,10 +24,19 @@ package struct LogScan: Sendable {
     package var skipped: [ClosedRange<RecordID>] { RecordRanges.merged(passedOver) }
     private var passedOver: [ClosedRange<RecordID>] = []
     private var segment: Int
-    /// Blocks that steps have read.
+    /// Blocks that steps have read, but for those that no index could have ruled out.
     package private(set) var blockCount = 0
-    /// Blocks of the current segment still to be looked at, in the direction of the scan; nil before it is entered.
-    private var candidates: ArraySlice<UInt32>?
+    /// What is looked at just now; nil before a segment is entered.
+    private var entered: Entered?
+
+    /// A segment as it was known when it was entered.
+    private struct Entered {
+        let source: any Segment
+        /// The first block that no index covers.
+        let indexedBlocks: Int
+        /// Blocks still to be looked at, in the direction of the scan.
+        var candidates: ArraySlice<UInt32>
+    }
 
     /// A scan of a view that ends, by a throw of `ended`, when the work does that it is for.
     package init(_ view: LogView, _ query: LogQuery, for work: Work? = nil) {
@@ -60,7 +69,7 @@ package struct LogScan: Sendable {
     package mutating func step() throws(LogError) -> [Record]? {
         while isInSegment {
             try work?.check()
-            let isEntered = candidates != nil
+            let isEntered = entered != nil
             guard let (index, summary) = try nextCandidate() else {
                 try passRestOfSegment()
                 leaveSegment()
@@ -68,9 +77,9 @@ package struct LogScan: Sendable {
                 return []
             }
             try passDamage(before: summary)
-            let block = try readable(index, summary)
-            blockCount += 1
-            candidates?.removeFirst()
+            guard case .some(let block) = try readable(index, summary) else { continue }
+            if index < entered?.indexedBlocks ?? 0 { blockCount += 1 }
+            entered?.candidates.removeFirst()
             position = query.reversed ? summary.firstID : max(position, min(summary.lastID, query.through))
             return block.map(matches) ?? []
         }
@@ -90,8 +99,14 @@ package struct LogScan: Sendable {
                 continue
             }
             try passDamage(before: summary)
-            try view.segments[segment].transferBlock(index, to: &bytes)
-            candidates?.removeFirst()
+            do throws(LogError) {
+                try entered?.source.transferBlock(index, to: &bytes)
+            } catch {
+                guard isOutdated else { throw error }
+                enterAnew()
+                continue
+            }
+            entered?.candidates.removeFirst()
             position = max(position, min(summary.lastID, query.through))
             return true
         }
@@ -105,12 +120,12 @@ package struct LogScan: Sendable {
         var total = 0
         while isInSegment {
             try work?.check()
-            if candidates == nil, let key = query.keys.soleKey, let whole = try wholeSegmentCount(of: key) {
+            if entered == nil, let key = query.keys.soleKey, let whole = try wholeSegmentCount(of: key) {
                 total += whole
                 leaveSegment()
                 continue
             }
-            if candidates == nil, let whole = try unwalkedCount() {
+            if entered == nil, let whole = try unwalkedCount() {
                 total += whole
                 leaveSegment()
                 continue
@@ -122,24 +137,43 @@ package struct LogScan: Sendable {
             try passDamage(before: summary)
             if query.keys.isEmpty, query.contains(summary), !summary.isUnreadable {
                 total += Int(summary.recordCount)
-            } else if let block = try readable(index, summary) {
-                total += matches(in: block).count
+            } else {
+                guard case .some(let block) = try readable(index, summary) else { continue }
+                total += block.map { matches(in: $0).count } ?? 0
             }
-            candidates?.removeFirst()
+            entered?.candidates.removeFirst()
             position = max(position, summary.lastID)
         }
         try passDamage(upTo: query.through.next)
         return total
     }
 
-    /// A block of the current segment; nil where it is damaged and the query is to be taken past it.
-    private mutating func readable(_ index: Int, _ summary: BlockSummary) throws(LogError) -> Block? {
+    /// A block of the current segment; none in it where it is damaged and the query is to be taken past it. Nil where the segment
+    /// has other blocks since, and is to be looked at anew.
+    private mutating func readable(_ index: Int, _ summary: BlockSummary) throws(LogError) -> Block?? {
         do throws(LogError) {
-            return try view.segments[segment].block(index)
+            return .some(try entered?.source.block(index))
         } catch {
+            if isOutdated {
+                enterAnew()
+                return nil
+            }
             guard query.skipsDamage, error.unreadableIDs != nil else { throw error }
             passOver(summary.firstID...summary.lastID)
-            return nil
+            return .some(nil)
+        }
+    }
+
+    /// Whether the current segment has turned out to have other blocks.
+    private var isOutdated: Bool { entered.map { $0.source.latest !== $0.source } ?? false }
+
+    /// Looks at the current segment anew, from the position on.
+    private mutating func enterAnew() {
+        entered = nil
+        if query.reversed {
+            query.through = min(query.through, RecordID(position.rawValue - 1))
+        } else {
+            query.after = max(query.after, position)
         }
     }
 
@@ -169,13 +203,13 @@ package struct LogScan: Sendable {
     }
 
     private mutating func leaveSegment() {
-        candidates = nil
+        entered = nil
         segment += query.reversed ? -1 : 1
     }
 
     /// The index's own count for the current segment, where the bounds take all of it.
     private mutating func wholeSegmentCount(of key: [UInt8]) throws(LogError) -> Int? {
-        let source = view.segments[segment]
+        let source = view.segments[segment].latest
         let blocks = try source.blockCount()
         guard blocks > 0, query.since == .minimum, query.until == .maximum, source.base > query.after,
             try source.summary(of: blocks - 1).lastID <= query.through, !hasDamage(in: source),
@@ -206,14 +240,20 @@ package struct LogScan: Sendable {
 
     /// The next block to look at in the current segment, without consuming it.
     private mutating func nextCandidate() throws(LogError) -> (index: Int, summary: BlockSummary)? {
-        let source = view.segments[segment]
-        if candidates == nil { candidates = try candidateBlocks(of: source)[...] }
-        while let index = candidates?.first {
+        if entered == nil { try enter(view.segments[segment].latest) }
+        while let source = entered?.source, let index = entered?.candidates.first {
             let summary = try source.summary(of: Int(index))
             if query.admits(summary) { return (Int(index), summary) }
-            candidates?.removeFirst()
+            entered?.candidates.removeFirst()
         }
         return nil
+    }
+
+    private mutating func enter(_ source: any Segment) throws(LogError) {
+        let candidates = try candidateBlocks(of: source)[...]
+        // To choose them may have indexed some more.
+        let indexed = query.keys.isEmpty ? .max : source.indexedBlocks
+        entered = Entered(source: source, indexedBlocks: indexed, candidates: candidates)
     }
 
     /// To ask the index for many names takes longer than to look at as many records, which are in memory where they are the newest.

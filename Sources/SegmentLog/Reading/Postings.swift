@@ -1,5 +1,5 @@
-// Owns: the inverted index in memory: which blocks hold a key. The raw segment keeps one beside its file; the sealer
-// fills one and writes it out.
+// Owns: the inverted index in memory: which blocks hold a key. The raw segment that is written to keeps one until its key
+// file is made of it; the sealer fills one and writes it out.
 
 /// Which blocks of a segment hold a key.
 package enum BlockList: Sendable, Equatable {
@@ -11,9 +11,10 @@ package enum BlockList: Sendable, Equatable {
 }
 
 /// Keys with the blocks they occur in, in ascending order, and how many records have them. An open-addressed table over
-/// one arena of key bytes: no allocation a key, no string hashing.
+/// one arena of key bytes: no allocation a key, and each is hashed once.
 struct Postings {
     private struct Key {
+        let hash: UInt64
         let offset: UInt32
         let length: UInt16
         /// The key's newest entry.
@@ -35,28 +36,40 @@ struct Postings {
     private var arena: [UInt8] = []
     private var keys: [Key] = []
     private var entries: [Entry] = []
-    private var slots: [UInt32] = Array(repeating: empty, count: 1024)
+    /// The index of a key, and the upper half of its hash above that, so that most others are told from it without a look.
+    private var slots: [UInt64] = Array(repeating: .max, count: 1024)
     private var recordCount: UInt32 = 0
+    /// The keys of the record before, by their places in it: names of a kind come again and again.
+    private var before: [UInt32] = Array(repeating: empty, count: 8)
 
     var keyCount: Int { keys.count }
 
     /// Notes the keys of one more record of `block`. Blocks come in ascending order.
     mutating func add(_ body: UnsafeRawBufferPointer, block: UInt32) {
+        var place = 0
         RecordBody.forEachKey(of: body) { key in
-            addKey(key, block: block)
+            let index = index(of: key, at: place)
+            place += 1
+            note(index, block)
             return true
         }
         recordCount += 1
     }
 
-    private mutating func addKey(_ key: UnsafeRawBufferPointer, block: UInt32) {
-        let slot = slot(of: key)
-        var index = Int(slots[slot])
-        if slots[slot] == Self.empty {
-            index = keys.count
-            slots[slot] = UInt32(index)
+    /// The key, which is new if it has to be.
+    private mutating func index(of key: UnsafeRawBufferPointer, at place: Int) -> Int {
+        if place < before.count, before[place] != Self.empty, isKey(Int(before[place]), key) {
+            return Int(before[place])
+        }
+        let hash = KeyHash.hash(key)
+        let slot = slot(of: key, hash)
+        var index = UInt32(truncatingIfNeeded: slots[slot])
+        if index == Self.empty {
+            index = UInt32(keys.count)
+            slots[slot] = (hash & ~0xFFFF_FFFF) | UInt64(index)
             keys.append(
                 Key(
+                    hash: hash,
                     offset: UInt32(arena.count),
                     length: UInt16(key.count),
                     last: Self.empty,
@@ -68,6 +81,11 @@ struct Postings {
             arena.append(contentsOf: key)
             if keys.count * 2 > slots.count { grow() }
         }
+        if place < before.count { before[place] = index }
+        return Int(index)
+    }
+
+    private mutating func note(_ index: Int, _ block: UInt32) {
         guard keys[index].lastRecord != recordCount else { return }
         keys[index].lastRecord = recordCount
         keys[index].recordCount += 1
@@ -79,70 +97,132 @@ struct Postings {
     }
 
     func blocks(_ key: UnsafeRawBufferPointer) -> [UInt32] {
-        let slot = slot(of: key)
-        return slots[slot] == Self.empty ? [] : blocks(ofKeyAt: Int(slots[slot]))
+        var blocks: [UInt32] = []
+        if let index = index(of: key) { readBlocks(ofKeyAt: index, into: &blocks) }
+        return blocks
     }
 
     func recordCount(_ key: UnsafeRawBufferPointer) -> Int {
-        let slot = slot(of: key)
-        return slots[slot] == Self.empty ? 0 : Int(keys[Int(slots[slot])].recordCount)
+        index(of: key).map { Int(keys[$0].recordCount) } ?? 0
     }
 
-    /// Calls `visit` with every key in ascending bytewise order, its blocks and its number of records.
-    func forEachSorted(_ visit: (_ key: UnsafeRawBufferPointer, _ blocks: [UInt32], _ records: Int) -> Void) {
+    private func index(of key: UnsafeRawBufferPointer) -> Int? {
+        let index = UInt32(truncatingIfNeeded: slots[slot(of: key, KeyHash.hash(key))])
+        return index == Self.empty ? nil : Int(index)
+    }
+
+    /// What is known of one key, borrowed for the length of a visit.
+    struct Visit {
+        let key: UnsafeRawBufferPointer
+        let hash: UInt64
+        let records: Int
+        let blocks: [UInt32]
+    }
+
+    /// Calls `visit` with every key in ascending bytewise order.
+    func forEachSorted(_ visit: (borrowing Visit) throws(LogError) -> Void) throws(LogError) {
+        let order = sorted()
+        var blocks: [UInt32] = []
+        var failure: LogError?
         arena.withUnsafeBytes { arena in
-            func bytes(_ index: Int) -> UnsafeRawBufferPointer {
-                let start = Int(keys[index].offset)
-                return UnsafeRawBufferPointer(rebasing: arena[start..<start + Int(keys[index].length)])
-            }
-            let order = keys.indices.sorted { KeyOrder.precedes(bytes($0), bytes($1)) }
             for index in order {
-                visit(bytes(index), blocks(ofKeyAt: index), Int(keys[index].recordCount))
+                let key = keys[Int(index)]
+                blocks.removeAll(keepingCapacity: true)
+                readBlocks(ofKeyAt: Int(index), into: &blocks)
+                let start = Int(key.offset)
+                do throws(LogError) {
+                    try visit(
+                        Visit(
+                            key: UnsafeRawBufferPointer(rebasing: arena[start..<start + Int(key.length)]),
+                            hash: key.hash,
+                            records: Int(key.recordCount),
+                            blocks: blocks
+                        )
+                    )
+                } catch {
+                    failure = error
+                    return
+                }
             }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Calls `visit` with the hash of every key.
+    func forEachHash(_ visit: (UInt64) -> Void) {
+        for key in keys { visit(key.hash) }
+    }
+
+    /// A key by its first sixteen bytes, which tell most from each other.
+    private struct Rank {
+        let high: UInt64
+        let low: UInt64
+        let index: UInt32
+    }
+
+    private func sorted() -> [UInt32] {
+        arena.withUnsafeBytes { arena in
+            func bytes(_ index: UInt32) -> UnsafeRawBufferPointer {
+                let start = Int(keys[Int(index)].offset)
+                return UnsafeRawBufferPointer(rebasing: arena[start..<start + Int(keys[Int(index)].length)])
+            }
+            func word(_ key: UnsafeRawBufferPointer, at offset: Int) -> UInt64 {
+                if key.count >= offset + 8 {
+                    return key.loadUnaligned(fromByteOffset: offset, as: UInt64.self).bigEndian
+                }
+                var word: UInt64 = 0
+                for place in offset..<offset + 8 { word = word << 8 | (place < key.count ? UInt64(key[place]) : 0) }
+                return word
+            }
+            var ranks = keys.indices.map { index in
+                let key = bytes(UInt32(index))
+                return Rank(high: word(key, at: 0), low: word(key, at: 8), index: UInt32(index))
+            }
+            ranks.sort { one, other in
+                if one.high != other.high { return one.high < other.high }
+                if one.low != other.low { return one.low < other.low }
+                return KeyOrder.precedes(bytes(one.index), bytes(other.index))
+            }
+            return ranks.map(\.index)
         }
     }
 
-    private func blocks(ofKeyAt index: Int) -> [UInt32] {
-        let count = Int(keys[index].blockCount)
-        return [UInt32](unsafeUninitializedCapacity: count) { buffer, initialized in
-            var entry = keys[index].last
-            for position in stride(from: count - 1, through: 0, by: -1) {
-                buffer[position] = entries[Int(entry)].block
-                entry = entries[Int(entry)].previous
-            }
-            initialized = count
+    private func readBlocks(ofKeyAt index: Int, into blocks: inout [UInt32]) {
+        var entry = keys[index].last
+        while entry != Self.empty {
+            blocks.append(entries[Int(entry)].block)
+            entry = entries[Int(entry)].previous
+        }
+        blocks.reverse()
+    }
+
+    private func isKey(_ index: Int, _ key: UnsafeRawBufferPointer) -> Bool {
+        let candidate = keys[index]
+        guard Int(candidate.length) == key.count else { return false }
+        return arena.withUnsafeBytes {
+            let start = Int(candidate.offset)
+            return KeyOrder.equal(UnsafeRawBufferPointer(rebasing: $0[start..<start + key.count]), key)
         }
     }
 
-    private func slot(of key: UnsafeRawBufferPointer) -> Int {
+    /// Where a key's index stands, or would.
+    private func slot(of key: UnsafeRawBufferPointer, _ hash: UInt64) -> Int {
         let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: KeyHash.hash(key)) & mask
-        while slots[slot] != Self.empty {
-            let candidate = keys[Int(slots[slot])]
-            let same = arena.withUnsafeBytes {
-                KeyOrder.equal(
-                    UnsafeRawBufferPointer(
-                        rebasing: $0[Int(candidate.offset)..<Int(candidate.offset) + Int(candidate.length)]
-                    ),
-                    key
-                )
-            }
-            if same { return slot }
+        var slot = Int(truncatingIfNeeded: hash) & mask
+        while slots[slot] != .max {
+            if slots[slot] >> 32 == hash >> 32, isKey(Int(UInt32(truncatingIfNeeded: slots[slot])), key) { return slot }
             slot = (slot + 1) & mask
         }
         return slot
     }
 
     private mutating func grow() {
-        slots = Array(repeating: Self.empty, count: slots.count * 2)
+        slots = Array(repeating: .max, count: slots.count * 2)
         let mask = slots.count - 1
-        arena.withUnsafeBytes { arena in
-            for (index, key) in keys.enumerated() {
-                let bytes = UnsafeRawBufferPointer(rebasing: arena[Int(key.offset)..<Int(key.offset) + Int(key.length)])
-                var slot = Int(truncatingIfNeeded: KeyHash.hash(bytes)) & mask
-                while slots[slot] != Self.empty { slot = (slot + 1) & mask }
-                slots[slot] = UInt32(index)
-            }
+        for (index, key) in keys.enumerated() {
+            var slot = Int(truncatingIfNeeded: key.hash) & mask
+            while slots[slot] != .max { slot = (slot + 1) & mask }
+            slots[slot] = (key.hash & ~0xFFFF_FFFF) | UInt64(index)
         }
     }
 }

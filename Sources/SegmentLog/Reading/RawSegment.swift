@@ -1,8 +1,12 @@
 // Owns: reading a raw segment: the active one, or one that waits to be sealed. Knows only what is durable: the writer
-// publishes a frame here after its sync.
+// publishes a frame here after its sync. How keys are looked up is told beside this file.
 //
-// Of a closed segment its trailer says enough until somebody wants a record: only then is it walked, and what turns out
-// damaged is a hole in its table, which whoever comes to it is told of.
+// Of a closed segment its trailer says enough until somebody wants a record; then its key file says where the blocks lie.
+// Where it has none the file is walked, once, and what turns out damaged is a hole in its table, which whoever comes to it is
+// told of.
+//
+// Where no more is known than the blocks, and one of them turns out damaged, the file is walked as well. What the walk finds
+// has other blocks: it is another segment, which takes this one's place for whoever asks from then on.
 
 package import Disk
 import Synchronization
@@ -15,50 +19,36 @@ package final class RawSegment: Segment {
     package let damage: [ClosedRange<RecordID>]
     /// What the segment says of itself, where it was opened closed and nobody has walked it then.
     private let trailer: RawTrailer?
-    private let register: DamageRegister
-    private let contents: Mutex<Contents>
-    private let index = Mutex(Index())
-    private let retirement = Mutex(Retirement())
-    /// Held while the file is walked.
+    let register: DamageRegister
+    private let contents: Mutex<RawContents>
+    /// What its keys lead to, as long as no file says so.
+    let index = Mutex(RawIndex())
+    private let lease: FileLease
+    /// Held while the table is read, or the file walked.
     private let walking = Mutex(())
-
-    private struct Contents {
-        var table = RawTable()
-        var controls: [ControlRecord] = []
-        /// Whether the table holds what the file does.
-        var isWalked = true
-    }
-
-    /// What happens when the last reader has let go of the segment.
-    private struct Retirement {
-        var action: (@Sendable () -> Void)?
-    }
-
-    private struct Index {
-        var postings = Postings()
-        /// Records below this ordinal are in the postings.
-        var ordinal = 0
-    }
+    private let successor = Mutex<RawSegment?>(nil)
 
     private init(
         _ file: any DiskFile,
         _ header: FileHeader,
         _ register: DamageRegister,
-        _ contents: consuming sending Contents,
+        _ contents: consuming sending RawContents,
         damage: [ClosedRange<RecordID>] = [],
-        trailer: RawTrailer? = nil
+        trailer: RawTrailer? = nil,
+        lease: FileLease = FileLease()
     ) {
         self.file = file
         self.header = header
         self.register = register
         self.damage = damage
         self.trailer = trailer
+        self.lease = lease
         self.contents = Mutex(contents)
     }
 
     /// A new segment, which holds the records of some frames, or none.
     convenience init(file: any DiskFile, header: FileHeader, register: DamageRegister, found walks: [FrameWalk]) {
-        var contents = Contents()
+        var contents = RawContents()
         for walk in walks {
             contents.table.add(walk)
             contents.controls += walk.controls.compactMap(\.self)
@@ -73,23 +63,19 @@ package final class RawSegment: Segment {
         register: DamageRegister,
         found: TailScanner.Outcome
     ) {
-        let contents = Contents(table: found.table, controls: found.controls)
+        let contents = RawContents(table: found.table, controls: found.controls, isPlain: found.isPlain)
         self.init(file, header, register, contents, damage: found.damage)
     }
 
     /// A closed segment, of which only the trailer has been read; it has no control records.
     convenience init(file: any DiskFile, header: FileHeader, register: DamageRegister, trailer: RawTrailer) {
         precondition(trailer.controlCount == 0, "control records are known from the start")
-        self.init(file, header, register, Contents(isWalked: false), trailer: trailer)
-    }
-
-    deinit {
-        retirement.withLock(\.action)?()
+        self.init(file, header, register, RawContents(hasTable: false, isClosed: true), trailer: trailer)
     }
 
     /// Has `action` run when the last reader has let go of the segment: its file can be written anew.
     func retire(_ action: @escaping @Sendable () -> Void) {
-        retirement.withLock { $0.action = action }
+        lease.retirement.withLock { $0.action = action }
     }
 
     package var path: String { file.path }
@@ -105,14 +91,17 @@ package final class RawSegment: Segment {
     }
 
     var recordCount: Int {
-        trailer.map { Int($0.recordCount) } ?? contents.withLock { $0.table.offsets.count }
+        trailer.map { Int($0.recordCount) } ?? contents.withLock { $0.table.recordCount }
     }
 
-    /// How many records there are by the trailer; nil where there is none, or the file has been walked.
+    /// How many records there are by the trailer; nil where there is none, or more is known.
     var unwalkedCount: Int? {
-        guard let trailer, contents.withLock({ !$0.isWalked }) else { return nil }
+        guard let trailer, contents.withLock({ !$0.hasTable }) else { return nil }
         return Int(trailer.recordCount)
     }
+
+    /// Whether the file has to be walked before anything can be asked.
+    var isToBeWalked: Bool { contents.withLock { !$0.hasTable && $0.keys == nil } }
 
     /// Bytes of all records, headers included.
     var recordBytes: Int {
@@ -142,7 +131,7 @@ package final class RawSegment: Segment {
                 end: end,
                 firstID: first.summary.firstID,
                 lastID: last.summary.lastID,
-                recordCount: UInt64(contents.table.offsets.count),
+                recordCount: UInt64(contents.table.recordCount),
                 controlCount: UInt64(contents.controls.count),
                 recordBytes: UInt64(contents.table.recordBytes),
                 firstRecordedAt: first.summary.firstRecordedAt,
@@ -153,36 +142,106 @@ package final class RawSegment: Segment {
         }
     }
 
-    /// Runs `body` on the table, which holds all that is durable.
-    private func withTable<Result>(_ body: (borrowing RawTable) -> Result) throws(LogError) -> Result {
-        if !contents.withLock({ $0.isWalked }) { try walk() }
-        return contents.withLock { body($0.table) }
-    }
+    /// What it says of itself, but for where its frames end; nil where it has no record, or some that could not be read.
+    var account: RawTrailer? { trailer ?? trailer(end: FrameHeader.firstOffset) }
 
-    /// Walks the file of a closed segment, once.
-    private func walk() throws(LogError) {
-        try walking.withLock { _ throws(LogError) in
-            guard let trailer, !contents.withLock({ $0.isWalked }) else { return }
-            let found = try scan(upTo: trailer.lastID)
-            let table = found.table
-            contents.withLock { contents in
-                contents.table = table
-                contents.isWalked = true
-            }
-            for ids in found.damage { _ = damaged(ids, at: Self.placeOfHole(ids), "damaged on disk") }
+    // MARK: What is known of a closed one
+
+    var isClosed: Bool { contents.withLock(\.isClosed) }
+
+    /// Nothing is appended to it any more.
+    func close() {
+        contents.withLock { contents in
+            contents.isClosed = true
+            contents.forgetRecords()
         }
     }
 
-    /// Where the disk will not give all of it back, all of it is a hole, until the log is opened again.
+    var keys: KeyFile? { contents.withLock(\.keys) }
+
+    /// Takes the file that says what its keys lead to. False where that is of other blocks than are known.
+    func attach(_ keys: KeyFile) throws(LogError) -> Bool {
+        if contents.withLock(\.hasTable) {
+            guard let table = try keys.table(), contents.withLock({ $0.table.listed.entries == table.entries }) else {
+                return false
+            }
+        }
+        contents.withLock { $0.keys = keys }
+        index.withLock { $0 = RawIndex() }
+        return true
+    }
+
+    /// Lets go of a key file that has turned out damaged; another can be made.
+    func letGoOfKeys() {
+        contents.withLock { $0.keys = nil }
+    }
+
+    /// Its blocks, for a key file; nil where some of it cannot be read, so that it is to have none.
+    func listedTable() throws(LogError) -> BlockTable? {
+        try withTable { $0.hasHoles ? nil : $0.listed }
+    }
+
+    // MARK: Where its records lie
+
+    /// Runs `body` on the table, which holds all that is durable.
+    func withTable<Result>(_ body: (borrowing RawTable) -> Result) throws(LogError) -> Result {
+        if !contents.withLock({ $0.hasTable }) { try findTable() }
+        return contents.withLock { body($0.table) }
+    }
+
+    /// Reads the table of a closed segment from its key file, or walks its own.
+    private func findTable() throws(LogError) {
+        try walking.withLock { _ throws(LogError) in
+            guard let trailer, !contents.withLock({ $0.hasTable }) else { return }
+            if let keys {
+                if let table = try keys.table() {
+                    let listed = RawTable(table, recordBytes: Int(trailer.recordBytes))
+                    return contents.withLock { ($0.table, $0.hasTable) = (listed, true) }
+                }
+                letGoOfKeys()
+            }
+            let found = try scan(upTo: trailer.lastID)
+            let (table, isPlain) = (found.table, found.isPlain)
+            contents.withLock { contents in
+                (contents.table, contents.isPlain, contents.hasTable) = (table, isPlain, true)
+                contents.forgetRecords()
+            }
+        }
+    }
+
+    /// Walks the file, and notes what is damaged. Where the disk will not give all of it back, all of it is a hole, until the
+    /// log is opened again.
     private func scan(upTo last: RecordID) throws(LogError) -> TailScanner.Outcome {
+        let found: TailScanner.Outcome
         do throws(LogError) {
-            return try TailScanner.scan(file, header: header, nextBase: last.next)
+            found = try TailScanner.scan(file, header: header, nextBase: last.next)
         } catch {
             guard error.isUnreadableMedium else { throw error }
             var hole = TailScanner.Outcome(nextID: last.next)
             hole.table.addHole(base...last)
             hole.damage = [base...last]
-            return hole
+            found = hole
+        }
+        for ids in found.damage { _ = damaged(ids, at: Self.placeOfHole(ids), "damaged on disk") }
+        return found
+    }
+
+    /// The segment as a walk of its file finds it now, where no more is known than its blocks; otherwise itself.
+    func walked() throws(LogError) -> RawSegment {
+        guard let last = lastID, contents.withLock({ !$0.hasTable || !$0.table.knowsRecords }) else { return self }
+        let found = try scan(upTo: last)
+        let contents = RawContents(table: found.table, controls: controls(), isClosed: true, isPlain: false)
+        return RawSegment(file, header, register, contents, damage: damage, trailer: trailer, lease: lease)
+    }
+
+    package var latest: any Segment { successor.withLock(\.self) ?? self }
+
+    /// Has the file walked once more, since a block of it is not what it should be.
+    private func succeed() throws(LogError) {
+        try walking.withLock { _ throws(LogError) in
+            guard successor.withLock({ $0 == nil }) else { return }
+            let walked = try walked()
+            successor.withLock { $0 = walked }
         }
     }
 
@@ -209,7 +268,12 @@ package final class RawSegment: Segment {
             return (block, ordinal..<ordinal + 1)
         }
         guard let place else { return nil }
-        return try records(place.ordinals, of: place.block).record(id)
+        do throws(LogError) {
+            return try records(place.ordinals, of: place.block).record(id)
+        } catch {
+            guard let successor = successor.withLock(\.self) else { throw error }
+            return try successor.record(id)
+        }
     }
 
     package func passingBlock(_ index: Int) throws(LogError) -> Block {
@@ -227,23 +291,6 @@ package final class RawSegment: Segment {
         _ = try load(ordinals, of: block)
         register.clear(place(at: UInt64(block.start)))
         return Int(block.end - block.start)
-    }
-
-    /// Records that are indexed in less than a millisecond.
-    private static let soonIndexed = 512
-
-    package var hasIndexAtHand: Bool {
-        let count = recordCount
-        // Whoever has it is indexing.
-        return index.withLockIfAvailable { count - $0.ordinal <= Self.soonIndexed } ?? false
-    }
-
-    package func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList {
-        try withIndex(for: work) { .some(key.withUnsafeBytes($0.postings.blocks)) } ?? .unknown
-    }
-
-    package func recordCount(holding key: [UInt8], for work: Work?) throws(LogError) -> Int? {
-        try withIndex(for: work) { key.withUnsafeBytes($0.postings.recordCount) }
     }
 
     /// Makes the records of a durable frame visible. Called by the writer alone.
@@ -271,80 +318,24 @@ package final class RawSegment: Segment {
         }
     }
 
-    private enum IndexStep<Result> {
-        case over(Result?)
-        case more
-    }
-
-    /// Runs `body` on an index that covers everything published so far; nil where a record is damaged, so that there is
-    /// none. Keys are indexed when somebody first asks, so that an append pays nothing for them: a block at a time, so that
-    /// who has little time is not kept by who has much to index. Throws `ended` where the work ends between two.
-    private func withIndex<Result>(
-        for work: Work?,
-        _ body: (borrowing Index) -> Result
-    ) throws(LogError) -> Result? {
-        while true {
-            let step = try index.withLock { index throws(LogError) -> IndexStep<Result> in
-                // What is lost might have had the key.
-                guard try withTable({ !$0.hasHoles }) else { return .over(nil) }
-                guard let next = try unindexed(from: index.ordinal) else { return .over(body(index)) }
-                let loaded: Block
-                do throws(LogError) {
-                    loaded = try records(next.ordinals, of: next.block)
-                } catch .corrupt {
-                    // A damaged block must not keep readers from the others: they look at every block and meet it there.
-                    return .over(nil)
-                }
-                loaded.bytes.withUnsafeBytes { bytes in
-                    for entry in loaded.entries {
-                        index.postings.add(
-                            UnsafeRawBufferPointer(rebasing: bytes[entry.body]),
-                            block: UInt32(next.index)
-                        )
-                    }
-                }
-                index.ordinal = next.ordinals.upperBound
-                return .more
-            }
-            if case .over(let result) = step { return result }
-            try work?.check()
-        }
-    }
-
-    /// The next records that the index lacks: those of one block.
-    private func unindexed(
-        from ordinal: Int
-    ) throws(LogError) -> (index: Int, block: RawTable.RawBlock, ordinals: Range<Int>)? {
-        try withTable { table in
-            guard ordinal < table.offsets.count else { return nil }
-            var low = 0
-            var high = table.blocks.count
-            while low < high {
-                let middle = (low + high) / 2
-                if table.ordinals(of: middle).upperBound <= ordinal { low = middle + 1 } else { high = middle }
-            }
-            return (low, table.blocks[low], ordinal..<table.ordinals(of: low).upperBound)
-        }
-    }
-
     /// Reads records of one block by ordinal. Each record's checksum is verified.
-    private func records(_ ordinals: Range<Int>, of block: RawTable.RawBlock) throws(LogError) -> Block {
+    func records(_ ordinals: Range<Int>, of block: RawTable.RawBlock) throws(LogError) -> Block {
         if block.summary.isUnreadable { throw hole(block) }
         if let reason = register.reason(against: place(at: UInt64(block.start))) { throw damaged(block, reason) }
         return try load(ordinals, of: block)
     }
 
-    /// Reads records from the disk; where they are damaged, that is noted and thrown, for the whole block.
+    /// Reads records from the disk. Where they are damaged that is noted and thrown, for the whole block; or, where only the
+    /// block is known, a walk tells which of them are.
     private func load(_ ordinals: Range<Int>, of block: RawTable.RawBlock) throws(LogError) -> Block {
         // Copied, or the writer would have to copy all of them to add one.
-        let (offsets, end) = contents.withLock {
-            (Array($0.table.offsets[ordinals]), $0.table.end(of: ordinals, in: block))
+        let places = contents.withLock { contents in
+            contents.table.knowsRecords
+                ? (Array(contents.table.offsets[ordinals]), contents.table.end(of: ordinals, in: block)) : nil
         }
-        // The block of these ordinals has consecutive ids.
-        let firstID = block.summary.firstID.advanced(by: ordinals.lowerBound - block.firstOrdinal)
         let reason: String
         do throws(LogError) {
-            switch try RawRecords.read(file, offsets, end: end, from: firstID) {
+            switch try read(ordinals, of: block, places) {
             case .success(let block): return block
             case .failure(let flaw): reason = "\(flaw.rawValue) in \(path)"
             }
@@ -352,7 +343,27 @@ package final class RawSegment: Segment {
             guard error.isUnreadableMedium else { throw error }
             reason = "\(error)"
         }
-        throw damaged(block, reason)
+        guard places == nil else { throw damaged(block, reason) }
+        try succeed()
+        throw .corrupt(block.summary.firstID...block.summary.lastID, reason: reason)
+    }
+
+    private func read(
+        _ ordinals: Range<Int>,
+        of block: RawTable.RawBlock,
+        _ places: (offsets: [UInt32], end: UInt32)?
+    ) throws(LogError) -> Result<Block, RawRecords.Flaw> {
+        let first = ordinals.lowerBound - block.firstOrdinal
+        guard let places else {
+            let seed = header.identity.seed
+            return try RawRecords.read(file, block, seed: seed).map { whole in
+                guard ordinals.count < whole.count else { return whole }
+                return Block(bytes: whole.bytes, entries: Array(whole.entries[first..<first + ordinals.count]))
+            }
+        }
+        // The block of these ordinals has consecutive ids.
+        let firstID = block.summary.firstID.advanced(by: first)
+        return try RawRecords.read(file, places.offsets, end: places.end, from: firstID)
     }
 
     private func damaged(_ block: RawTable.RawBlock, _ reason: String) -> LogError {

@@ -1,9 +1,9 @@
 // Owns: where the durable records of a raw segment lie, cut into blocks of about 32 KiB so that readers meet the same
-// shape as in a sealed one.
+// shape as in a sealed one. Of a closed segment the blocks are enough: the frames in them say where each record begins.
 
 internal import Disk
 
-/// The records of a raw segment by ordinal, and its blocks. Four bytes a record.
+/// The records of a raw segment by ordinal, and its blocks. Four bytes a record, until those are forgotten.
 struct RawTable {
     static let blockBytes = 32 << 10
 
@@ -19,8 +19,9 @@ struct RawTable {
         }
     }
 
-    /// Offsets of the records in the file, by ordinal.
+    /// Offsets of the records in the file, by ordinal; none once they have been forgotten.
     private(set) var offsets: [UInt32] = []
+    private(set) var recordCount = 0
     private(set) var blocks: [RawBlock] = []
     /// Bytes of the records, headers included.
     private(set) var recordBytes = 0
@@ -41,6 +42,25 @@ struct RawTable {
         return low < blocks.count && blocks[low].summary.firstID <= id ? low : nil
     }
 
+    /// The block that holds an ordinal; the block count where none does.
+    func block(of ordinal: Int) -> Int {
+        var low = 0
+        var high = blocks.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ordinals(of: middle).upperBound <= ordinal { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// Whether the places of records are known, and not only those of blocks.
+    var knowsRecords: Bool { offsets.count == recordCount }
+
+    /// Lets go of the places of records. Those of a table with holes are needed: no frame need vouch for them.
+    mutating func forgetRecords() {
+        if !hasHoles { offsets = [] }
+    }
+
     /// Where consecutive records of a block end at the latest: where the next begins, or the block ends.
     func end(of ordinals: Range<Int>, in block: RawBlock) -> UInt32 {
         let next = ordinals.upperBound
@@ -48,7 +68,7 @@ struct RawTable {
     }
 
     func ordinals(of block: Int) -> Range<Int> {
-        blocks[block].firstOrdinal..<(block + 1 < blocks.count ? blocks[block + 1].firstOrdinal : offsets.count)
+        blocks[block].firstOrdinal..<blocks[block].firstOrdinal + Int(blocks[block].summary.recordCount)
     }
 
     /// Whether there are ids among the records that could not be read.
@@ -65,7 +85,7 @@ struct RawTable {
     mutating func addHole(_ ids: ClosedRange<RecordID>) {
         hasHoles = true
         let summary = BlockSummary(unreadable: ids)
-        blocks.append(RawBlock(summary: summary, firstOrdinal: offsets.count, start: 0, end: 0))
+        blocks.append(RawBlock(summary: summary, firstOrdinal: recordCount, start: 0, end: 0))
     }
 
     mutating func add(at offset: FileOffset, _ record: RawRecord) {
@@ -83,7 +103,10 @@ struct RawTable {
         let start = UInt32(offset.rawValue)
         let end = start + UInt32(bytes)
         recordBytes += bytes
-        defer { offsets.append(start) }
+        defer {
+            offsets.append(start)
+            recordCount += 1
+        }
         if var last = blocks.last, !last.summary.isUnreadable, last.summary.lastID.next == id,
             Int(end - last.start) <= Self.blockBytes
         {
@@ -104,7 +127,41 @@ struct RawTable {
                 firstRecordedAt: recordedAt,
                 lastRecordedAt: recordedAt
             )
-            blocks.append(RawBlock(summary: summary, firstOrdinal: offsets.count, start: start, end: end))
+            blocks.append(RawBlock(summary: summary, firstOrdinal: recordCount, start: start, end: end))
         }
+    }
+}
+
+extension RawTable {
+    /// The table of a closed segment, as its key file tells it. `recordBytes` are those of all records.
+    init(_ table: BlockTable, recordBytes: Int) {
+        self.recordBytes = recordBytes
+        blocks.reserveCapacity(table.entries.count)
+        for entry in table.entries {
+            let start = UInt32(entry.block.offset.rawValue)
+            blocks.append(
+                RawBlock(
+                    summary: entry.summary,
+                    firstOrdinal: recordCount,
+                    start: start,
+                    end: start + entry.block.contentBytes
+                )
+            )
+            recordCount += Int(entry.summary.recordCount)
+        }
+    }
+
+    /// The same for a key file.
+    var listed: BlockTable {
+        var table = BlockTable()
+        table.entries = blocks.map { block in
+            let place = BlockReference(
+                offset: FileOffset(block.start),
+                contentBytes: block.end - block.start,
+                rawBytes: block.end - block.start
+            )
+            return BlockTable.Entry(block: place, summary: block.summary)
+        }
+        return table
     }
 }

@@ -39,7 +39,7 @@ package final class SealedSegment: Segment {
         self.cache = cache
         self.register = register
         let size = try onDisk { () throws(DiskError) in try file.size() }
-        let footer = try Self.footer(file, size: size, store: store)
+        let footer = try SealedFooter.read(file, size: size, kind: .sealed, store: store)
         guard let header = try FileHeader.read(file, kind: .sealed, store: store) ?? footer?.header else { return nil }
         self.header = header
         seed = header.identity.seed
@@ -58,28 +58,6 @@ package final class SealedSegment: Segment {
             known.withLock { $0 = KnownBlocks(table: table, isComplete: false) }
         }
     }
-
-    private static func footer(
-        _ file: any DiskFile,
-        size: UInt64,
-        store: UniqueID
-    ) throws(LogError) -> SealedFooter? {
-        func end(_ count: Int) throws(LogError) -> [UInt8] {
-            let count = min(count, Int(clamping: size))
-            return try onDisk { () throws(DiskError) in
-                try file.prefix(at: FileOffset(size - UInt64(count)), count: count)
-            }
-        }
-        var bytes = try end(Self.footerGuess)
-        guard let length = SealedFooter.length(bytes) else { return nil }
-        if length > bytes.count { bytes = try end(length) }
-        guard length <= bytes.count else { return nil }
-        let footer = try SealedFooter.decode(Array(bytes.suffix(length)), store: store, path: file.path)
-        return footer?.fileBytes == size ? footer : nil
-    }
-
-    /// Bytes at the end of a file that hold its footer, as a rule.
-    private static let footerGuess = 1024
 
     package var path: String { file.path }
     package var id: UniqueID { header.identity.segment }
@@ -151,7 +129,7 @@ package final class SealedSegment: Segment {
         let section =
             try hasFooter ? footer.section(.controls) : BlockFinder.reference(.controls, in: file, header: header)
         guard let section else { return [] }
-        switch try Self.unpack(file, section, seed: seed, kind: .controls) {
+        switch try section.unpacked(from: file, seed: seed, kind: .controls) {
         case .whole(let header, let raw):
             guard let records = ControlRecord.decode(raw, count: Int(header.count)) else { break }
             return records
@@ -191,44 +169,17 @@ package final class SealedSegment: Segment {
 
     /// Reads the next block of the index that stands at `offset` or behind it, past the cache, and checks it; the footer comes
     /// last. Nil behind that, and where there is no footer to tell where the index is.
-    func recheckIndex(from offset: FileOffset) throws(LogError) -> (end: FileOffset, bytes: Int, problem: String?)? {
-        guard hasFooter else { return nil }
-        let start = max(offset, FileOffset(header.length))
-        let footerOffset = FileOffset(footer.fileBytes - UInt64(footer.bytes))
-        guard start <= footerOffset else { return nil }
-        do throws(LogError) {
-            if start == footerOffset {
-                file.forget(at: footerOffset, count: footer.bytes)
-                let isIntact = try Self.footer(file, size: footer.fileBytes, store: header.identity.store) == footer
-                return (start + 1, footer.bytes, isIntact ? nil : "the footer of \(path) is damaged")
-            }
-            let head = try onDisk { () throws(DiskError) in
-                try file.bytes(at: start, count: SealedBlockHeader.bytes)
-            }
-            let block = head.flatMap { $0.withUnsafeBytes { SealedBlockHeader($0, at: start, seed: seed) } }
-            guard let block, block.end <= footerOffset else {
-                return (footerOffset, SealedBlockHeader.bytes, "\(path): no block at offset \(start)")
-            }
-            // Records are not of the index, and of what this version does not know it cannot say more.
-            guard let kind = block.kind, kind != .records else { return (block.end, SealedBlockHeader.bytes, nil) }
-            file.forget(at: start, count: block.end - start)
-            let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: start, count: block.end - start) }
-            var problem: String?
-            switch bytes.map({ SealedBlockHeader.unpack($0, at: start, seed: seed, kind: kind) }) {
-            case .whole, .later: break
-            case .damaged, nil: problem = "\(path): the \(kind) block at offset \(start) is damaged"
-            }
-            return (block.end, block.end - start, problem)
-        } catch {
-            guard error.isUnreadableMedium else { throw error }
-            return (footerOffset, SealedBlockHeader.bytes, "\(error)")
-        }
+    func recheckIndex(from offset: FileOffset) throws(LogError) -> KeyIndex.Part? {
+        hasFooter ? try index.recheck(from: offset) : nil
     }
+
+    /// What there is to look keys up with.
+    private var index: KeyIndex { KeyIndex(file: file, footer: footer, cache: cache) }
 
     /// Reads a block from the disk; where it is damaged, that is noted and thrown.
     private func load(_ entry: BlockTable.Entry) throws(LogError) -> Block {
         try checked(entry) { () throws(LogError) in
-            switch try Self.unpack(file, entry.block, seed: seed, kind: .records) {
+            switch try entry.block.unpacked(from: file, seed: seed, kind: .records) {
             case .whole(let header, let raw):
                 guard let block = RecordColumns.decode(raw, header: header), block.isDescribed(by: entry.summary)
                 else { return nil }
@@ -283,51 +234,16 @@ package final class SealedSegment: Segment {
         }
     }
 
-    private enum Lookup {
-        case absent
-        case unknown
-        case found(KeyEntry)
-    }
-
-    private func entry(of key: [UInt8]) throws(LogError) -> Lookup {
+    private func entry(of key: [UInt8]) throws(LogError) -> KeyIndex.Lookup {
         guard try blocks().isComplete else { return .unknown }
-        if footer.section(.filter) != nil {
-            guard let filter = try part(footer.section(.filter), .filter, KeyFilter.init) else { return .unknown }
-            guard key.withUnsafeBytes(filter.mayContain) else { return .absent }
-        }
-        guard let directory = try directory() else { return .unknown }
-        guard let page = directory.page(of: key) else { return .absent }
-        guard let page = try self.page(page) else { return .unknown }
-        return key.withUnsafeBytes(page.entry).map { .found($0) } ?? .absent
-    }
-
-    private func page(_ page: KeyDirectory.Page) throws(LogError) -> KeyPage? {
-        let (blockCount, recordCount) = (try blockCount(), footer.recordCount)
-        return try part(page.reference, .keys) { KeyPage($0, blockCount: blockCount, recordCount: recordCount) }
+        return try index.entry(of: key, blockCount: try blockCount())
     }
 
     /// Visits every key of the index in ascending order; false where a part of it is damaged, or would not lead a reader to a
     /// key.
     func forEachKey(_ visit: (_ key: [UInt8], _ entry: KeyEntry) -> Void) throws(LogError) -> Bool {
-        guard hasFooter, let filter = try part(footer.section(.filter), .filter, KeyFilter.init),
-            let directory = try directory()
-        else { return false }
-        for page in directory.pages {
-            guard let keys = try self.page(page) else { return false }
-            var isLedTo = true
-            keys.forEach { key, entry in
-                visit(key, entry())
-                isLedTo =
-                    directory.page(of: key)?.reference == page.reference && key.withUnsafeBytes(filter.mayContain)
-                return isLedTo
-            }
-            guard isLedTo else { return false }
-        }
-        return true
-    }
-
-    private func directory() throws(LogError) -> KeyDirectory? {
-        try part(footer.section(.names), .names) { KeyDirectory($0, of: footer) }
+        guard hasFooter else { return false }
+        return try index.forEachKey(blockCount: try blockCount(), visit)
     }
 
     private func table() throws(LogError) -> BlockTable {
@@ -354,41 +270,11 @@ package final class SealedSegment: Segment {
 
     /// The table as its sections tell it; nil where they are damaged, or do not describe this segment.
     func listedTable() throws(LogError) -> BlockTable? {
-        guard hasFooter, let blocks = footer.section(.blocks), let times = footer.section(.times),
-            let places = try Self.unpack(file, blocks, seed: seed, kind: .blocks).whole,
-            let moments = try Self.unpack(file, times, seed: seed, kind: .times).whole
-        else { return nil }
-        return BlockTable(blocks: places.raw, times: moments.raw, of: footer)
-    }
-
-    /// A part of the index, from the cache; nil where there is none, or it is damaged.
-    private func part<Value: Sendable>(
-        _ reference: BlockReference?,
-        _ kind: SealedBlockHeader.Kind,
-        _ decode: ([UInt8]) -> Value?
-    ) throws(LogError) -> Value? {
-        guard let reference else { return nil }
-        // A directory's keys are arrays of their own; everything else is held as it was unpacked.
-        let size = Int(reference.rawBytes) * (kind == .names ? 5 : 1) + 128
-        return try cache.value(cacheKey(reference.offset), bytes: { _ in size }) { () throws(LogError) -> Value? in
-            try Self.unpack(file, reference, seed: seed, kind: kind).whole.flatMap { decode($0.raw) }
-        }
+        guard hasFooter, let sections = try index.tableSections() else { return nil }
+        return BlockTable(blocks: sections.blocks, times: sections.times, of: footer)
     }
 
     private func cacheKey(_ offset: FileOffset) -> BlockCache.Key {
         BlockCache.Key(segment: header.identity.segment, offset: offset.rawValue)
-    }
-
-    private static func unpack(
-        _ file: any DiskFile,
-        _ reference: BlockReference,
-        seed: UInt32,
-        kind: SealedBlockHeader.Kind
-    ) throws(LogError) -> SealedBlockHeader.Content {
-        let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: reference.offset, count: reference.bytes) }
-        guard let bytes else { return .damaged }
-        let content = SealedBlockHeader.unpack(bytes, at: reference.offset, seed: seed, kind: kind)
-        if case .whole(let header, _) = content, header.rawBytes != reference.rawBytes { return .damaged }
-        return content
     }
 }

@@ -58,9 +58,13 @@ package protocol Segment: AnyObject, Sendable {
     /// Reads a block from the disk, past every cache, and checks it; one that was known to be damaged and is whole again
     /// is so from now on. Returns the bytes read.
     func recheck(_ index: Int) throws(LogError) -> Int
-    /// The blocks that hold at least one record with the key, in ascending order. Throws `ended` where the work ends before the
+    /// The blocks that hold at least one record with the key, and those that no index covers yet, in ascending order. Throws `ended` where the work ends before the
     /// index is at hand.
     func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList
+    /// The segment as it is known best: another where this one has turned out damaged, and has other blocks since.
+    var latest: any Segment { get }
+    /// So many blocks are named by the index where they hold a key, and only then; the others always.
+    var indexedBlocks: Int { get }
     /// Whether the index covers the segment's records, or all but so few that they are soon indexed.
     var hasIndexAtHand: Bool { get }
     /// How many records have the key; nil where only a scan can tell. Throws `ended` likewise.
@@ -68,6 +72,21 @@ package protocol Segment: AnyObject, Sendable {
 }
 
 extension Segment {
+    package var latest: any Segment { self }
+    package var indexedBlocks: Int { .max }
+
+    /// Runs `body` on what is known best, and once more where that has become another by it.
+    func withLatest<Result>(_ body: (any Segment) throws(LogError) -> Result) throws(LogError) -> Result {
+        let segment = latest
+        do throws(LogError) {
+            return try body(segment)
+        } catch {
+            let next = segment.latest
+            guard next !== segment else { throw error }
+            return try body(next)
+        }
+    }
+
     /// The first block whose last id is not below `id`; the block count where there is none.
     func firstBlock(reaching id: RecordID) throws(LogError) -> Int {
         var low = 0

@@ -87,6 +87,9 @@ struct LogInventory {
                 if let found, next == nil { newest = found }
             }
         }
+        let keys = KeyFileInspection(disk, directory, cache).run(names, raw.map(\.segment), access)
+        leftovers += keys.leftovers
+        report.notes += keys.notes
         for name in names where name.hasSuffix(LogDirectory.temporarySuffix) {
             leftovers.append("\(directory.log)/\(name)")
         }

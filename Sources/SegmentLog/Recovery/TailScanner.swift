@@ -21,6 +21,8 @@ package struct TailScanner {
         package var damage: [ClosedRange<RecordID>] = []
         /// Headers of frames that are damaged although something behind them is whole.
         var damagedHeaders: [FileOffset] = []
+        /// Whether every frame vouches for its records.
+        var isPlain: Bool { damage.isEmpty && damagedHeaders.isEmpty }
         /// Frames whose control records are not all whole.
         var damagedControls: [FileOffset] = []
         /// Whether every frame was whole, so that none needs another to prove that it was durable.

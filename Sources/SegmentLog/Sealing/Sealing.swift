@@ -2,7 +2,7 @@
 //
 // The sealed file is written under a temporary name, synced, read back and compared with its source record by record,
 // and only then renamed. A crash at any point leaves either the raw segment, or both, of which recovery takes the sealed
-// one. The raw file is used anew when its last reader has gone.
+// one. The raw file is used anew when its last reader has gone; its key file goes with it.
 
 internal import Disk
 import Synchronization
@@ -36,8 +36,9 @@ extension SegmentLog {
         pace: () -> Bool
     ) throws(LogError) -> Bool {
         let covering = raw.base...last
+        let source = raw.latest
         let sealed = try spares.withReserve { () throws(LogError) in
-            try writeSealed([raw], covering: covering, level: level, pace: pace)
+            try writeSealed([source], covering: covering, level: level, pace: pace)
         }
         guard let sealed else { return false }
         replace([raw], with: sealed)
@@ -56,19 +57,8 @@ extension SegmentLog {
     ) throws(LogError) -> SealedSegment? {
         let path = directory.sealed(covering.lowerBound)
         let identity = SegmentIdentity(store: store.store, segment: .random())
-        var temporary = path + LogDirectory.temporarySuffix
         var isComplete = false
-        let file = try onDisk { () throws(DiskError) in
-            do throws(DiskError) {
-                return try disk.open(temporary, .createOrTruncate)
-            } catch {
-                // Somebody has put something else there: then by a name that nobody can have taken.
-                guard error.isNotRegularFile else { throw error }
-                temporary = "\(path).\(identity.segment.digits)\(LogDirectory.temporarySuffix)"
-                return try disk.open(temporary, .createNew)
-            }
-        }
-        let written = temporary
+        let (file, written) = try createTemporary(for: path, of: identity.segment)
         defer { if !isComplete { try? disk.remove(written) } }
         let header = FileHeader(
             kind: .sealed,
@@ -102,6 +92,21 @@ extension SegmentLog {
             return try disk.open(path, .read)
         }
         return try SealedSegment(sealed, store: store.store, cache: cache, register: register)
+    }
+
+    /// Makes the file that will be given the name `path`.
+    func createTemporary(for path: String, of segment: UniqueID) throws(LogError) -> (any DiskFile, path: String) {
+        try onDisk { () throws(DiskError) in
+            let temporary = path + LogDirectory.temporarySuffix
+            do throws(DiskError) {
+                return (try disk.open(temporary, .createOrTruncate), temporary)
+            } catch {
+                // Somebody has put something else there: then by a name that nobody can have taken.
+                guard error.isNotRegularFile else { throw error }
+                let unique = "\(path).\(segment.digits)\(LogDirectory.temporarySuffix)"
+                return (try disk.open(unique, .createNew), unique)
+            }
+        }
     }
 
     /// What of the store's own records in these segments still counts, each once: a frame of them that was moved to another

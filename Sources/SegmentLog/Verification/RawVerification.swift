@@ -14,6 +14,7 @@ struct RawVerification {
     private let isNewest: Bool
     /// Up to here the manifest has seen frames.
     private let proven: FileOffset
+    private let keys: KeyFileVerification?
     private let check: RecordCheck
 
     /// Records up to `tail` are checked. The newest segment may be written to meanwhile.
@@ -24,12 +25,14 @@ struct RawVerification {
         tail: RecordID,
         isNewest: Bool,
         witness: ManifestEntry?,
+        keys: KeyFileVerification?,
         check: @escaping RecordCheck
     ) {
         self.segment = segment
         self.store = store
         self.file = file
         self.isNewest = isNewest
+        self.keys = keys
         self.check = check
         proven =
             witness?.segment == segment.id ? witness?.durableOffset ?? FrameHeader.firstOffset : FrameHeader.firstOffset
@@ -51,6 +54,7 @@ struct RawVerification {
         for (page, name) in [(FileOffset(0), "header"), (FileHeader.copyOffset, "copy of the header")] {
             try report.examine(file) { report throws(LogError) in try checkHeader(at: page, name, &report) }
         }
+        var postings = keys.map { _ in Postings() }
         for index in 0..<(try segment.blockCount()) {
             let summary = try segment.summary(of: index)
             guard summary.firstID <= last else { break }
@@ -60,6 +64,9 @@ struct RawVerification {
                 let block = try segment.passingBlock(index)
                 report.records += min(summary.lastID, last).rawValue - summary.firstID.rawValue + 1
                 report.check(block, check, in: file)
+                for entry in block.entries.indices {
+                    Record(block, entry).withBody { postings?.add($0, block: UInt32(index)) }
+                }
             }
             guard progress.advance(UInt64(bytes)) else { return }
         }
@@ -67,6 +74,7 @@ struct RawVerification {
             let found = try walk(&report)
             try checkTrailer(found, &report)
         }
+        if let keys, let postings { try keys.run(postings, try segment.listedTable(), &report) }
     }
 
     private func checkHeader(

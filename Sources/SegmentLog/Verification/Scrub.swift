@@ -48,7 +48,7 @@ package struct Scrub: Sendable {
                 }
                 return step
             }
-            if let sealed = segment as? SealedSegment, let part = try sealed.recheckIndex(from: nextIndexBlock) {
+            if let part = try recheckIndex(of: segment) {
                 nextIndexBlock = part.end
                 step.bytes = part.bytes
                 step.problem = part.problem
@@ -63,11 +63,21 @@ package struct Scrub: Sendable {
         current = nil
     }
 
+    private func recheckIndex(of segment: any Segment) throws(LogError) -> KeyIndex.Part? {
+        if let sealed = segment as? SealedSegment { return try sealed.recheckIndex(from: nextIndexBlock) }
+        guard let raw = segment as? RawSegment, let part = try raw.keys?.index.recheck(from: nextIndexBlock) else {
+            return nil
+        }
+        // Another is made.
+        if part.problem != nil { raw.letGoOfKeys() }
+        return part
+    }
+
     private mutating func enter() -> (any Segment)? {
         let segments = log.view.segments.dropLast()
         guard let next = segments.first(where: { $0.base > position }) else { return nil }
         position = next.base
-        current = next
+        current = next.latest
         nextBlock = 0
         nextIndexBlock = FileOffset(0)
         return next

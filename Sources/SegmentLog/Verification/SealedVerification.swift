@@ -175,7 +175,7 @@ package struct SealedVerification {
         _ report: inout VerificationReport
     ) throws(LogError) {
         var expected = IndexDigest()
-        postings.forEachSorted { expected.add($0, records: $2, blocks: $1) }
+        try postings.forEachSorted { expected.add($0.key, records: $0.records, blocks: $0.blocks) }
         var found = IndexDigest()
         let isIntact = try segment.forEachKey { key, entry in
             key.withUnsafeBytes { found.add($0, records: entry.recordCount, blocks: entry.blocks) }
@@ -185,7 +185,7 @@ package struct SealedVerification {
 }
 
 /// A checksum over a sorted index, so that two can be compared without holding either.
-private struct IndexDigest: Equatable {
+struct IndexDigest: Equatable {
     private var crc: UInt32 = 0
     private var keys = 0
 

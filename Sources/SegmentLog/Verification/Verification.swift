@@ -137,12 +137,13 @@ extension SegmentLog {
                     case let raw as RawSegment:
                         let isNewest = position == view.segments.count - 1
                         try RawVerification(
-                            raw,
+                            try raw.walked(),
                             store.store,
                             file: file,
                             tail: view.tail,
                             isNewest: isNewest,
                             witness: witness,
+                            keys: isNewest ? nil : keys(of: raw),
                             check: check
                         ).run(&report, &progress)
                     default: preconditionFailure("a segment is raw or sealed")
@@ -154,6 +155,12 @@ extension SegmentLog {
             }
         }
         return report
+    }
+
+    /// The key file of a closed raw segment; nil where it has none. An open log may have let go of it, and makes it anew then.
+    private func keys(of raw: RawSegment) -> KeyFileVerification? {
+        guard let file = try? disk.open(directory.keys(raw.base), .read) else { return nil }
+        return KeyFileVerification(file, of: raw, name: directory.name(of: file.path))
     }
 
     /// Whoever opens the log again finds a segment by its name. One that has been removed, or whose name another file has, can

@@ -122,6 +122,7 @@ final class SpareFiles: Sendable {
             let limit = reserved + (try room().kept(atMost: max(wanted, kept)))
             guard let path = state.withLock({ $0.retired.popLast() }) else { break }
             worked = true
+            try removeKeys(besides: path)
             let size = try onDisk { () throws(DiskError) in try disk.open(path, .read).size() }
             // A file of another size comes from a time when another size was configured.
             if size == fileBytes, readyCount + takenBack.count < limit {
@@ -156,6 +157,20 @@ final class SpareFiles: Sendable {
         // Appends that were refused will be let in.
         if try room() == .forAppends { state.withLock { $0.shortage = nil } }
         return worked
+    }
+
+    /// The key file of a segment that nobody reads any more goes with it. What somebody else has put there stays.
+    private func removeKeys(besides path: String) throws(LogError) {
+        do throws(DiskError) {
+            try disk.remove(LogDirectory.keys(besides: path))
+        } catch {
+            guard error.isMissing || error.isDirectory else { throw .disk(error) }
+        }
+    }
+
+    /// Whether there is room for what need not be written: appends would still get a file afterwards.
+    func hasRoomToSpare() throws(LogError) -> Bool {
+        try freeBytes() >= keepFreeBytes + 2 * UInt64(fileBytes)
     }
 
     /// How many files are ready.

@@ -1,0 +1,110 @@
+// Owns: putting blocks one behind the other into a file that nobody reads yet, and syncing it piece by piece: an append's own
+// sync waits for what the disk has been given before, so that is never much.
+
+internal import Disk
+
+struct BlockWriter {
+    /// Bytes that are written before they are synced.
+    private static let syncBytes = 4 << 20
+
+    let file: any DiskFile
+    private let seed: UInt32
+    private let compressor: Compressor
+    private var synced = FileOffset(0)
+    /// Where the next block goes.
+    private(set) var position: FileOffset
+    /// What has been written, for the footer.
+    private(set) var sections: [SealedFooter.Section] = []
+
+    /// Begins a file with its header.
+    init(_ file: any DiskFile, header: FileHeader, level: Int) throws(LogError) {
+        self.file = file
+        compressor = Compressor(level: level)
+        seed = header.identity.seed
+        position = FileOffset(FileHeader.bytes)
+        try onDisk { () throws(DiskError) in try file.write(header.encoded(), at: FileOffset(0)) }
+    }
+
+    /// Writes one block, as it is where it is not to be packed.
+    mutating func write(
+        _ raw: [UInt8],
+        kind: SealedBlockHeader.Kind,
+        count: Int,
+        ids: ClosedRange<RecordID>? = nil,
+        isPacked: Bool = true
+    ) throws(LogError) -> BlockReference {
+        let (block, bytes) = SealedBlockHeader.packed(
+            raw,
+            kind: kind,
+            at: position,
+            count: count,
+            ids: ids,
+            seed: seed,
+            isPacked ? compressor : nil
+        )
+        try onDisk { () throws(DiskError) in
+            try file.write(bytes, at: position)
+            if block.end - synced >= Self.syncBytes {
+                try file.sync()
+                synced = block.end
+            }
+        }
+        let reference = BlockReference(
+            offset: position,
+            contentBytes: block.contentBytes,
+            rawBytes: block.rawBytes
+        )
+        position = block.end
+        return reference
+    }
+
+    mutating func writeSection(_ raw: [UInt8], _ kind: SealedBlockHeader.Kind, count: Int) throws(LogError) {
+        note(kind, at: try write(raw, kind: kind, count: count))
+    }
+
+    mutating func note(_ kind: SealedBlockHeader.Kind, at block: BlockReference) {
+        sections.append(SealedFooter.Section(kind: kind.rawValue, block: block))
+    }
+
+    mutating func writeTable(_ table: BlockTable) throws(LogError) {
+        let (blocks, times) = table.encoded()
+        try writeSection(blocks, .blocks, count: table.entries.count)
+        try writeSection(times, .times, count: table.entries.count)
+    }
+
+    /// Writes the pages of all keys; the directory is to follow. `pace` is called between pages; nil where it said to stop.
+    mutating func writePages(
+        of postings: borrowing Postings,
+        blockCount: Int,
+        pace: () -> Bool = { true }
+    ) throws(LogError) -> KeyDirectory? {
+        var directory = KeyDirectory()
+        var page = KeyPageBuilder()
+        var goesOn = true
+        func finish(_ writer: inout BlockWriter) throws(LogError) {
+            let written = try writer.write(page.bytes, kind: .keys, count: page.entryCount)
+            directory.pages.append(KeyDirectory.Page(reference: written, firstKey: page.firstKey))
+            page.clear()
+            goesOn = pace()
+        }
+        try postings.forEachSorted { visit throws(LogError) in
+            guard goesOn else { return }
+            page.add(visit.key, blocks: visit.blocks, records: visit.records, blockCount: blockCount)
+            if page.isFull { try finish(&self) }
+        }
+        if goesOn, page.entryCount > 0 { try finish(&self) }
+        return goesOn ? directory : nil
+    }
+
+    /// Writes the footer, which is told how long the file is and what is in it, and makes the file durable.
+    mutating func finish(_ footer: SealedFooter) throws(LogError) {
+        var footer = footer
+        footer.sections = sections
+        footer.fileBytes = (position + SealedFooter.bytes(sections: sections.count)).rawValue
+        let bytes = footer.encoded()
+        try onDisk { () throws(DiskError) in
+            try file.write(bytes, at: position)
+            try file.sync()
+        }
+    }
+}

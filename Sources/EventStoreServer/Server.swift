@@ -168,6 +168,9 @@ package final class Server: Sendable {
 
     // MARK: Taking connections in
 
+    /// Of a socket; the kernel takes twice as much.
+    private static let sendBufferBytes: SocketOptionValue = 32 << 10
+
     /// Connections that wait to be taken in. The kernel takes no more than `net.core.somaxconn`.
     private static let backlog: Int32 = 4096
 
@@ -186,6 +189,8 @@ package final class Server: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: 1)
+            // What the kernel holds for a client that does not read counts as the daemon's memory, and no budget knows of it.
+            .childChannelOption(.socketOption(.so_sndbuf), value: sendBufferBytes)
             // Beyond this a client is behind, and nothing more is begun for it.
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 4 << 10, high: 8 << 10))
             .childChannelInitializer { channel in

@@ -45,6 +45,11 @@ package struct RESPDecoder: ~Copyable {
         ranges.capacity <= Self.keptArguments ? 0 : ranges.capacity * MemoryLayout<Range<Int>>.stride
     }
 
+    /// Lets go of what a command with many arguments has left behind, where none is arriving.
+    package mutating func release() {
+        if isBetweenCommands, ranges.capacity > Self.keptArguments { ranges = [] }
+    }
+
     /// Whether the next byte begins a command.
     package var isBetweenCommands: Bool {
         pendingArguments == nil && position == 0 && scanned == 0 && failure == nil

@@ -22,6 +22,11 @@ struct MemoryNeeds {
                 "\(store.projections.count) projections of reducers.memory_bytes",
                 store.projections.count.multipliedReportingOverflow(by: store.reducerLimits.memoryBytes).partialValue
             ),
+            // Folded for a question, its text, and the copies of that on the way out.
+            (
+                "one answer of such a state",
+                store.reducerLimits.memoryBytes.multipliedReportingOverflow(by: 5).partialValue
+            ),
         ]
     }
 

@@ -29,6 +29,22 @@ import Testing
         BufferBudget.Owner(user: user, connection: connection)
     }
 
+    @Test("However many users take all they may, another one finds room")
+    func newcomers() {
+        let budget = BufferBudget(bytes: 2 << 20, reserve: 1 << 20)
+        var taken: [Int] = []
+        for user in 0..<6 as Range<UInt32> {
+            var held = 0
+            while budget.take(1024, for: owner(user, Int64(user))) { held += 1024 }
+            taken.append(held)
+        }
+        // Half of what the others have left.
+        #expect(taken[0] == 512 << 10 && taken[1] == 256 << 10 && taken.allSatisfy { $0 >= 8 << 10 }, "\(taken)")
+        // Who comes to hold less leaves room to all of them.
+        budget.give(taken[0], of: owner(0, 0))
+        #expect(budget.take(128 << 10, for: owner(5, 5)))
+    }
+
     @Test("What is free can be taken, but for the reserve; what is given back can be taken again")
     func take() {
         #expect(!budget.take(61, for: one(1)))

@@ -355,6 +355,7 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
         }
         loop.traffic.add(commands: commands)
         if flight.appends > appendsBefore { history.lastCommand = "ev.append" }
+        decoder.release()
         decoderBytes = decoder.memoryBytes
         self.decoder = consume decoder
         buffer.moveReaderIndex(forwardBy: consumed)

@@ -7,8 +7,8 @@
 // query, takes no delivery.
 //
 // Why nobody waits for ever, and nobody for another user's clients:
-// - One user takes at most a part of the budget (`limits.buffer_bytes_per_user`), so that there is room for the others; beyond
-//   it goes whoever has the reserve.
+// - One user takes at most a part of the budget (`limits.buffer_bytes_per_user`), of what the others do not hold: so there is
+//   room for another one, however many there are; beyond it goes whoever has the reserve.
 // - Of one user's connections, whoever asks first is served first: who asks while another of the same user waits is refused.
 //   Of several users who wait, the one that holds least is served first.
 // - A connection that waits may hold something that others wait for. So a part of the budget is kept back, enough for the
@@ -63,6 +63,8 @@ final class BufferBudget: Sendable {
     private struct State {
         /// What is there for those who do not have the reserve; below zero when there are debts.
         var free: Int
+        /// One user's part of what the others do not hold.
+        let part: Double
         let perUser: Int
         var held = 0
         var users: [UInt32: User] = [:]
@@ -111,7 +113,10 @@ final class BufferBudget: Sendable {
         }
 
         private func isWithinShare(_ bytes: Int, of user: UInt32) -> Bool {
-            (users[user]?.held ?? 0) + bytes <= perUser
+            let held = users[user]?.held ?? 0
+            // What is held with the reserve is not of what was free.
+            let reserved = favoured.map { $0.user == user ? self.held(by: $0) : 0 } ?? 0
+            return held + bytes <= min(perUser, Int(part * Double(max(free + held - reserved, 0))))
         }
 
         func mayTake(_ bytes: Int, _ owner: Owner) -> Bool {
@@ -223,12 +228,13 @@ final class BufferBudget: Sendable {
     private let partner = Mutex(Partner())
 
     /// `reserve` is the most that one connection can come to hold; at most half of the whole is kept back for it. One user takes
-    /// at most `perUser` bytes of the rest; 0 for half of it.
+    /// at most `perUser` bytes of the rest; 0 for half of it. Where others hold some of it, it takes the same part of what is left.
     init(bytes: Int, reserve: Int, perUser: Int = 0) {
         self.bytes = bytes
         unreserved = bytes - min(reserve, bytes / 2)
         self.perUser = perUser > 0 ? min(perUser, unreserved) : unreserved / 2
-        state = Mutex(State(free: unreserved, perUser: self.perUser))
+        let part = Double(self.perUser) / Double(max(unreserved, 1))
+        state = Mutex(State(free: unreserved, part: part, perUser: self.perUser))
     }
 
     /// Has each of two budgets know who has the other's reserve.

@@ -210,7 +210,7 @@ class Limits:
         self.memory, self.high = int(machine.show("MemoryMax")), int(machine.show("MemoryHigh"))
         self.tasks = int(machine.show("TasksMax"))
         self.watchdog, self.stop = machine.show("WatchdogUSec"), machine.show("TimeoutStopUSec")
-        self.folder = f"/proc/{machine.init}/root/sys/fs/cgroup{machine.show('ControlGroup')}"
+        self.folder = os.path.join("/proc", str(machine.init), "root", f"sys/fs/cgroup{machine.show('ControlGroup')}")
         self.is_systemds = os.path.exists(f"{self.folder}/memory.events")
         if not self.is_systemds:
             self._make("memory", "memory.limit_in_bytes", self.memory)

@@ -273,7 +273,9 @@ import Testing
         let granted = Granted()
         for connection in 1...3 { budget.wait(for: 50, for: one(Int64(connection))) { granted.add(Int64(connection)) } }
         #expect(granted.owners == [1, 2])
-        #expect(budget.take(50, for: owner(2, 9)))
+        // Of the other half he may have as much a part.
+        #expect(!budget.take(31, for: owner(2, 9)))
+        #expect(budget.take(30, for: owner(2, 9)))
         #expect(granted.owners == [1, 2])
     }
 

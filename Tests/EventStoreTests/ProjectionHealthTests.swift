@@ -125,7 +125,7 @@ import Testing
         // More comes than it gets done, however fast the machine.
         #expect(
             eventually {
-                test.append((0..<3).map { event("\($0)") })
+                test.append((0..<30).map { event("\($0)") })
                 return test.store.projectionStatuses()[0].health == .catchingUp
             }
         )

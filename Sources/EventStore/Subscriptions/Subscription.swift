@@ -1,9 +1,9 @@
-// Owns: one subscriber's place in the log. There is no buffer: what has not been asked for lies in the log, and whether
+// Owns: one subscriber, and whether it wants more. There is no buffer: what has not been asked for lies in the log, and whether
 // a subscriber is catching up or live is only a matter of how far its place is from the tail.
 
 package import EventModel
-import EventRecords
 import SegmentLog
+import Synchronization
 
 /// Where the events of a subscription go. Called by the hub's thread, one call at a time.
 package protocol SubscriptionSink: AnyObject, Sendable {
@@ -16,22 +16,16 @@ package protocol SubscriptionSink: AnyObject, Sendable {
 
 /// A subscription: catch-up from a position, then live, without a gap or a repeat. May be used from any thread.
 package final class Subscription: Sendable {
-    /// What one delivery may hold.
-    private static let batchEvents = 512
-    private static let batchBytes = 256 << 10
     private struct State {
-        var query: LogQuery
-        /// Only what is committed by then, which may be a moment to come.
-        var asOf: Timestamp?
-        /// Matches that were found and did not fit the last delivery.
-        var surplus: ArraySlice<Record> = []
         var wantsMore = true
         /// Whether the hub has it in its queue.
         var isWaiting = false
         var isCancelled = false
     }
 
-    private let state: Monitor<State>
+    private let state = Monitor(State())
+    /// Used by the hub's thread alone, and once that has ended: nobody ever waits for it.
+    private let place: Mutex<SubscriptionPlace>
     /// In whose turns it is served.
     let user: UInt32
     private let sink: any SubscriptionSink
@@ -44,7 +38,7 @@ package final class Subscription: Sendable {
         sink: any SubscriptionSink,
         hub: SubscriptionHub
     ) {
-        state = Monitor(State(query: query, asOf: asOf))
+        place = Mutex(SubscriptionPlace(query, recordedBy: asOf))
         self.user = user
         self.sink = sink
         self.hub = hub
@@ -71,40 +65,31 @@ package final class Subscription: Sendable {
         }
     }
 
-    /// Delivers what there is, at most one batch, and looks at no further block once the time is up. Returns whether there may be
-    /// more to do at once.
+    /// Delivers what there is, at most one batch, and works no longer once the time is up. Returns whether it is to be put in the
+    /// queue again at once.
     func advance(_ log: SegmentLog, until end: ContinuousClock.Instant) -> Bool {
-        // Where to go back to if the sink refuses. Only this thread moves on.
-        var (position, surplus) = (RecordID(0), ArraySlice<Record>())
-        let found = state.withLock { state -> Result<[StoredEvent], StoreError>? in
+        let isWanted = state.withLock { state in
             state.isWaiting = false
-            guard state.wantsMore, !state.isCancelled else { return nil }
-            (position, surplus) = (state.query.after, state.surplus)
+            return state.wantsMore && !state.isCancelled
+        }
+        var waitsAgain = false
+        if isWanted {
+            // Where to go back to if the sink refuses.
+            let position = place.withLock(\.position)
             do throws(StoreError) {
-                let events = try Self.collect(&state, log, until: end)
-                if !events.isEmpty { state.wantsMore = false }
-                return .success(events)
-            } catch {
-                state.isCancelled = true
-                return .failure(error)
-            }
-        }
-        switch found {
-        case nil: return false
-        case .success(let events):
-            guard !events.isEmpty else { return isBehind(log) }
-            if !sink.deliver(events, from: self) {
-                state.withLock { state in
-                    state.query.after = position
-                    state.surplus = surplus
+                let events = try place.withLock { place throws(StoreError) in try place.advance(log, until: end) }
+                if events.isEmpty {
+                    waitsAgain = place.withLock(\.position) < log.view.tail && beginWaiting()
+                } else if beginDelivery(), !sink.deliver(events, from: self) {
+                    place.withLock { $0.position = position }
                 }
+            } catch {
+                self.end(error)
+                hub.remove(self)
             }
-            return false
-        case .failure(let error):
-            sink.end(self, error)
-            hub.remove(self)
-            return false
         }
+        if !waitsAgain { place.withLock { $0.rest() } }
+        return waitsAgain
     }
 
     func end(_ error: StoreError) {
@@ -112,54 +97,16 @@ package final class Subscription: Sendable {
             defer { state.isCancelled = true }
             return state.isCancelled
         }
+        place.withLock { $0.rest() }
         if !wasCancelled { sink.end(self, error) }
     }
 
-    private func isBehind(_ log: SegmentLog) -> Bool {
-        state.withLock { $0.wantsMore && !$0.isCancelled && $0.query.after < log.view.tail }
-    }
-
-    private static func collect(
-        _ state: inout State,
-        _ log: SegmentLog,
-        until end: ContinuousClock.Instant
-    ) throws(StoreError) -> [StoredEvent] {
-        var events: [StoredEvent] = []
-        var bytes = 0
-        let skipsDamage = state.query.skipsDamage
-        func take(_ record: Record) throws(StoreError) {
-            guard let event = try StoredEvent.reading(record, skippingDamage: skipsDamage) else { return }
-            bytes += event.approximateBytes
-            events.append(event)
+    /// Whether what has been found is still wanted; nothing more is, until the sink asks for it.
+    private func beginDelivery() -> Bool {
+        state.withLock { state in
+            guard !state.isCancelled else { return false }
+            state.wantsMore = false
+            return true
         }
-        func isFull() -> Bool { events.count >= batchEvents || bytes >= batchBytes }
-        let view = log.view
-        do throws(StoreError) {
-            while !isFull(), let record = state.surplus.first {
-                try take(record)
-                state.surplus.removeFirst()
-            }
-            guard !isFull(), state.query.after < view.tail else { return events }
-            var query = state.query
-            if let asOf = state.asOf {
-                query.through = min(query.through, try view.bound(.time(asOf), skippingDamage: skipsDamage))
-            }
-            var scan = LogScan(view, query)
-            repeat {
-                guard let records = try inLog({ () throws(LogError) in try scan.step() }) else {
-                    state.query.after = max(state.query.after, view.tail)
-                    return events
-                }
-                for record in records {
-                    if isFull() { state.surplus.append(record) } else { try take(record) }
-                    state.query.after = record.id
-                }
-                state.query.after = scan.position
-            } while !isFull() && ContinuousClock.now < end
-        } catch {
-            // What lies before the damage is delivered first; the error comes with the next turn.
-            if events.isEmpty { throw error }
-        }
-        return events
     }
 }

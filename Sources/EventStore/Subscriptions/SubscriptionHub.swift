@@ -93,9 +93,7 @@ final class SubscriptionHub: Sendable {
         let begun = ContinuousClock.now
         var now = begun
         while now - begun < Self.slice, let subscription = queue.next(of: user) {
-            if subscription.advance(log, until: begun + Self.slice), subscription.beginWaiting() {
-                queue.add(subscription, of: user)
-            }
+            if subscription.advance(log, until: begun + Self.slice) { queue.add(subscription, of: user) }
             now = .now
         }
         queue.charge(now - begun, to: user)

@@ -116,7 +116,8 @@ final class BufferBudget: Sendable {
             let held = users[user]?.held ?? 0
             // What is held with the reserve is not of what was free.
             let reserved = favoured.map { $0.user == user ? self.held(by: $0) : 0 } ?? 0
-            return held + bytes <= min(perUser, Int(part * Double(max(free + held - reserved, 0))))
+            let open = max(free + held - reserved, 0)
+            return held + bytes <= perUser && Double(held - reserved + bytes) <= part * Double(open)
         }
 
         func mayTake(_ bytes: Int, _ owner: Owner) -> Bool {

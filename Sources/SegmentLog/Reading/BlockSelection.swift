@@ -1,31 +1,88 @@
 // Owns: the algebra of block lists: which blocks of a segment can hold a record that matches a key expression.
 
-enum BlockSelection {
-    /// Blocks that may hold a match, in ascending order. Matching the records themselves remains to be done. Throws `ended` where the
-    /// work ends between two keys.
+/// A question to the index of a segment. A value: where the work ends, it keeps what has been answered, and goes on from there.
+struct BlockSelection: Sendable {
+    private let keys: KeyExpression
+    private var index: RememberedIndex
+    private var selected = BlockSet()
+    /// What is asked next: the alternative, the clause in it, the key in that.
+    private var alternative = 0
+    private var clause = 0
+    private var key = 0
+    /// What the clauses of the alternative have left so far; nil where none has been answered.
+    private var remaining: [UInt32]?
+    /// What the keys of the clause have so far.
+    private var union = BlockSet()
+
+    init(_ keys: KeyExpression, in segment: any Segment) {
+        self.keys = keys
+        index = RememberedIndex(segment)
+    }
+
+    /// Asks all at once.
     static func blocks(
         matching keys: KeyExpression,
         in segment: any Segment,
         for work: Work? = nil
     ) throws(LogError) -> BlockList {
+        var selection = BlockSelection(keys, in: segment)
+        return try selection.answer(for: work)
+    }
+
+    /// Blocks that may hold a match, in ascending order. Matching the records themselves remains to be done. Throws `ended` where the
+    /// work ends between two keys; the next call asks on.
+    mutating func answer(for work: Work?) throws(LogError) -> BlockList {
         guard let table = keys.table else {
             guard let key = keys.soleKey else { return .unknown }
             try work?.check()
-            return try segment.blocks(holding: key, for: work)
+            return try index.segment.blocks(holding: key, for: work)
         }
-        var index = RememberedIndex(segment, table, work)
-        var selected = BlockSet()
-        for clauses in keys.alternatives {
-            var remaining: [UInt32]?
-            for clause in clauses where remaining != [] {
+        do throws(LogError) {
+            return try answer(table, work)
+        } catch {
+            index.forget()
+            throw error
+        }
+    }
+
+    private mutating func answer(_ table: KeyTable, _ work: Work?) throws(LogError) -> BlockList {
+        while alternative < keys.alternatives.count {
+            let clauses = keys.alternatives[alternative]
+            while clause < clauses.count, remaining != [] {
                 // A clause that the index cannot answer rules nothing out.
-                guard let holding = try index.blocks(holdingAnyOf: clause) else { continue }
-                remaining = remaining.map { intersection($0, holding) } ?? holding
+                if let holding = try blocks(holdingAnyOf: clauses[clause], table, work) {
+                    remaining = remaining.map { Self.intersection($0, holding) } ?? holding
+                }
+                clause += 1
             }
             guard let remaining else { return .unknown }
             selected.insert(remaining)
+            (alternative, clause, self.remaining) = (alternative + 1, 0, nil)
         }
         return .some(selected.ascending)
+    }
+
+    /// In ascending order; nil where the index cannot say.
+    private mutating func blocks(
+        holdingAnyOf keys: KeyExpression.Clause,
+        _ table: KeyTable,
+        _ work: Work?
+    ) throws(LogError) -> [UInt32]? {
+        if keys.count == 1 {
+            guard case .some(let blocks) = try index.blocks(holding: keys[0], table, work) else { return nil }
+            return blocks
+        }
+        var isAnswered = true
+        while isAnswered, key < keys.count {
+            if case .some(let blocks) = try index.blocks(holding: keys[key], table, work) {
+                union.insert(blocks)
+            } else {
+                isAnswered = false
+            }
+            key += 1
+        }
+        defer { (key, union) = (0, BlockSet()) }
+        return isAnswered ? union.ascending : nil
     }
 
     /// The blocks of both lists, which ascend. Where one is much the shorter, its blocks are looked up in the other.
@@ -55,33 +112,15 @@ private struct RememberedIndex {
     /// Blocks that are remembered, at most, of all keys: 4 MiB of them.
     private static let maximumBlocks = 1 << 20
 
-    private let segment: any Segment
-    private let table: KeyTable
-    private let work: Work?
+    let segment: any Segment
     private var lists: [Int: BlockList] = [:]
     private var blockCount = 0
 
-    init(_ segment: any Segment, _ table: KeyTable, _ work: Work?) {
+    init(_ segment: any Segment) {
         self.segment = segment
-        self.table = table
-        self.work = work
     }
 
-    /// In ascending order; nil where the index cannot say.
-    mutating func blocks(holdingAnyOf clause: KeyExpression.Clause) throws(LogError) -> [UInt32]? {
-        if clause.count == 1 {
-            guard case .some(let blocks) = try blocks(holding: clause[0]) else { return nil }
-            return blocks
-        }
-        var union = BlockSet()
-        for key in clause {
-            guard case .some(let blocks) = try blocks(holding: key) else { return nil }
-            union.insert(blocks)
-        }
-        return union.ascending
-    }
-
-    private mutating func blocks(holding key: [UInt8]) throws(LogError) -> BlockList {
+    mutating func blocks(holding key: [UInt8], _ table: KeyTable, _ work: Work?) throws(LogError) -> BlockList {
         let number = table.repeatedNumber(of: key)
         if let number, let known = lists[number] { return known }
         try work?.check()
@@ -96,10 +135,13 @@ private struct RememberedIndex {
         }
         return list
     }
+
+    /// Lets go of what is remembered: a question that waits is to hold little.
+    mutating func forget() { (lists, blockCount) = ([:], 0) }
 }
 
 /// Blocks of a segment, a bit each.
-struct BlockSet {
+struct BlockSet: Sendable {
     private var words: [UInt64] = []
 
     mutating func insert(_ blocks: [UInt32]) {

@@ -15,8 +15,8 @@ package struct LogScan: Sendable {
 
     private let view: LogView
     private var query: LogQuery
-    /// What the scan is a part of.
-    private let work: Work?
+    /// What the scan is a part of. Where that has ended, the scan can go on as a part of other work.
+    package var work: Work?
     /// Ids on the near side of it have been dealt with; forwards, it is the last of them itself.
     package private(set) var position: RecordID
     /// Ids within the bounds that could not be read and might have matched, as far as the scan has come; only where the
@@ -37,6 +37,8 @@ package struct LogScan: Sendable {
         /// Blocks still to be looked at, in the direction of the scan.
         var candidates: ArraySlice<UInt32>
     }
+    /// What the index of the current segment was being asked when the work ended.
+    private var begun: BlockSelection?
 
     /// A scan of a view that ends, by a throw of `ended`, when the work does that it is for.
     package init(_ view: LogView, _ query: LogQuery, for work: Work? = nil) {
@@ -263,9 +265,20 @@ package struct LogScan: Sendable {
         return first <= last && last.rawValue - first.rawValue >= UInt64(query.keys.nameCount)
     }
 
-    private func candidateBlocks(of source: any Segment) throws(LogError) -> [UInt32] {
-        let selected =
-            asksIndex(of: source) ? try BlockSelection.blocks(matching: query.keys, in: source, for: work) : .unknown
+    private mutating func selectedBlocks(of source: any Segment) throws(LogError) -> BlockList {
+        guard asksIndex(of: source) else { return .unknown }
+        var selection = begun ?? BlockSelection(query.keys, in: source)
+        begun = nil
+        do throws(LogError) {
+            return try selection.answer(for: work)
+        } catch {
+            if case .ended = error { begun = selection }
+            throw error
+        }
+    }
+
+    private mutating func candidateBlocks(of source: any Segment) throws(LogError) -> [UInt32] {
+        let selected = try selectedBlocks(of: source)
         // Most segments have nothing for most queries.
         guard selected != .none else { return [] }
         let first = try source.firstBlock(reaching: query.after.next)

@@ -302,7 +302,7 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
         // Whoever may append to some categories only has each event looked at.
         let appendsEverything = caller.appendsEverything
         // Asked for every few commands: what lies between two questions is entered as a debt at the end.
-        var accounted = -Self.accountingBytes
+        var (accounted, accountedFlight) = (-Self.accountingBytes, flight.bytes)
         var failure: WireError?
         isBlocked = false
         buffer.withUnsafeReadableBytes { bytes in
@@ -313,9 +313,11 @@ final class ConnectionHandler: ChannelInboundHandler, AppendOwner {
                         mustProceedAgain = true
                         return
                     }
-                    if consumed - accounted >= Self.accountingBytes {
+                    // What is staged for a command may be many times as long.
+                    if consumed - accounted >= Self.accountingBytes || flight.bytes - accountedFlight >= Self.replyBytes
+                    {
                         guard hasRoom else { return isBlocked = true }
-                        accounted = consumed
+                        (accounted, accountedFlight) = (consumed, flight.bytes)
                     }
                     if commands >= nextLook {
                         nextLook = commands + Self.commandsPerLook

@@ -266,6 +266,10 @@ package struct LogScan: Sendable {
     }
 
     private mutating func selectedBlocks(of source: any Segment) throws(LogError) -> BlockList {
+        if let key = query.keys.soleKey {
+            try work?.check()
+            return try source.blocks(holding: key, for: work)
+        }
         guard asksIndex(of: source) else { return .unknown }
         var selection = begun ?? BlockSelection(query.keys, in: source)
         begun = nil

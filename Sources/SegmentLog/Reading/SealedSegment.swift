@@ -16,6 +16,7 @@ package final class SealedSegment: Segment {
     /// Ids that this segment should answer for and cannot, as far as opening has told: none where the footer is whole.
     package let damage: [ClosedRange<RecordID>]
     private let seed: UInt32
+    private let index: KeyIndex
     private let cache: BlockCache
     private let register: DamageRegister
     private let known = Mutex<KnownBlocks?>(nil)
@@ -45,6 +46,7 @@ package final class SealedSegment: Segment {
         seed = header.identity.seed
         if let footer, footer.header == header {
             self.footer = footer
+            index = KeyIndex(file: file, footer: footer, cache: cache)
             hasFooter = true
             damage = []
         } else {
@@ -52,7 +54,9 @@ package final class SealedSegment: Segment {
             let lastFound = found.entries.last?.summary.lastID ?? header.base
             let covering = header.base...max(lastFound, nextBase.map { RecordID($0.rawValue - 1) } ?? lastFound)
             let table = BlockFinder.filled(found, covering: covering)
-            self.footer = SealedFooter(header, fileBytes: size, covering: covering, blocks: found)
+            let rebuilt = SealedFooter(header, fileBytes: size, covering: covering, blocks: found)
+            self.footer = rebuilt
+            index = KeyIndex(file: file, footer: rebuilt, cache: cache)
             hasFooter = false
             damage = table.entries.map(\.summary).filter(\.isUnreadable).map { $0.firstID...$0.lastID }
             known.withLock { $0 = KnownBlocks(table: table, isComplete: false) }
@@ -174,7 +178,6 @@ package final class SealedSegment: Segment {
     }
 
     /// What there is to look keys up with.
-    private var index: KeyIndex { KeyIndex(file: file, footer: footer, cache: cache) }
 
     /// Reads a block from the disk; where it is damaged, that is noted and thrown.
     private func load(_ entry: BlockTable.Entry) throws(LogError) -> Block {

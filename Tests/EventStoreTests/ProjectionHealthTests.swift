@@ -122,15 +122,16 @@ import Testing
             $0.reducerLimits = ReducerLimits(instructionsPerEvent: 1 << 40)
         }
         #expect(eventually { test.store.projectionStatuses()[0].health == .live })
-        // More comes than it gets done, however fast the machine.
+        // It is always behind, and never by much, however fast the machine.
         #expect(
-            eventually {
-                test.append((0..<30).map { event("\($0)") })
-                return test.store.projectionStatuses()[0].health == .catchingUp
+            eventually(within: .seconds(120)) {
+                let status = test.store.projectionStatuses()[0]
+                if status.lag < 50 { test.append((0..<50).map { event("\($0)") }) }
+                return status.health == .catchingUp
             }
         )
         #expect(test.store.info.state == .ok)
-        #expect(eventually { test.store.projectionStatuses()[0].health == .live })
+        #expect(eventually(within: .seconds(120)) { test.store.projectionStatuses()[0].health == .live })
     }
 
     @Test("Files of every kind are counted: nothing is none while raw files stand there")

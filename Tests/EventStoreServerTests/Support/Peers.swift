@@ -35,6 +35,7 @@ struct Peers {
     static func run(
         _ rules: [String],
         reducers: [String: String] = [:],
+        store configureStore: (inout StoreOptions) -> Void = { _ in },
         server configure: (inout ServerOptions) -> Void = { _ in },
         _ body: (Peers) async throws -> Void
     ) async throws {
@@ -42,6 +43,7 @@ struct Peers {
         let access = try AccessRules(rules)
         try await TestServer.run(
             reducers: reducers,
+            store: configureStore,
             server: { options in
                 options.access = access
                 options.unlimitedUsers = [0]

@@ -231,9 +231,9 @@ extension FoldedState {
     var json: String { String(decoding: stateJSON, as: UTF8.self) }
 }
 
-/// Asks until the answer is yes; false after ten seconds. For what other threads do in their own time.
-func eventually(_ isSo: () throws -> Bool) rethrows -> Bool {
-    let deadline = ContinuousClock.now + .seconds(10)
+/// Asks until the answer is yes; false after some time. For what other threads do in their own time.
+func eventually(within limit: Duration = .seconds(10), _ isSo: () throws -> Bool) rethrows -> Bool {
+    let deadline = ContinuousClock.now + limit
     while ContinuousClock.now < deadline {
         if try isSo() { return true }
         usleep(2000)

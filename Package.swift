@@ -135,6 +135,7 @@ let package = Package(
             dependencies: ["FaultSimulation", "DiskSimulation"],
             swiftSettings: settings
         ),
+        .target(name: "ChildProcesses", path: "Tests/ChildProcesses", swiftSettings: settings),
         .target(
             name: "CraftedRecords",
             dependencies: ["SegmentLog", "Disk"],
@@ -144,7 +145,7 @@ let package = Package(
         .target(name: "CPlainLua", dependencies: ["CLuaLibrary"], path: "Tests/CPlainLua"),
         .testTarget(
             name: "ReducersTests",
-            dependencies: ["Reducers", "CSimdjson", "CPlainLua"],
+            dependencies: ["Reducers", "CSimdjson", "CPlainLua", "ChildProcesses"],
             exclude: ["patterns.lua"],
             swiftSettings: settings
         ),
@@ -183,7 +184,7 @@ let package = Package(
             name: "evstoredTests",
             dependencies: [
                 "evstored", "EventStoreServer", "EventStoreClient", "EventStore", "EventWire", "EventModel",
-                "SegmentLog",
+                "SegmentLog", "ChildProcesses",
             ],
             swiftSettings: settings
         ),
@@ -191,11 +192,11 @@ let package = Package(
             name: "evctlTests",
             dependencies: [
                 "evctl", "EventStore", "EventStoreServer", "EventStoreClient", "EventWire", "EventNDJSON", "EventModel",
-                "SegmentLog", "CraftedRecords", "ProcessText",
+                "SegmentLog", "CraftedRecords", "ProcessText", "ChildProcesses",
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "HouseRulesTests", swiftSettings: settings),
+        .testTarget(name: "HouseRulesTests", dependencies: ["ChildProcesses"], swiftSettings: settings),
 
         .target(
             name: "FuzzTargets",

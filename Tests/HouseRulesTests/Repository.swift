@@ -1,5 +1,6 @@
 // Owns: the files of this repository, as the rules see them.
 
+import ChildProcesses
 import Foundation
 
 /// A text file: its path from the top, and its lines.
@@ -28,9 +29,9 @@ enum Repository {
             "git", "-c", "safe.directory=*", "-C", top.path, "ls-files", "--cached", "--others", "--exclude-standard",
         ]
         git.standardOutput = output
-        do { try git.run() } catch { return [] }
+        do { try git.start() } catch { return [] }
         let bytes = output.fileHandleForReading.readDataToEndOfFile()
-        git.waitUntilExit()
+        git.waitForEnd()
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     }()
 

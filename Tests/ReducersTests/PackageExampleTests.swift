@@ -1,5 +1,6 @@
 // The dpkg example, over this machine's own log, against what dpkg itself says is installed.
 
+import ChildProcesses
 import Foundation
 import Reducers
 import Testing
@@ -76,10 +77,9 @@ struct PackageExampleTests {
         process.executableURL = program
         process.arguments = arguments
         process.standardOutput = output
-        try process.run()
+        try process.start()
         let bytes = try #require(try output.fileHandleForReading.readToEnd())
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        #expect(process.waitForEnd() == 0)
         return String(decoding: bytes, as: UTF8.self)
     }
 }

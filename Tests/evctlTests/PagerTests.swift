@@ -1,6 +1,7 @@
 // Owns: the promises about what stands behind standard output: a pager that fails loses nothing, and a reader that has
 // gone is not waited for.
 
+import ChildProcesses
 import EventModel
 import EventStore
 import EventStoreClient
@@ -140,7 +141,7 @@ struct PagerTests {
                 process.standardError = FileHandle.nullDevice
                 let (reading, writing) = try output.open()
                 process.standardOutput = writing
-                try process.run()
+                try process.start()
                 try writing.close()
                 // It is there, and has nothing more to print.
                 if arguments.contains("none") {
@@ -160,8 +161,7 @@ struct PagerTests {
                 // A moment; how long that is, a busy machine decides.
                 #expect(!process.isRunning, "\(output): \(taken)")
                 if process.isRunning { process.terminate() }
-                process.waitUntilExit()
-                #expect(process.terminationReason == .exit && process.terminationStatus == 0, "\(output)")
+                #expect(process.waitForEnd() == 0, "\(output)")
             }
         }
     }
@@ -175,8 +175,8 @@ struct PagerTests {
             process.environment = ProcessInfo.processInfo.environment.merging(["EVCTL_SOCKET": daemon.socket]) { $1 }
             process.standardOutput = pipe.fileHandleForWriting
             try pipe.fileHandleForReading.close()
-            try process.run()
-            process.waitUntilExit()
+            try process.start()
+            process.waitForEnd()
             #expect(daemon.store.tail == EventID(2))
         }
     }

@@ -1,5 +1,6 @@
 // Owns: running evctl as users do: the program itself, with its output and its exit status.
 
+import ChildProcesses
 import Foundation
 
 /// What a run of evctl came to.
@@ -77,7 +78,7 @@ struct Program: Sendable {
         process.standardError = errors
         let (reading, writing) = try isOnTerminal ? Self.terminal() : Self.pipe()
         process.standardOutput = writing
-        try process.run()
+        try process.start()
         try writing.close()
         if let stopAfterSeconds {
             // Once more where it was not yet listening.
@@ -99,9 +100,8 @@ struct Program: Sendable {
             }
         }
         let said = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
         return ProgramResult(
-            status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
+            status: process.waitForEnd(),
             output: String(decoding: bytes, as: UTF8.self),
             errors: String(decoding: said, as: UTF8.self)
         )

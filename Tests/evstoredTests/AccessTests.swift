@@ -1,5 +1,6 @@
 // Owns: the promises about roles in a real daemon: other users are told apart by the kernel, and a reload takes up other rules.
 
+import ChildProcesses
 import EventModel
 import EventStoreClient
 import Foundation
@@ -29,9 +30,9 @@ import Testing
         let output = Pipe()
         process.standardOutput = output
         process.currentDirectoryURL = URL(fileURLWithPath: "/")
-        try process.run()
+        try process.start()
         let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
+        process.waitForEnd()
         return String(decoding: data, as: UTF8.self)
     }
 

@@ -1,5 +1,6 @@
 // Owns: a real `evstored`, the program itself, as a process of a test's own.
 
+import ChildProcesses
 import EventStoreClient
 import Foundation
 
@@ -60,7 +61,7 @@ final class DaemonProcess {
         process.standardError = FileHandle(forWritingAtPath: log)
         process.standardOutput = process.standardError
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        try process.run()
+        try process.start()
     }
 
     /// Everything the last daemon has said.
@@ -86,10 +87,7 @@ final class DaemonProcess {
 
     /// Waits for the end, and returns the exit status; minus the signal where one killed it.
     @discardableResult
-    func end() -> Int32 {
-        process.waitUntilExit()
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
-    }
+    func end() -> Int32 { process.waitForEnd() }
 
     @discardableResult
     func terminate() -> Int32 {
@@ -121,7 +119,7 @@ final class DaemonProcess {
         let log = directory.path + "/log"
         _ = FileManager.default.createFile(atPath: log, contents: nil)
         process.standardError = FileHandle(forWritingAtPath: log)
-        try process.run()
+        try process.start()
         return end()
     }
 }

@@ -8,7 +8,8 @@ extension Life {
     /// snapshots.
     static let smallStore: [Action] = [
         .append, .append, .append, .snapshot, .roll, .append, .append, .snapshot, .roll, .seal, .seal, .replenish,
-        .append, .say, .append, .snapshot, .roll, .index, .append, .say, .append, .roll, .append, .index, .mark,
+        .append, .say, .append, .snapshot, .roll, .index, .append, .say, .append, .roll, .append, .index, .say, .append,
+        .mark,
     ]
 
     /// A small store after each of these actions, its process killed.

@@ -132,7 +132,12 @@ class Trial:
         if self.options.sabotage:
             zero_last_frames(self.daemon)
         connection = self.start()
-        tail = connection.ask("EV.COUNT")
+        try:
+            tail = connection.ask("EV.COUNT")
+        except Refused as error:
+            # What is lost in the midst of the log is told, and nothing behind it can be judged.
+            self.claims.check(False, "no acknowledged event is lost", f"life {index}, {moment}: {error}")
+            self.claims.end(self.daemon)
         figures = info(connection)
         before = len(self.oracle.violations)
         if int(figures["last_id"]) != tail or figures["state"] != "ok" or figures["damaged"]:

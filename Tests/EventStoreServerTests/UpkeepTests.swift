@@ -11,7 +11,7 @@ import Testing
 
 @testable import EventStoreServer
 
-@Suite(.timeLimit(.minutes(5))) struct UpkeepTests {
+@Suite(.timeLimit(.minutes(20))) struct UpkeepTests {
     private func run(_ body: (Upkeep, any EventLoop) async throws -> Void) async throws {
         let (upkeep, group) = (Upkeep(), MultiThreadedEventLoopGroup(numberOfThreads: 1))
         try await body(upkeep, group.next())

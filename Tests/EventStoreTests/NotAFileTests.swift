@@ -7,7 +7,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(2))) struct NotAFileTests {
+@Suite(.timeLimit(.minutes(20))) struct NotAFileTests {
     enum Obstacle: CaseIterable, Sendable {
         case pipe, folder, link, looseLink
 

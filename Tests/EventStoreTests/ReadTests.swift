@@ -7,7 +7,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(2))) struct ReadTests {
+@Suite(.timeLimit(.minutes(20))) struct ReadTests {
     private static let count = 800
 
     /// Events in compacted, sealed and raw segments, and what they are.

@@ -9,7 +9,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(2))) struct ReducerFolderTests {
+@Suite(.timeLimit(.minutes(20))) struct ReducerFolderTests {
     private static let counter = "return { reduce = function(s, e) return { count = (s.count or 0) + 1 } end }"
 
     /// What can stand in the place of a reducer's file, and a part of the reason that is told for it.

@@ -7,7 +7,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(2))) struct RollLimitTests {
+@Suite(.timeLimit(.minutes(20))) struct RollLimitTests {
     private let start = ContinuousClock.now
 
     /// How many of a hundred rolls at once are let in.

@@ -10,7 +10,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(5))) struct SnapshotDistrustTests {
+@Suite(.timeLimit(.minutes(20))) struct SnapshotDistrustTests {
     private static let counter = """
         return { reduce = function(s, e) return { count = (s.count or 0) + 1, sum = (s.sum or 0) + e.data.n } end }
         """

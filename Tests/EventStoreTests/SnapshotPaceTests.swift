@@ -7,7 +7,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(5))) struct SnapshotPaceTests {
+@Suite(.timeLimit(.minutes(20))) struct SnapshotPaceTests {
     private static let counter = "return { reduce = function(s, e) return { n = (s.n or 0) + 1 } end }"
 
     private static func time(minutes: Int64) -> Timestamp { Timestamp(seconds: 60 * minutes) }

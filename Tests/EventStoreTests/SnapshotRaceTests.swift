@@ -11,7 +11,7 @@ import Testing
 
 @testable import EventStore
 
-@Suite(.timeLimit(.minutes(5))) struct SnapshotRaceTests {
+@Suite(.timeLimit(.minutes(20))) struct SnapshotRaceTests {
     private static let store = UniqueID.random()
 
     /// Of a log without any event.

@@ -34,6 +34,14 @@ struct FileRuleTests {
         #expect(FileRules.guardedFunctions(swift("let done: Monitor<(@Sendable () -> " + "Void)?>")).count == 1)
     }
 
+    @Test("a test's time limit ends hangs, and nothing else")
+    func timeLimits() {
+        #expect(Repository.sources(".swift").flatMap(FileRules.timeLimits) == [])
+        #expect(FileRules.timeLimits(swift("@Suite(.timeLimit(.minutes" + "(2)))")).count == 1)
+        #expect(FileRules.timeLimits(swift("@Suite(.timeLimit(.minutes" + "(15)))")).count == 1)
+        #expect(FileRules.timeLimits(swift("@Suite(.timeLimit(.minutes" + "(20)))")) == [])
+    }
+
     @Test("nothing is left to do, and no path of a machine is written down")
     func leftovers() {
         #expect(Repository.files.flatMap(FileRules.leftovers) == [])

@@ -44,6 +44,14 @@ enum FileRules {
         }
     }
 
+    /// All tests are in flight at once, and a test's time runs while it waits for a thread: a limit is there to end a hang, and a
+    /// short one ends what is well on a slow machine.
+    static func timeLimits(_ file: TextFile) -> [String] {
+        file.lines.indices.filter { file.lines[$0].contains(/timeLimit\(\.minutes\(1?\d\)\)/) }.map {
+            "\(file.path):\($0 + 1): a time limit below 20 minutes"
+        }
+    }
+
     /// Work left undone belongs into the tracker, and paths of the author's machine nowhere. Spelt so as not to find
     /// itself.
     static func leftovers(_ file: TextFile) -> [String] {

@@ -45,8 +45,8 @@ final class Audit: Sendable {
         let name: String
     }
 
-    /// More users than these in one interval share an account.
-    private static let maximumUsers = 256
+    /// One for each user and kind. Who comes when there are so many shares one with others.
+    private static let maximumAccounts = 4096
 
     private let write: @Sendable (String) -> Void
     private let accounts = Mutex<[Key: Account]>([:])
@@ -69,7 +69,7 @@ final class Audit: Sendable {
         let now = NIODeadline.now()
         let untold = accounts.withLock { accounts -> Int? in
             var key = Key(kind: kind, user: caller.peer?.user)
-            if accounts[key] == nil, accounts.count >= Self.maximumUsers { key = Key(kind: kind, user: nil) }
+            if accounts[key] == nil, accounts.count >= Self.maximumAccounts { key = Key(kind: kind, user: nil) }
             let name = key.user == nil ? "other users" : PeerCredentials.userName(caller.peer)
             return accounts[key, default: Account(budget: ReportBudget(maximum: kind.maximum), name: name)].budget
                 .admit(at: now)

@@ -103,6 +103,14 @@ final class Caller: Sendable {
         return nil
     }
 
+    /// An error, without what it says of an event that the caller perhaps may not read.
+    func legible(_ error: StoreError) -> StoreError {
+        guard error.code == .reused, !permissions.unlimited.contains(.read), let id = error.ids.first else {
+            return error
+        }
+        return StoreError(.reused, ids: error.ids, "an ID is that of event \(id), which is not the same")
+    }
+
     // MARK: What is said
 
     private var userName: String { PeerCredentials.userName(peer) }

@@ -163,8 +163,9 @@ extension ConnectionHandler {
                     reports: offset < settled.reportsStatus.count && settled.reportsStatus[offset]
                 )
             }
-        case .refused(let error) where isTransaction: replies.refusal(of: records, error.description)
         case .refused(let error):
+            let error = caller.legible(error)
+            if isTransaction { return replies.refusal(of: records, error.description) }
             for _ in 0..<records { replies.error(error) }
         }
     }

@@ -9,6 +9,8 @@
 // Why nobody waits for ever, and nobody for another user's clients:
 // - One user takes at most a part of the budget (`limits.buffer_bytes_per_user`), of what the others do not hold: so there is
 //   room for another one, however many there are; beyond it goes whoever has the reserve.
+// - A quarter is kept for users who hold little, a sixteenth of it all at most each: so a few who take all they may leave the
+//   others room for ordinary questions and answers.
 // - Of one user's connections, whoever asks first is served first: who asks while another of the same user waits is refused.
 //   Of several users who wait, the one that holds least is served first.
 // - A connection that waits may hold something that others wait for. So a part of the budget is kept back, enough for the
@@ -63,7 +65,10 @@ final class BufferBudget: Sendable {
     private struct State {
         /// What is there for those who do not have the reserve; below zero when there are debts.
         var free: Int
-        /// One user's part of what the others do not hold.
+        /// What is kept for users who hold little, and how much that is.
+        let entrance: Int
+        var little: Int { entrance / 4 }
+        /// One user's part of what the others do not hold, but for that.
         let part: Double
         let perUser: Int
         var held = 0
@@ -116,7 +121,8 @@ final class BufferBudget: Sendable {
             let held = users[user]?.held ?? 0
             // What is held with the reserve is not of what was free.
             let reserved = favoured.map { $0.user == user ? self.held(by: $0) : 0 } ?? 0
-            let open = max(free + held - reserved, 0)
+            if held - reserved + bytes <= min(little, perUser) { return true }
+            let open = max(free + held - reserved - entrance, 0)
             return held + bytes <= perUser && Double(held - reserved + bytes) <= part * Double(open)
         }
 
@@ -234,8 +240,9 @@ final class BufferBudget: Sendable {
         self.bytes = bytes
         unreserved = bytes - min(reserve, bytes / 2)
         self.perUser = perUser > 0 ? min(perUser, unreserved) : unreserved / 2
-        let part = Double(self.perUser) / Double(max(unreserved, 1))
-        state = Mutex(State(free: unreserved, part: part, perUser: self.perUser))
+        let entrance = min(unreserved / 4, unreserved - self.perUser)
+        let part = Double(self.perUser) / Double(max(unreserved - entrance, 1))
+        state = Mutex(State(free: unreserved, entrance: entrance, part: part, perUser: self.perUser))
     }
 
     /// Has each of two budgets know who has the other's reserve.

@@ -31,7 +31,7 @@ struct ReaderSchedule {
     /// gathered. Beyond the second a user may have one, up to the third. The service's unit has room for as many threads.
     static let maximumBegunOfUser = 32
     static let maximumBegun = 64
-    static let maximumThreads = 96
+    static let maximumThreads = 256
 
     /// A question that waits, by the clock of its connection; of equal ones the earlier.
     private struct Entry: Comparable {

@@ -98,8 +98,8 @@ import Testing
         for user in 0..<10_000 {
             for _ in 0..<2 { audit.refused(caller(UInt32(10_000 + user)), "EV.ROLL", "x", lacking: .operate) }
         }
-        #expect(lines.all.count < 36 + 2 * 256 + 20)
+        #expect(lines.all.count < 36 + 2 * 4096 + 20)
         for _ in 0..<1000 { audit.acted(other, "EV.ROLL", "done in 1 ms") }
-        #expect(lines.all.count < 36 + 2 * 256 + 20 + 101)
+        #expect(lines.all.count < 36 + 2 * 4096 + 20 + 101)
     }
 }

@@ -112,6 +112,27 @@ import Testing
         }
     }
 
+    @Test("In what an event differs from the one that has its ID is told to whoever may read all, and to nobody else")
+    func reused() async throws {
+        try await run { peers, connection in
+            let stored = ["EV.APPEND", "secret", "a", "t", #"{"n":1}"#, "ID", "x"]
+            #expect(try peers.connect(0).ask(stored) == .integer(4))
+            let other = ["EV.APPEND", "order", "a", "t", #"{"n":2}"#, "ID", "x"]
+            #expect(
+                try peers.connect(4002).error(other)?.contains("differs from this one in its category, its data")
+                    == true
+            )
+            let less = "REUSED 4 an ID is that of event 4, which is not the same"
+            for user: UInt32 in [4001, 4009] {
+                let client = try peers.connect(user)
+                #expect(try client.error(other) == less)
+                try client.send([["MULTI"], other, ["EXEC"]])
+                let refusal = try #require(try client.receive(3)[2].elements)
+                #expect(refusal.map(\.errorText) == [less])
+            }
+        }
+    }
+
     @Test("Of many categories a refusal names the first, and how many more there are")
     func manyCategories() {
         let list = CategoryList((0..<30).map { "c\($0)" })

@@ -63,6 +63,13 @@ final class RawConnection {
         try send(encoder.bytes)
     }
 
+    /// Reads what is there, or the next that comes, and lets it go. False where nothing more comes.
+    func skim() -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 1) {
+            recv(descriptor, $0.baseAddress, $0.count, 0)
+        } > 0
+    }
+
     /// The next reply.
     func receive() throws -> RESPValue {
         while true {

@@ -9,6 +9,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let containers = Target.Dependency.product(name: "BasicContainers", package: "swift-collections")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -45,7 +46,7 @@ let package = Package(
         .target(name: "ProcessText", swiftSettings: settings),
 
         // 2: bytes, folds, meaning
-        .target(name: "SegmentLog", dependencies: ["Disk", "CDeflate"], swiftSettings: settings),
+        .target(name: "SegmentLog", dependencies: ["Disk", "CDeflate", containers], swiftSettings: settings),
         .target(name: "Reducers", dependencies: ["CLua"], swiftSettings: settings),
         .target(name: "EventModel", swiftSettings: settings),
 

@@ -59,7 +59,7 @@ import Testing
             }
             let asked = ContinuousClock.now
             #expect(try isAnswered(test))
-            #expect(.now - asked < .seconds(4))
+            #expect(.now - asked < .seconds(20))
         }
     }
 
@@ -69,7 +69,7 @@ import Testing
             let asked = ContinuousClock.now
             let answer = try connection.ask("EV.FOLD", "REDUCER", "slow")
             #expect(answer.errorText?.hasPrefix("BUDGET the question took longer than limits.query_seconds") == true)
-            #expect(.now - asked < .seconds(5))
+            #expect(.now - asked < .seconds(20))
             #expect(try connection.ask("PING") == .simple("PONG"))
         }
     }
@@ -82,7 +82,7 @@ import Testing
             try await Task.sleep(for: .milliseconds(200))
             let told = ContinuousClock.now
             await test.stop()
-            #expect(.now - told < .seconds(4))
+            #expect(.now - told < .seconds(20))
             #expect(try connection.receive().errorText == "ERR the daemon stops")
         }
     }
@@ -150,7 +150,7 @@ import Testing
             let asked = ContinuousClock.now
             #expect(eventually { test.store.subscriptionCount == 0 })
             #expect(try other.ask("PING") == .simple("PONG"))
-            #expect(.now - asked < .seconds(4))
+            #expect(.now - asked < .seconds(20))
         }
     }
 

@@ -124,14 +124,14 @@ import Testing
         #expect(eventually { test.store.projectionStatuses()[0].health == .live })
         // It is always behind, and never by much, however fast the machine.
         #expect(
-            eventually(within: .seconds(120)) {
+            eventually {
                 let status = test.store.projectionStatuses()[0]
                 if status.lag < 50 { test.append((0..<50).map { event("\($0)") }) }
                 return status.health == .catchingUp
             }
         )
         #expect(test.store.info.state == .ok)
-        #expect(eventually(within: .seconds(120)) { test.store.projectionStatuses()[0].health == .live })
+        #expect(eventually { test.store.projectionStatuses()[0].health == .live })
     }
 
     @Test("Files of every kind are counted: nothing is none while raw files stand there")

@@ -25,7 +25,7 @@ struct Layers {
     static let outside: [String: Set<String>] = [
         "Disk": ["Glibc"],
         "ProcessText": ["Glibc"],
-        "SegmentLog": ["Glibc", "Synchronization"],
+        "SegmentLog": ["BasicContainers", "Glibc", "Synchronization"],
         "Reducers": [],
         "EventModel": [],
         "EventRecords": [],

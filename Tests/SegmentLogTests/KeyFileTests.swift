@@ -102,7 +102,7 @@ import Testing
         let raw = Many.raw(log)
         #expect(try raw.dropLast().allSatisfy { try $0.withTable { $0.offsets.isEmpty && $0.recordCount > 0 } })
         // Only the last closed one may have an index in memory until its key file is made.
-        #expect(raw.count > 5 && raw.dropLast(2).allSatisfy { $0.index.withLock { $0.postings.keyCount } == 0 })
+        #expect(raw.count > 5 && raw.dropLast(2).allSatisfy { $0.index.withLock { $0.shared.postings.keyCount } == 0 })
     }
 
     @Test func `A roll waits for no index`() throws {

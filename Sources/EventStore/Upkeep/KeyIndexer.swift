@@ -1,6 +1,6 @@
 // Owns: the thread that keeps raw segments answerable by their keys: it follows the active one at a short distance, and makes the
-// key file of each that is closed. It is not held up by a burst, nor by sealing: whoever asks for a key is to find what came
-// last as fast as what came first.
+// key file of each that is closed. Neither sealing nor a long burst holds it up: whoever asks for a key is to find what came last as
+// fast as what came first.
 
 import CMalloc
 import EventModel
@@ -13,6 +13,9 @@ final class KeyIndexer: Sendable {
     private static let retryMilliseconds = 5000
     /// The thread lags behind the log by so many bytes of records, where nothing is closed.
     private static let lagBytes: UInt64 = 1 << 20
+    /// Gives way to appends until it lags behind by so many.
+    private static let urgentBytes: UInt64 = 32 << 20
+    private static let niceness: Int32 = 5
 
     private let log: SegmentLog
     private let report: @Sendable (String) -> Void
@@ -44,7 +47,7 @@ final class KeyIndexer: Sendable {
     }
 
     func start() {
-        thread.start("ev-index") { self.run() }
+        thread.start("ev-index", niceness: Self.niceness) { self.run() }
     }
 
     func close() {
@@ -54,6 +57,12 @@ final class KeyIndexer: Sendable {
 
     private func run() {
         var lastProblem: String?
+        var priority = ThreadPriority(resting: Self.niceness)
+        var followed = log.committedBytes
+        func pace() -> Bool {
+            priority.set(isUrgent: log.committedBytes - followed >= Self.urgentBytes)
+            return !signal.withLock(\.isClosed)
+        }
         while true {
             let isClosed = signal.wait(timeoutMilliseconds: Self.retryMilliseconds) { signal -> Bool? in
                 guard signal.hasNews || signal.isClosed else { return nil }
@@ -62,11 +71,13 @@ final class KeyIndexer: Sendable {
             }
             if isClosed == true { return }
             do {
+                let committed = log.committedBytes
                 var hasMade = false
                 while try log.makeKeys(pace: pace) { hasMade = true }
                 // The memory that an index takes while a file is made of it is not needed again soon.
                 if hasMade { cmalloc_trim() }
                 try log.followActive(pace: pace)
+                followed = committed
                 lastProblem = nil
             } catch {
                 // The same trouble is said once, not every few seconds.
@@ -76,6 +87,4 @@ final class KeyIndexer: Sendable {
             }
         }
     }
-
-    private func pace() -> Bool { !signal.withLock(\.isClosed) }
 }

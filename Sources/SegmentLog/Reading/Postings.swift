@@ -1,6 +1,8 @@
 // Owns: the inverted index in memory: which blocks hold a key. The raw segment that is written to keeps one until its key
 // file is made of it; the sealer fills one and writes it out.
 
+internal import BasicContainers
+
 /// Which blocks of a segment hold a key.
 package enum BlockList: Sendable, Equatable {
     /// The index cannot say, so that every block must be looked at.
@@ -11,9 +13,10 @@ package enum BlockList: Sendable, Equatable {
 }
 
 /// Keys with the blocks they occur in, in ascending order, and how many records have them. An open-addressed table over
-/// one arena of key bytes: no allocation a key, and each is hashed once.
-struct Postings {
-    private struct Key {
+/// one arena of key bytes: no allocation a key, and each is hashed once. Not to be copied, so that no reference is counted for
+/// each key.
+struct Postings: ~Copyable {
+    struct Key {
         let hash: UInt64
         let offset: UInt32
         let length: UInt16
@@ -25,7 +28,7 @@ struct Postings {
         var lastRecord: UInt32
     }
 
-    private struct Entry {
+    struct Entry {
         let block: UInt32
         /// The same key's entry before this one.
         let previous: UInt32
@@ -33,14 +36,14 @@ struct Postings {
 
     private static let empty = UInt32.max
 
-    private var arena: [UInt8] = []
-    private var keys: [Key] = []
-    private var entries: [Entry] = []
+    private var arena = UniqueArray<UInt8>()
+    private var keys = UniqueArray<Key>()
+    private var entries = UniqueArray<Entry>()
     /// The index of a key, and the upper half of its hash above that, so that most others are told from it without a look.
-    private var slots: [UInt64] = Array(repeating: .max, count: 1024)
+    private var slots = UniqueArray<UInt64>(repeating: .max, count: 1024)
     private var recordCount: UInt32 = 0
     /// The keys of the record before, by their places in it: names of a kind come again and again.
-    private var before: [UInt32] = Array(repeating: empty, count: 8)
+    private var before = UniqueArray<UInt32>(repeating: empty, count: 8)
 
     var keyCount: Int { keys.count }
 
@@ -78,7 +81,7 @@ struct Postings {
                     lastRecord: Self.empty
                 )
             )
-            arena.append(contentsOf: key)
+            arena.append(copying: key.bindMemory(to: UInt8.self))
             if keys.count * 2 > slots.count { grow() }
         }
         if place < before.count { before[place] = index }
@@ -124,7 +127,7 @@ struct Postings {
         let order = sorted()
         var blocks: [UInt32] = []
         var failure: LogError?
-        arena.withUnsafeBytes { arena in
+        withArena { arena in
             for index in order {
                 let key = keys[Int(index)]
                 blocks.removeAll(keepingCapacity: true)
@@ -150,7 +153,7 @@ struct Postings {
 
     /// Calls `visit` with the hash of every key.
     func forEachHash(_ visit: (UInt64) -> Void) {
-        for key in keys { visit(key.hash) }
+        for index in 0..<keys.count { visit(keys[index].hash) }
     }
 
     /// A key by its first sixteen bytes, which tell most from each other.
@@ -161,7 +164,7 @@ struct Postings {
     }
 
     private func sorted() -> [UInt32] {
-        arena.withUnsafeBytes { arena in
+        withArena { arena in
             func bytes(_ index: UInt32) -> UnsafeRawBufferPointer {
                 let start = Int(keys[Int(index)].offset)
                 return UnsafeRawBufferPointer(rebasing: arena[start..<start + Int(keys[Int(index)].length)])
@@ -174,7 +177,7 @@ struct Postings {
                 for place in offset..<offset + 8 { word = word << 8 | (place < key.count ? UInt64(key[place]) : 0) }
                 return word
             }
-            var ranks = keys.indices.map { index in
+            var ranks = (0..<keys.count).map { index in
                 let key = bytes(UInt32(index))
                 return Rank(high: word(key, at: 0), low: word(key, at: 8), index: UInt32(index))
             }
@@ -199,10 +202,15 @@ struct Postings {
     private func isKey(_ index: Int, _ key: UnsafeRawBufferPointer) -> Bool {
         let candidate = keys[index]
         guard Int(candidate.length) == key.count else { return false }
-        return arena.withUnsafeBytes {
+        return withArena {
             let start = Int(candidate.offset)
             return KeyOrder.equal(UnsafeRawBufferPointer(rebasing: $0[start..<start + key.count]), key)
         }
+    }
+
+    /// Calls `body` with the bytes of all keys, valid within the call.
+    private func withArena<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        arena.span.bytes.withUnsafeBytes(body)
     }
 
     /// Where a key's index stands, or would.
@@ -217,12 +225,13 @@ struct Postings {
     }
 
     private mutating func grow() {
-        slots = Array(repeating: .max, count: slots.count * 2)
+        slots = UniqueArray(repeating: .max, count: slots.count * 2)
         let mask = slots.count - 1
-        for (index, key) in keys.enumerated() {
-            var slot = Int(truncatingIfNeeded: key.hash) & mask
+        for index in 0..<keys.count {
+            let hash = keys[index].hash
+            var slot = Int(truncatingIfNeeded: hash) & mask
             while slots[slot] != .max { slot = (slot + 1) & mask }
-            slots[slot] = (key.hash & ~0xFFFF_FFFF) | UInt64(index)
+            slots[slot] = (hash & ~0xFFFF_FFFF) | UInt64(index)
         }
     }
 }

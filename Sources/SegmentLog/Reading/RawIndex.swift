@@ -8,7 +8,14 @@ import Synchronization
 
 /// What the keys of a segment's first records lead to.
 struct RawIndex {
-    var postings = Postings()
+    /// Shared with whoever makes a key file of it.
+    ///
+    /// `@unchecked Sendable` because it is added to under the index's lock alone, and never again once it covers a closed segment.
+    final class Shared: @unchecked Sendable {
+        var postings = Postings()
+    }
+
+    let shared = Shared()
     /// Records below this ordinal are in the postings.
     var ordinal = 0
     /// Whether a key file is being made of it.
@@ -39,7 +46,7 @@ extension RawSegment {
             return if case .found(let found) = entry { .some(found.blocks) } else { .none }
         }
         return try withIndex(for: work) { index, rest in
-            var blocks = key.withUnsafeBytes(index.postings.blocks)
+            var blocks = key.withUnsafeBytes { index.shared.postings.blocks($0) }
             if blocks.last == rest.first { _ = blocks.popLast() }
             return .some(blocks + rest)
         } ?? .unknown
@@ -50,7 +57,7 @@ extension RawSegment {
             return if case .found(let found) = entry { found.recordCount } else { 0 }
         }
         return try withIndex(for: work) { index, rest in
-            rest.isEmpty ? key.withUnsafeBytes(index.postings.recordCount) : nil
+            rest.isEmpty ? key.withUnsafeBytes { index.shared.postings.recordCount($0) } : nil
         } ?? nil
     }
 
@@ -113,9 +120,10 @@ extension RawSegment {
         } catch .corrupt {
             return false
         }
+        let shared = index.shared
         loaded.bytes.withUnsafeBytes { bytes in
             for entry in loaded.entries {
-                index.postings.add(UnsafeRawBufferPointer(rebasing: bytes[entry.body]), block: UInt32(number))
+                shared.postings.add(UnsafeRawBufferPointer(rebasing: bytes[entry.body]), block: UInt32(number))
             }
         }
         index.ordinal = ordinals.upperBound
@@ -133,8 +141,8 @@ extension RawSegment {
     }
 
     /// The index, where it covers all that is durable.
-    func wholeIndex() throws(LogError) -> Postings? {
-        try index.withLock { index throws(LogError) in try missing(in: index)?.isEmpty == true ? index.postings : nil }
+    func wholeIndex() throws(LogError) -> RawIndex.Shared? {
+        try index.withLock { index throws(LogError) in try missing(in: index)?.isEmpty == true ? index.shared : nil }
     }
 
     /// Has the index kept, or not.

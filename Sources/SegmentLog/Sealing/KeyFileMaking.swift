@@ -36,11 +36,11 @@ extension SegmentLog {
         raw.keepIndex(true)
         defer { raw.keepIndex(false) }
         while pace(), try raw.extendIndex() {}
-        guard let postings = try raw.wholeIndex(), let table = try raw.listedTable(),
+        guard let index = try raw.wholeIndex(), let table = try raw.listedTable(),
             raw.trailer(end: account.end) == account
         else { return false }
         do throws(LogError) {
-            guard let keys = try writeKeys(of: raw, account, postings, table, pace: pace) else { return false }
+            guard let keys = try writeKeys(of: raw, account, index.postings, table, pace: pace) else { return false }
             return try raw.attach(keys)
         } catch {
             guard error.isNoSpace else { throw error }

@@ -5,7 +5,7 @@
 internal import Disk
 
 /// Writes one sealed segment to a file that nobody reads yet. Not durable before `finish` has returned.
-struct SealedWriter {
+struct SealedWriter: ~Copyable {
     private var writer: BlockWriter
     private let blockBytes: Int
     private var table = BlockTable()

@@ -54,7 +54,7 @@ struct RawVerification {
         for (page, name) in [(FileOffset(0), "header"), (FileHeader.copyOffset, "copy of the header")] {
             try report.examine(file) { report throws(LogError) in try checkHeader(at: page, name, &report) }
         }
-        var postings = keys.map { _ in Postings() }
+        var postings = keys == nil ? nil : Postings()
         for index in 0..<(try segment.blockCount()) {
             let summary = try segment.summary(of: index)
             guard summary.firstID <= last else { break }
@@ -74,7 +74,7 @@ struct RawVerification {
             let found = try walk(&report)
             try checkTrailer(found, &report)
         }
-        if let keys, let postings { try keys.run(postings, try segment.listedTable(), &report) }
+        if let keys, let postings = postings.take() { try keys.run(postings, try segment.listedTable(), &report) }
     }
 
     private func checkHeader(

@@ -165,7 +165,8 @@ package struct SealedVerification {
         if isComplete, copy.hasFooter, bodyBytes != copy.footer.recordBytes {
             report.note("\(bodyBytes) bytes of records, where the footer says \(copy.footer.recordBytes)", in: file)
         }
-        return isComplete ? postings : nil
+        guard isComplete else { return nil }
+        return postings
     }
 
     /// Compares the index on disk with one that was built from the records, key by key.

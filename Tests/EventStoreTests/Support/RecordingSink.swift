@@ -50,11 +50,11 @@ final class RecordingSink: SubscriptionSink {
 
     /// Waits until so many events have come; false after ten seconds.
     func wait(for count: Int) -> Bool {
-        state.wait(timeoutMilliseconds: 10_000) { $0.events.count >= count ? true : nil } ?? false
+        state.wait(timeoutMilliseconds: 120_000) { $0.events.count >= count ? true : nil } ?? false
     }
 
     func waitForEnd() -> StoreError? {
-        state.wait(timeoutMilliseconds: 10_000) { $0.end }
+        state.wait(timeoutMilliseconds: 120_000) { $0.end }
     }
 }
 

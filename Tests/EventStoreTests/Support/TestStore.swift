@@ -232,8 +232,8 @@ extension FoldedState {
 }
 
 /// Asks until the answer is yes; false after some time. For what other threads do in their own time.
-func eventually(within limit: Duration = .seconds(10), _ isSo: () throws -> Bool) rethrows -> Bool {
-    let deadline = ContinuousClock.now + limit
+func eventually(_ isSo: () throws -> Bool) rethrows -> Bool {
+    let deadline = ContinuousClock.now + .seconds(120)
     while ContinuousClock.now < deadline {
         if try isSo() { return true }
         usleep(2000)

@@ -95,6 +95,8 @@ static void take_reducer(lua_State *L, int reducer) {
     if (lua_getfield(L, reducer, "reduce") != LUA_TFUNCTION) {
         invalid(L, "reduce is a %s, not a function", luaL_typename(L, -1));
     }
+    lua_pushvalue(L, -1);
+    clua_find_use(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &reduce_key);
     const int initial = lua_getfield(L, reducer, "initial");
     if (initial != LUA_TFUNCTION && initial != LUA_TNIL) {

@@ -44,6 +44,22 @@ enum {
 
 typedef struct clua_block clua_block;
 
+enum { CLUA_MOST_KEYS = 16, CLUA_LONGEST_KEY = 40 };
+
+typedef struct clua_key {
+    char bytes[CLUA_LONGEST_KEY];
+    size_t length;
+} clua_key;
+
+/// What a reducer's function reads of an event.
+typedef struct clua_use {
+    bool is_known;        // or it may read all, and keep it
+    uint32_t fields;      // by the numbers of clua_field
+    bool has_whole_data;  // or these fields of it alone
+    clua_key keys[CLUA_MOST_KEYS];
+    size_t key_count;
+} clua_use;
+
 typedef enum clua_limit { CLUA_NO_LIMIT = 0, CLUA_INSTRUCTIONS, CLUA_MEMORY, CLUA_CLOCK, CLUA_REQUEST } clua_limit;
 
 struct clua {
@@ -69,6 +85,7 @@ struct clua {
     clua_limit exceeded;            // in this call: no pcall may swallow that
     bool sealed;          // the source has run: globals are read-only from now on
     clua_status failure;  // what an error raised now would mean
+    clua_use use;
     csj_parser *parser;   // for event data and json.decode, which never overlap
     clua_buffer output;
     clua_scratch scratch;
@@ -109,6 +126,13 @@ void clua_build_sandbox(lua_State *L);
 // definition.c
 int clua_push_initial(lua_State *L);  // nil when the reducer has none
 int clua_push_reduce(lua_State *L);
+
+// event-use.c
+void clua_find_use(lua_State *L);
+const char *clua_field_name(clua_field field);
+
+// event.c
+void clua_push_event(lua_State *L, const clua_event *event);
 
 // json-text.c
 bool clua_reserve(clua_buffer *buffer, size_t needed, size_t limit);
@@ -159,6 +183,7 @@ bool clua_is_marked_array(lua_State *L, int index);
 
 // json-reader.c
 void clua_push_json(lua_State *L, clua_text json, const char *what);
+void clua_pick_json(lua_State *L, clua_text json, const clua_use *use, const char *what);
 void clua_push_parsed(lua_State *L, const csj_parser *parser);
 
 // state-writer.c

@@ -66,19 +66,58 @@ static size_t push_value(tape *tape, size_t at) {
     }
 }
 
+/// Where the value behind the one at word `at` is.
+static size_t after_value(const tape *tape, size_t at) {
+    const uint64_t word = tape->words[at];
+    switch (tag_of(word)) {
+    case '{': case '[': return (size_t)(word & 0xFFFFFFFF);
+    case 'l': case 'u': case 'd': return at + 2;
+    default: return at + 1;
+    }
+}
+
 /// Pushes the value that the parser has read.
 void clua_push_parsed(lua_State *L, const csj_parser *parser) {
     tape tape = {L, csj_tape(parser), csj_strings(parser), 0};
     push_value(&tape, 1);
 }
 
-/// Reads the text and pushes its value. `what` names the text in an error.
-void clua_push_json(lua_State *L, clua_text json, const char *what) {
+static const csj_parser *parsed(lua_State *L, clua_text json, const char *what) {
     clua *lua = clua_of(L);
     if (json.length > lua->memory_limit / PARSER_BYTES_PER_BYTE) {
         luaL_error(L, "%s: %I bytes of JSON are too many", what, (LUAI_UACINT)json.length);
     }
     const csj_status status = csj_parse(lua->parser, json.bytes, json.length);
     if (status != CSJ_OK) { luaL_error(L, "%s: %s", what, csj_message(status)); }
-    clua_push_parsed(L, lua->parser);
+    return lua->parser;
+}
+
+/// Reads the text and pushes its value. `what` names the text in an error.
+void clua_push_json(lua_State *L, clua_text json, const char *what) { clua_push_parsed(L, parsed(L, json, what)); }
+
+static bool is_read(const clua_use *use, const char *key, uint32_t length) {
+    for (size_t i = 0; i < use->key_count; ++i) {
+        if (use->keys[i].length == length && memcmp(use->keys[i].bytes, key, length) == 0) { return true; }
+    }
+    return false;
+}
+
+/// Reads the text of an object, and sets those of its fields in the table on top that are read; of several of one name the last.
+void clua_pick_json(lua_State *L, clua_text json, const clua_use *use, const char *what) {
+    const csj_parser *parser = parsed(L, json, what);
+    tape tape = {L, csj_tape(parser), csj_strings(parser), 0};
+    if (!csj_root_is_object(parser)) { luaL_error(L, "%s: not an object", what); }
+    for (size_t at = 2; tag_of(tape.words[at]) != '}';) {
+        const char *key = (const char *)tape.strings + (tape.words[at] & 0x00FFFFFFFFFFFFFF);
+        uint32_t length;
+        memcpy(&length, key, sizeof length);
+        if (++tape.values % 1024 == 0) { clua_spend(L, 256); }
+        if (is_read(use, key + sizeof length, length)) {
+            push_string(&tape, tape.words[at]);
+            at = push_value(&tape, at + 1);
+            lua_rawset(L, -3);
+        } else {
+            at = after_value(&tape, at + 1);
+        }
+    }
 }

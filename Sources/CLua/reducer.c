@@ -24,49 +24,11 @@ static int start(lua_State *L) {
     return set_state(L, "initial");
 }
 
-static void set_text(lua_State *L, const char *field, clua_text text) {
-    if (text.bytes == NULL) { return; }
-    lua_pushlstring(L, text.bytes, text.length);
-    lua_setfield(L, -2, field);
-}
-
-static void set_json(lua_State *L, const char *field, clua_text json) {
-    if (json.bytes == NULL) { return; }
-    clua_push_json(L, json, field);
-    lua_setfield(L, -2, field);
-}
-
-/// A new table for every event, so that a reducer may keep parts of it in its state.
-static void push_event(lua_State *L, const clua_event *event) {
-    lua_createtable(L, 0, 11);
-    lua_pushinteger(L, event->event_id);
-    lua_setfield(L, -2, "event_id");
-    set_text(L, "category", event->category);
-    set_text(L, "event_type", event->event_type);
-    set_text(L, "aggregate_id", event->aggregate_id);
-    set_json(L, "data", event->data);
-    lua_pushnumber(L, event->timestamp);
-    lua_setfield(L, -2, "timestamp");
-    lua_pushnumber(L, event->recorded_at);
-    lua_setfield(L, -2, "recorded_at");
-    lua_pushinteger(L, event->version);
-    lua_setfield(L, -2, "version");
-    set_text(L, "id", event->id);
-    lua_createtable(L, (int)event->tag_count, 0);
-    clua_mark_array(L, -1);
-    for (size_t i = 0; i < event->tag_count; ++i) {
-        lua_pushlstring(L, event->tags[i].bytes, event->tags[i].length);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    lua_setfield(L, -2, "tags");
-    set_json(L, "metadata", event->metadata);
-}
-
 static int reduce(lua_State *L) {
     const clua_event *event = lua_touserdata(L, 1);
     clua_push_reduce(L);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-    push_event(L, event);
+    clua_push_event(L, event);
     lua_call(L, 2, 1);
     return set_state(L, "reduce");
 }

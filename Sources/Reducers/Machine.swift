@@ -29,6 +29,9 @@ struct Machine: ~Copyable {
         )
     }
 
+    /// Whether `reduce` may read a field.
+    func reads(_ field: ReducerEvent.Field) -> Bool { clua_reads(self.lua, clua_field(field.rawValue)) }
+
     /// Has the calls from now on end once `stop` is requested. Whoever has the machine keeps `stop` as long.
     func obey(_ stop: ReducerStop?) {
         clua_obey(self.lua, stop?.flag)

@@ -68,6 +68,9 @@ package final class Reducer {
         }
     }
 
+    /// Whether `reduce` may read a field of its events. Of one that it does not, an event may lack it, and the state is the same.
+    package func reads(_ field: ReducerEvent.Field) -> Bool { self.machine.reads(field) }
+
     /// The state as JSON: UTF-8, keys sorted bytewise, no white space. `restore` takes it back.
     package func stateJSON() throws(ReducerError) -> [UInt8] {
         if let failure = self.failure { throw failure }

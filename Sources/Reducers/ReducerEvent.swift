@@ -16,6 +16,11 @@ package struct ReducerEvent {
     /// A JSON value; it owes no padding.
     package var metadata: UnsafeRawBufferPointer?
 
+    /// What of it a reducer may read.
+    package enum Field: UInt32, CaseIterable, Sendable {
+        case eventID, category, eventType, aggregateID, data, timestamp, recordedAt, version, id, tags, metadata
+    }
+
     package init(
         eventID: UInt64,
         category: UnsafeRawBufferPointer,

@@ -38,6 +38,22 @@ typedef struct clua_event {
     size_t tag_count;
 } clua_event;
 
+/// The fields of an event as a reducer sees it.
+typedef enum clua_field {
+    CLUA_EVENT_ID = 0,
+    CLUA_EVENT_CATEGORY,
+    CLUA_EVENT_TYPE,
+    CLUA_AGGREGATE_ID,
+    CLUA_DATA,
+    CLUA_TIMESTAMP,
+    CLUA_RECORDED_AT,
+    CLUA_VERSION,
+    CLUA_ID,
+    CLUA_TAGS,
+    CLUA_METADATA,
+    CLUA_FIELDS,  // how many
+} clua_field;
+
 typedef enum clua_kind {
     CLUA_CATEGORY = 0,
     CLUA_TYPE,
@@ -69,6 +85,9 @@ clua_status clua_load(clua *lua, clua_text source);
 /// The strings of the reducer's `events`, in the order written.
 size_t clua_selection_count(clua *lua, clua_kind kind);
 clua_text clua_selection_item(clua *lua, clua_kind kind, size_t index);
+
+/// Whether the reducer may read a field of an event: where it does not, an event need not have it.
+bool clua_reads(const clua *lua, clua_field field);
 
 /// Makes the state what `initial` returns.
 clua_status clua_start(clua *lua);

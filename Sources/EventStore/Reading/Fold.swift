@@ -27,7 +27,7 @@ extension Reducer {
     /// Folds one event. A throw names it; the reducer must then be reset or restored before it is used again.
     func fold(_ event: StoredEvent, into state: inout FoldState) throws(StoreError) {
         do {
-            try event.withReducerEvent { parts throws(ReducerError) in try reduce(parts) }
+            try event.withEvent(for: self) { event throws(ReducerError) in try reduce(event) }
         } catch {
             throw StoreError(error, reducer: source.name, at: event.id)
         }
@@ -55,7 +55,11 @@ extension Reducer {
 }
 
 extension StoredEvent {
-    fileprivate func withReducerEvent(_ body: (ReducerEvent) throws(ReducerError) -> Void) throws(ReducerError) {
+    /// The event, with what the reducer may read of it.
+    fileprivate func withEvent(
+        for reducer: Reducer,
+        _ body: (ReducerEvent) throws(ReducerError) -> Void
+    ) throws(ReducerError) {
         var failure: ReducerError?
         withParts { parts in
             func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
@@ -68,8 +72,8 @@ extension StoredEvent {
                 timestampNanoseconds: parts.timestamp.nanoseconds,
                 recordedAtNanoseconds: parts.recordedAt.nanoseconds,
                 version: parts.version,
-                id: parts.identifier?.text,
-                tags: parts.tags.map(text),
+                id: reducer.reads(.id) ? parts.identifier?.text : nil,
+                tags: reducer.reads(.tags) ? parts.tags.map(text) : [],
                 metadata: parts.metadata
             )
             do throws(ReducerError) {

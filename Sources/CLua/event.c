@@ -1,0 +1,78 @@
+// Owns the event that a reducer is given: a new table with all that there is, or, for a function of which it is known what it
+// reads (event-use.c), one that is used again and again, with that.
+
+#include "internal.h"
+
+static char event_key, data_key;  // where the registry keeps what is used again
+
+static void push_tags(lua_State *L, const clua_event *event) {
+    lua_createtable(L, (int)event->tag_count, 0);
+    clua_mark_array(L, -1);
+    for (size_t i = 0; i < event->tag_count; ++i) {
+        lua_pushlstring(L, event->tags[i].bytes, event->tags[i].length);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+static void push_text(lua_State *L, clua_text text) {
+    if (text.bytes == NULL) { lua_pushnil(L); } else { lua_pushlstring(L, text.bytes, text.length); }
+}
+
+static void push_object(lua_State *L, clua_text json, const char *name) {
+    if (json.bytes == NULL) { lua_pushnil(L); } else { clua_push_json(L, json, name); }
+}
+
+/// A table that the registry keeps; empty when it is pushed first.
+static void push_kept(lua_State *L, void *key, int count) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE) { return; }
+    lua_pop(L, 1);
+    lua_createtable(L, 0, count);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+/// Those of the data's fields that are read.
+static void push_read_data(lua_State *L, clua_text json, const clua_use *use) {
+    push_kept(L, &data_key, (int)use->key_count);
+    for (size_t i = 0; i < use->key_count; ++i) {
+        lua_pushlstring(L, use->keys[i].bytes, use->keys[i].length);
+        lua_pushnil(L);
+        lua_rawset(L, -3);
+    }
+    clua_pick_json(L, json, use, clua_field_name(CLUA_DATA));
+}
+
+static void push_field(lua_State *L, const clua_event *event, clua_field field) {
+    const clua_use *use = &clua_of(L)->use;
+    switch (field) {
+    case CLUA_EVENT_ID: lua_pushinteger(L, event->event_id); return;
+    case CLUA_EVENT_CATEGORY: push_text(L, event->category); return;
+    case CLUA_EVENT_TYPE: push_text(L, event->event_type); return;
+    case CLUA_AGGREGATE_ID: push_text(L, event->aggregate_id); return;
+    case CLUA_DATA:
+        if (use->is_known && !use->has_whole_data) { return push_read_data(L, event->data, use); }
+        return push_object(L, event->data, clua_field_name(field));
+    case CLUA_TIMESTAMP: lua_pushnumber(L, event->timestamp); return;
+    case CLUA_RECORDED_AT: lua_pushnumber(L, event->recorded_at); return;
+    case CLUA_VERSION: lua_pushinteger(L, event->version); return;
+    case CLUA_ID: push_text(L, event->id); return;
+    case CLUA_TAGS: push_tags(L, event); return;
+    case CLUA_METADATA: push_object(L, event->metadata, clua_field_name(field)); return;
+    default: lua_pushnil(L); return;
+    }
+}
+
+void clua_push_event(lua_State *L, const clua_event *event) {
+    const clua *lua = clua_of(L);
+    if (lua->use.is_known) {
+        push_kept(L, &event_key, CLUA_FIELDS);
+    } else {
+        // A reducer may keep it, or parts of it, in its state.
+        lua_createtable(L, 0, CLUA_FIELDS);
+    }
+    for (int field = 0; field < CLUA_FIELDS; ++field) {
+        if (!clua_reads(lua, (clua_field)field)) { continue; }
+        push_field(L, event, (clua_field)field);
+        lua_setfield(L, -2, clua_field_name((clua_field)field));
+    }
+}

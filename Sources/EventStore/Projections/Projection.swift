@@ -163,8 +163,11 @@ final class Projection: Sendable {
         progress.withLock { !$0.hasBegun || !$0.health.isFaulted && $0.position < tail }
     }
 
-    /// Folds some of what is new, for about `duration`, so that others get their turn.
-    func advance(_ log: SegmentLog, for duration: Duration) {
+    /// How far it has come.
+    var position: EventID { progress.withLock(\.position) }
+
+    /// Folds some of what is new, for about `duration` and to the end of a step at most, so that others get their turn.
+    func advance(_ log: SegmentLog, for duration: Duration, sharing: BlockCache? = nil) {
         progress.update { $0.behindSince = $0.behindSince ?? .now }
         _ = progress.wait { $0.readers == 0 ? true : nil }
         folding.withLock { folding in
@@ -180,8 +183,9 @@ final class Projection: Sendable {
             let view = log.view
             let keys = KeyExpression().restricted(to: folding.box.reducer.selection)
             // What cannot be read is named, and the rest is folded.
-            let query = LogQuery(keys: keys, after: RecordID(folding.position), skipsDamage: true)
-            var scan = LogScan(view, query)
+            var query = LogQuery(keys: keys, after: RecordID(folding.position), skipsDamage: true)
+            query.through = min(view.tail, RecordID(FoldStep.end(after: folding.position)))
+            var scan = LogScan(view, query, sharing: sharing)
             do throws(StoreError) {
                 while let records = try inLog({ () throws(LogError) in try scan.step() }) {
                     for record in records {
@@ -196,7 +200,7 @@ final class Projection: Sendable {
                     folding.position = EventID(scan.position)
                     if ContinuousClock.now >= end { return publish(folding, scan, view) }
                 }
-                folding.position = EventID(view.tail)
+                folding.position = EventID(query.through)
                 publish(folding, scan, view)
             } catch {
                 move { $0.health = .faulted(error) }

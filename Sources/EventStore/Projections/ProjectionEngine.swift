@@ -27,6 +27,8 @@ final class ProjectionEngine: Sendable {
     private let signal = Monitor(Signal())
     private let thread = OwnedThread()
     private let writer = SnapshotWriter()
+    /// The blocks of about two steps.
+    private let sharing = BlockCache(budgetBytes: 8 << 20)
 
     private struct Signal {
         var hasNews = true
@@ -211,15 +213,16 @@ final class ProjectionEngine: Sendable {
             while isBehind, !signal.withLock(\.isClosed) {
                 isBehind = false
                 priority.set(isUrgent: limits.softEvents > 0 && backlogs().contains { $0.waiting > limits.softEvents })
-                for projection in list.withLock({ $0 }) {
+                let projections = list.withLock { $0 }
+                for projection in projections {
                     let tail = EventID(log.view.tail)
                     guard projection.isBehind(tail) else { continue }
-                    if projection.hasBegun {
-                        projection.advance(log, for: Self.turn)
-                    } else {
-                        projection.begin(log, report: report)
-                    }
                     isBehind = true
+                    if !projection.hasBegun {
+                        projection.begin(log, report: report)
+                    } else if !waits(projection, for: projections, tail) {
+                        projection.advance(log, for: Self.turn, sharing: sharing)
+                    }
                     takeSnapshotIfDue(projection)
                 }
             }
@@ -228,6 +231,12 @@ final class ProjectionEngine: Sendable {
                 takeSnapshotIfDue(projection)
             }
         }
+    }
+
+    /// Whether a projection is to let others come up with it.
+    private func waits(_ projection: Projection, for projections: [Projection], _ tail: EventID) -> Bool {
+        let going = projections.lazy.filter { $0.hasBegun && $0.isBehind(tail) }
+        return FoldStep.waits(at: projection.position, for: going.map(\.position), tail: tail)
     }
 
     /// Then says of a projection that it has stopped, where it has.

@@ -15,6 +15,7 @@ package struct LogScan: Sendable {
 
     private let view: LogView
     private var query: LogQuery
+    private let sharing: BlockCache?
     /// What the scan is a part of. Where that has ended, the scan can go on as a part of other work.
     package var work: Work?
     /// Ids on the near side of it have been dealt with; forwards, it is the last of them itself.
@@ -40,10 +41,12 @@ package struct LogScan: Sendable {
     /// What the index of the current segment was being asked when the work ended.
     private var begun: BlockSelection?
 
-    /// A scan of a view that ends, by a throw of `ended`, when the work does that it is for.
-    package init(_ view: LogView, _ query: LogQuery, for work: Work? = nil) {
+    /// A scan of a view that ends, by a throw of `ended`, when the work does that it is for. Where several follow each other closely
+    /// they share the blocks that they read, and keep them out of the cache of everybody else.
+    package init(_ view: LogView, _ query: LogQuery, for work: Work? = nil, sharing: BlockCache? = nil) {
         self.view = view
         self.work = work
+        self.sharing = sharing
         var query = query
         query.after = min(query.after, view.tail)
         query.through = min(query.through, view.tail)
@@ -154,7 +157,7 @@ package struct LogScan: Sendable {
     /// has other blocks since, and is to be looked at anew.
     private mutating func readable(_ index: Int, _ summary: BlockSummary) throws(LogError) -> Block?? {
         do throws(LogError) {
-            return .some(try entered?.source.block(index))
+            return .some(try block(index, summary))
         } catch {
             if isOutdated {
                 enterAnew()
@@ -164,6 +167,18 @@ package struct LogScan: Sendable {
             passOver(summary.firstID...summary.lastID)
             return .some(nil)
         }
+    }
+
+    private func block(_ index: Int, _ summary: BlockSummary) throws(LogError) -> Block? {
+        guard let source = entered?.source else { return nil }
+        guard let sharing else { return try source.block(index) }
+        // The last block of a raw segment grows.
+        let key = BlockCache.Key(segment: source.id, offset: UInt64(index) << 32 | UInt64(summary.recordCount))
+        let block = try sharing.value(key, bytes: \.memoryBytes) { () throws(LogError) in try source.passingBlock(index)
+        }
+        // A segment that was walked anew has other blocks under these numbers.
+        let isThat = block?.entries.first?.id == summary.firstID && block?.entries.last?.id == summary.lastID
+        return isThat ? block : try source.passingBlock(index)
     }
 
     /// Whether the current segment has turned out to have other blocks.

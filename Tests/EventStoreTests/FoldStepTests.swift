@@ -1,0 +1,44 @@
+// Owns: the promise that projections which catch up keep in step, and that none holds another up near the tail or for long.
+
+import EventModel
+import Testing
+
+@testable import EventStore
+
+@Suite struct FoldStepTests {
+    /// Projections that fold so many events a turn, until all are at the tail: the widest they were apart far from the tail, and
+    /// how many turns it took.
+    private func run(_ speeds: [UInt64], from start: [UInt64], to tail: UInt64) -> (
+        widest: UInt64, turns: Int, ends: [Int]
+    ) {
+        var positions = start.map { EventID($0) }
+        var (widest, turns, ends) = (UInt64(0), 0, speeds.map { _ in 0 })
+        while let least = positions.min(), least.rawValue < tail {
+            turns += 1
+            for index in speeds.indices where positions[index].rawValue < tail {
+                let going = positions.filter { $0.rawValue < tail }
+                guard !FoldStep.waits(at: positions[index], for: going, tail: EventID(tail)) else { continue }
+                let end = min(FoldStep.end(after: positions[index]).rawValue, tail)
+                positions[index] = EventID(min(positions[index].rawValue + speeds[index], end))
+                if positions[index].rawValue == tail { ends[index] = turns }
+            }
+            guard let most = positions.max(), let last = positions.min() else { break }
+            if most.rawValue + FoldStep.reach < tail { widest = max(widest, most.rawValue - last.rawValue) }
+        }
+        return (widest, turns, ends)
+    }
+
+    @Test func `Far from the tail they are a step apart at most, however fast each is`() {
+        for speeds in [[100, 3000, 9000], [8192, 1, 8191], [500, 500, 20_000]] as [[UInt64]] {
+            let found = run(speeds, from: [0, 0, 0], to: 500_000)
+            #expect(found.widest <= 2 * FoldStep.events, "\(speeds): \(found)")
+        }
+    }
+
+    @Test func `One that begins anew holds nobody up, and near the tail nobody does`() {
+        let anew = run([10, 5000], from: [0, 1_000_000], to: 1_400_000)
+        #expect(anew.ends[1] <= 100, "\(anew)")
+        let near = run([10, 5000], from: [900_000, 900_000], to: 1_000_000)
+        #expect(near.ends[1] <= 30, "\(near)")
+    }
+}

@@ -62,10 +62,21 @@ static void push_field(lua_State *L, const clua_event *event, clua_field field) 
     }
 }
 
+/// Pushes the table that is used again. It lets go of what may be large before the next is made.
+static void push_used(lua_State *L, const clua *lua) {
+    static const clua_field large[] = {CLUA_DATA, CLUA_TAGS, CLUA_METADATA};
+    push_kept(L, &event_key, CLUA_FIELDS);
+    for (size_t i = 0; i < sizeof large / sizeof *large; ++i) {
+        if (!clua_reads(lua, large[i])) { continue; }
+        lua_pushnil(L);
+        lua_setfield(L, -2, clua_field_name(large[i]));
+    }
+}
+
 void clua_push_event(lua_State *L, const clua_event *event) {
     const clua *lua = clua_of(L);
     if (lua->use.is_known) {
-        push_kept(L, &event_key, CLUA_FIELDS);
+        push_used(L, lua);
     } else {
         // A reducer may keep it, or parts of it, in its state.
         lua_createtable(L, 0, CLUA_FIELDS);

@@ -6,7 +6,7 @@ package struct ReducerEvent {
     package var eventID: UInt64
     /// UTF-8.
     package var category, eventType, aggregateID: UnsafeRawBufferPointer
-    /// A JSON value; it owes no padding.
+    /// A JSON object; it owes no padding.
     package var data: UnsafeRawBufferPointer
     /// Since the Unix epoch. A reducer sees seconds, as a float.
     package var timestampNanoseconds, recordedAtNanoseconds: Int64

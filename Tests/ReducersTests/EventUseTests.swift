@@ -17,7 +17,7 @@ import Testing
             data: #"{"a":1,"b":{"x":2,"y":[1,2]},"list":[1,{"z":null}],"status":"new"}"#,
             tags: ["t", "u"]
         ),
-        TestEvent(id: 2, category: "other", type: "gone", data: long, nanoseconds: 1_500_000_000, uuid: "id-2"),
+        TestEvent(id: 2, category: "other", type: "gone", data: long, nanoseconds: 1_524_000_000, uuid: "id-2"),
         TestEvent(id: 3, aggregate: "thing-2", data: "{}", metadata: #"{"by":"me","a":1}"#),
         TestEvent(id: 4, data: #"{"b":[],"\u0061":"escaped","status":7,"big":18446744073709551616}"#),
         TestEvent(id: 5, data: #"{"x":{"a":9},"y":[{"a":9}],"b":"text","list":{}}"#, tags: ["v"]),
@@ -102,6 +102,19 @@ import Testing
             #expect(try reducer.json.matches(of: /:1/).count == count)
             try reducer.reduce(TestEvent(data: "{}"))
             #expect(try reducer.json == "{}")
+        }
+    }
+
+    @Test func `What was large of one event leaves room for the next`() throws {
+        var limits = ReducerLimits()
+        limits.memoryBytes = 16 << 20
+        let large = TestEvent(
+            data: #"{"list":["# + [String](repeating: "0", count: 524_000).joined(separator: ",") + "]}"
+        )
+        for body in ["local d = event.data s.n = #d.list", "s.n = #event.data.list"] {
+            let reducer = try Reducer("return { reduce = function(s, event) \(body) return s end }", limits: limits)
+            for _ in 0..<4 { try reducer.reduce(large) }
+            #expect(try reducer.json == #"{"n":524000}"#)
         }
     }
 

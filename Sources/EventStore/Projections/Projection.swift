@@ -163,10 +163,20 @@ final class Projection: Sendable {
         progress.withLock { !$0.hasBegun || !$0.health.isFaulted && $0.position < tail }
     }
 
+    /// Whether it lets others that are at these go first, where it would have its turn.
+    func waits(for others: some Sequence<EventID>, tail: EventID) -> Bool {
+        progress.update { progress in
+            let waits = FoldStep.waits(at: progress.position, waited: progress.waited, for: others, tail: tail)
+            progress.waited = waits ? progress.waited + 1 : 0
+            progress.behindSince = progress.behindSince ?? .now
+            return waits
+        }
+    }
+
     /// How far it has come.
     var position: EventID { progress.withLock(\.position) }
 
-    /// Folds some of what is new, for about `duration` and to the end of a step at most, so that others get their turn.
+    /// Folds some of what is new, for about `duration` or to the end of a step, so that others get their turn.
     func advance(_ log: SegmentLog, for duration: Duration, sharing: BlockCache? = nil) {
         progress.update { $0.behindSince = $0.behindSince ?? .now }
         _ = progress.wait { $0.readers == 0 ? true : nil }
@@ -183,8 +193,8 @@ final class Projection: Sendable {
             let view = log.view
             let keys = KeyExpression().restricted(to: folding.box.reducer.selection)
             // What cannot be read is named, and the rest is folded.
-            var query = LogQuery(keys: keys, after: RecordID(folding.position), skipsDamage: true)
-            query.through = min(view.tail, RecordID(FoldStep.end(after: folding.position)))
+            let query = LogQuery(keys: keys, after: RecordID(folding.position), skipsDamage: true)
+            let step = FoldStep.end(after: folding.position)
             var scan = LogScan(view, query, sharing: sharing)
             do throws(StoreError) {
                 while let records = try inLog({ () throws(LogError) in try scan.step() }) {
@@ -198,9 +208,10 @@ final class Projection: Sendable {
                         if ContinuousClock.now >= end { return publish(folding, scan, view) }
                     }
                     folding.position = EventID(scan.position)
-                    if ContinuousClock.now >= end { return publish(folding, scan, view) }
+                    let isStepOver = !records.isEmpty && folding.position >= step
+                    if isStepOver || ContinuousClock.now >= end { return publish(folding, scan, view) }
                 }
-                folding.position = EventID(query.through)
+                folding.position = EventID(view.tail)
                 publish(folding, scan, view)
             } catch {
                 move { $0.health = .faulted(error) }

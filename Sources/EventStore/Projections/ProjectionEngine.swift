@@ -27,7 +27,7 @@ final class ProjectionEngine: Sendable {
     private let signal = Monitor(Signal())
     private let thread = OwnedThread()
     private let writer = SnapshotWriter()
-    /// The blocks of about two steps.
+    /// The blocks of a step or two.
     private let sharing = BlockCache(budgetBytes: 8 << 20)
 
     private struct Signal {
@@ -236,7 +236,7 @@ final class ProjectionEngine: Sendable {
     /// Whether a projection is to let others come up with it.
     private func waits(_ projection: Projection, for projections: [Projection], _ tail: EventID) -> Bool {
         let going = projections.lazy.filter { $0.hasBegun && $0.isBehind(tail) }
-        return FoldStep.waits(at: projection.position, for: going.map(\.position), tail: tail)
+        return projection.waits(for: going.map(\.position), tail: tail)
     }
 
     /// Then says of a projection that it has stopped, where it has.

@@ -27,6 +27,8 @@ struct ProjectionProgress {
     var lacking: [ClosedRange<RecordID>] = []
     /// Since when there have been events that it has not folded.
     var behindSince: ContinuousClock.Instant?
+    /// So often in a row it has let others go first.
+    var waited = 0
     var advance = Advance()
     var isFaultTold = false
     /// Whether to try the state takes next to no time.

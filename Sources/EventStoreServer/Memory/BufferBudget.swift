@@ -9,8 +9,8 @@
 // Why nobody waits for ever, and nobody for another user's clients:
 // - One user takes at most a part of the budget (`limits.buffer_bytes_per_user`), of what the others do not hold: so there is
 //   room for another one, however many there are; beyond it goes whoever has the reserve.
-// - A quarter is kept for users who hold little, a sixteenth of it all at most each: so a few who take all they may leave the
-//   others room for ordinary questions and answers.
+// - Some is kept for users who hold little: a quarter, or what `limits.buffer_bytes_per_user` leaves where that is less. Of it each
+//   takes a quarter at most, and of what is left: so those who take all they may leave others room for ordinary questions.
 // - Of one user's connections, whoever asks first is served first: who asks while another of the same user waits is refused.
 //   Of several users who wait, the one that holds least is served first.
 // - A connection that waits may hold something that others wait for. So a part of the budget is kept back, enough for the
@@ -121,9 +121,9 @@ final class BufferBudget: Sendable {
             let held = users[user]?.held ?? 0
             // What is held with the reserve is not of what was free.
             let reserved = favoured.map { $0.user == user ? self.held(by: $0) : 0 } ?? 0
-            if held - reserved + bytes <= min(little, perUser) { return true }
-            let open = max(free + held - reserved - entrance, 0)
-            return held + bytes <= perUser && Double(held - reserved + bytes) <= part * Double(open)
+            let open = max(free + held - reserved, 0)
+            if held - reserved + bytes <= min(little, open / 4, perUser) { return true }
+            return held + bytes <= perUser && Double(held - reserved + bytes) <= part * Double(max(open - entrance, 0))
         }
 
         func mayTake(_ bytes: Int, _ owner: Owner) -> Bool {

@@ -77,7 +77,7 @@ final class TestServer: Sendable {
     }
 }
 
-/// Asks until the answer is yes; false after ten seconds. For what other threads do in their own time.
+/// Asks until the answer is yes; false after two minutes. For what other threads do in their own time.
 func eventually(_ isSo: () throws -> Bool) rethrows -> Bool {
     let deadline = ContinuousClock.now + .seconds(120)
     while ContinuousClock.now < deadline {

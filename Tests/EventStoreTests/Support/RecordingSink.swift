@@ -48,7 +48,7 @@ final class RecordingSink: SubscriptionSink {
         waiting?.resume()
     }
 
-    /// Waits until so many events have come; false after ten seconds.
+    /// Waits until so many events have come; false after two minutes.
     func wait(for count: Int) -> Bool {
         state.wait(timeoutMilliseconds: 120_000) { $0.events.count >= count ? true : nil } ?? false
     }

@@ -62,11 +62,12 @@ static void push_field(lua_State *L, const clua_event *event, clua_field field) 
     }
 }
 
-/// Pushes the table that is used again. It lets go of what may be large before the next is made.
+/// Pushes the table that is used again. It lets go of what may be large before the next is made; fields that are picked from the
+/// data do so themselves.
 static void push_used(lua_State *L, const clua *lua) {
     static const clua_field large[] = {CLUA_DATA, CLUA_TAGS, CLUA_METADATA};
     push_kept(L, &event_key, CLUA_FIELDS);
-    for (size_t i = 0; i < sizeof large / sizeof *large; ++i) {
+    for (size_t i = lua->use.has_whole_data ? 0 : 1; i < sizeof large / sizeof *large; ++i) {
         if (!clua_reads(lua, large[i])) { continue; }
         lua_pushnil(L);
         lua_setfield(L, -2, clua_field_name(large[i]));

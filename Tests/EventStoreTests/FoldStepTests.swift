@@ -54,4 +54,17 @@ import Testing
         let near = run([10, 5000], from: [900_000, 900_000], to: 1_000_000)
         #expect(near.ends[1] <= 30, "\(near)")
     }
+
+    @Test func `Projections that begin far behind the tail come to it, and the store answers meanwhile`() throws {
+        let count = Int(FoldStep.reach) + 20_000
+        let test = try TestStore(reducers: ["one": Self.counts, "other": Self.counts])
+        for start in stride(from: 0, to: count, by: 2000) {
+            test.append((start..<min(start + 2000, count)).map { .numbered($0) })
+        }
+        for name in ["one", "other"] { try test.store.rebuildProjection(name) }
+        #expect(eventually { test.store.projectionStatuses().allSatisfy { $0.health == .live } })
+        #expect(test.store.projectionStatuses().map(\.eventsProcessed) == [UInt64(count), UInt64(count)])
+    }
+
+    private static let counts = "return { reduce = function(s) s.n = (s.n or 0) + 1 return s end }"
 }

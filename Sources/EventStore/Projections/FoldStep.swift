@@ -23,7 +23,7 @@ enum FoldStep {
     static func waits(
         at position: EventID,
         waited: Int,
-        for others: some Sequence<EventID>,
+        for others: [EventID],
         tail: EventID
     ) -> Bool {
         guard waited < patience, tail.rawValue > position.rawValue &+ reach else { return false }

@@ -164,7 +164,7 @@ final class Projection: Sendable {
     }
 
     /// Whether it lets others that are at these go first, where it would have its turn.
-    func waits(for others: some Sequence<EventID>, tail: EventID) -> Bool {
+    func waits(for others: [EventID], tail: EventID) -> Bool {
         progress.update { progress in
             let waits = FoldStep.waits(at: progress.position, waited: progress.waited, for: others, tail: tail)
             progress.waited = waits ? progress.waited + 1 : 0

@@ -235,7 +235,7 @@ final class ProjectionEngine: Sendable {
 
     /// Whether a projection is to let others come up with it.
     private func waits(_ projection: Projection, for projections: [Projection], _ tail: EventID) -> Bool {
-        let going = projections.lazy.filter { $0.hasBegun && $0.isBehind(tail) }
+        let going = projections.filter { $0.hasBegun && $0.isBehind(tail) }
         return projection.waits(for: going.map(\.position), tail: tail)
     }
 

@@ -95,7 +95,7 @@ class Trial:
             refusals |= {text for client in self.scene.clients for text in client.errors}
             taken = len(self.scene.acknowledged)
             total += taken
-            quiet = 0 if taken > 1 or info(self.connection)["seal_backlog_bytes"] != "0" else quiet + 1
+            quiet = 0 if taken or info(self.connection)["seal_backlog_bytes"] != "0" else quiet + 1
             self.scene.judge_quietly(self.connection)
             time.sleep(0.3)
         self.claim(not self.scene.oracle.violations, f"{label}: what was acknowledged is there, and nothing else",

@@ -3,9 +3,10 @@
 # `faultsim` must find a violation each time. A simulation that finds nothing wrong with this code would find nothing wrong
 # with any. What guards against things that the simulation does not do to a store, `damage.py` must find.
 #
-#   mutants.py [--all] [--scratch FOLDER] [NAME...]
+#   mutants.py [--all] [--every N] [--scratch FOLDER] [NAME...]
 #
-# Without --all: the three that every change is tried against. --scratch keeps the copy and its build for the next time.
+# Without --all: the two that every change is tried against. --every flips only so many of the bits. --scratch keeps the copy
+# and its build for the next time.
 import argparse, pathlib, re, shutil, subprocess, sys, tempfile, time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -25,7 +26,8 @@ MUTANTS = [
     Mutant("directory-sync", "a new segment's name is durable before anything is acknowledged in it",
            LOG + "Writing/ActiveSegment.swift",
            "            prepared.isRenamed = true\n            try disk.syncDirectory(directory.log)\n",
-           "            prepared.isRenamed = true\n"),
+           "            prepared.isRenamed = true\n",
+           often=False),
     Mutant("early-acknowledgement", "a commit is acknowledged after its sync",
            LOG + "Writing/LogWriter.swift",
            "                if let failed { throw failed }\n                try segment.file.sync()\n",
@@ -131,12 +133,12 @@ def build(folder, products):
             sys.exit(f"FAIL  the copy does not build:\n{built.stdout[-4000:]}")
 
 
-def simulate(mutant, folder):
+def simulate(mutant, folder, every):
     """What the simulation finds, in words; None where that is nothing. And all that it says."""
     build(folder, ["faultsim"])
     program = str(folder / ".build/release/faultsim")
     if mutant.flips:
-        found = run(program, "flips", "--limit", "1")
+        found = run(program, "flips", "--limit", "1", "--every", str(every))
         first = re.search(r"^bit \d+ of byte .*", found.stdout, re.M)
         return first[0] if first and found.returncode != 0 else None, found.stdout
     command = [program, "crashes", "--seeds", f"0..<{SEEDS}", "--limit", "1"]
@@ -160,7 +162,7 @@ def damage(mutant, folder):
     return first[1] if first and found.returncode == 1 else None, found.stdout
 
 
-def try_mutant(mutant, folder):
+def try_mutant(mutant, folder, every):
     """Whether the mutant is found."""
     start = time.monotonic()
     path = folder / mutant.file
@@ -169,12 +171,13 @@ def try_mutant(mutant, folder):
         sys.exit(f"FAIL  {mutant.name}: the code that it breaks has changed; {mutant.file} must be looked at")
     path.write_text(whole.replace(mutant.old, mutant.new))
     try:
-        what, said = (damage if mutant.case else simulate)(mutant, folder)
+        what, said = damage(mutant, folder) if mutant.case else simulate(mutant, folder, every)
     finally:
         path.write_text(whole)
     took = time.monotonic() - start
     if not what:
-        seeds = "every bit, flipped, finds" if mutant.flips else f"{SEEDS} seeds find"
+        bits = "every bit" if every == 1 else f"every {every}th bit"
+        seeds = f"{bits}, flipped, finds" if mutant.flips else f"{SEEDS} seeds find"
         where = f"the case {mutant.case} of damage.py finds" if mutant.case else seeds
         print(f"FAIL  {mutant.name}: {mutant.breaks}: {where} nothing\n{said[-2000:]}")
         return False
@@ -185,6 +188,7 @@ def try_mutant(mutant, folder):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--scratch")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
@@ -193,7 +197,7 @@ def main():
     folder = pathlib.Path(options.scratch or temporary.name)
     folder.mkdir(parents=True, exist_ok=True)
     copy_tree(folder)
-    results = [try_mutant(mutant, folder) for mutant in chosen]
+    results = [try_mutant(mutant, folder, options.every) for mutant in chosen]
     if not all(results):
         sys.exit(1)
     print(f"ok    {len(results)} ways to break the code, each of them found")

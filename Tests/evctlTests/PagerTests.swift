@@ -36,7 +36,7 @@ struct PagerTests {
         ]
     )
     func failing(command: String, status: Int) async throws {
-        for events in [3, 2000] {
+        for events in [3, 600] {
             try await withDaemon(events: events) { daemon in
                 for arguments in [["read", "-o", "json"], ["export"]] {
                     let result = try await Program(

@@ -80,19 +80,19 @@ struct ResumeTests {
     func exact(saysSo: Bool) async throws {
         defer { unlink(path) }
         let fresh = ResumeRecord(store: "s", identity: .random())
-        for batches in 1...5 {
+        for batches in 1...3 {
             let first = MortalStore(batches: batches, saysSo: saysSo)
-            var run = try run(lines(1...5000), fresh, into: first)
+            var run = try run(lines(1...2500), fresh, into: first)
             try? await run.run()
             let noted = try #require(try file.record())
-            #expect(noted.done.lines == UInt64(min(5000, (batches - (saysSo ? 0 : 1)) * 1024)))
+            #expect(noted.done.lines == UInt64(min(2500, (batches - (saysSo ? 0 : 1)) * 1024)))
             let held = first.events.withLock { $0 }
             // As if the last second had not been noted: from the file as it was at first, and as it is now.
             for record in [fresh, noted] {
                 let second = MortalStore(holding: held)
-                var run = try self.run(lines(1...5000), record, into: second)
+                var run = try self.run(lines(1...2500), record, into: second)
                 try await run.run()
-                #expect(second.events.withLock { $0.map(\.aggregateID) } == (1...5000).map(String.init))
+                #expect(second.events.withLock { $0.map(\.aggregateID) } == (1...2500).map(String.init))
             }
         }
     }

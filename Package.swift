@@ -46,7 +46,11 @@ let package = Package(
         .target(name: "ProcessText", swiftSettings: settings),
 
         // 2: bytes, folds, meaning
-        .target(name: "SegmentLog", dependencies: ["Disk", "CDeflate", containers], swiftSettings: settings),
+        .target(
+            name: "SegmentLog",
+            dependencies: ["Disk", "CDeflate", containers, heap],
+            swiftSettings: settings
+        ),
         .target(name: "Reducers", dependencies: ["CLua"], swiftSettings: settings),
         .target(name: "EventModel", swiftSettings: settings),
 

@@ -306,7 +306,7 @@ package final class EventStore: Sendable {
         let pace = { !self.isEnding && work?.ending == nil }
         return try inLog { () throws(LogError) in
             while try log.sealOldest(pace: pace) {}
-            let report = try log.compact(.everything, pace: pace)
+            let report = try log.compact(.everything, sealing: { self.maintenance.isBehind }, pace: pace)
             try work?.check()
             _ = try log.replenishSpares()
             return report

@@ -25,7 +25,7 @@ struct Layers {
     static let outside: [String: Set<String>] = [
         "Disk": ["Glibc"],
         "ProcessText": ["Glibc"],
-        "SegmentLog": ["BasicContainers", "Glibc", "Synchronization"],
+        "SegmentLog": ["BasicContainers", "Glibc", "HeapModule", "Synchronization"],
         "Reducers": [],
         "EventModel": [],
         "EventRecords": [],

@@ -88,9 +88,11 @@ struct CraftedSegment {
     }
 
     mutating func replaceDirectory(_ edit: (inout [KeyDirectory.Page]) -> Void) {
-        var copy = directory
-        edit(&copy.pages)
-        replaceSection(.names, with: add(copy.encoded(), .names, count: copy.pages.count))
+        var copy = KeyDirectory()
+        var pages = directory.pages
+        edit(&pages)
+        for page in pages { copy.append(page) }
+        replaceSection(.names, with: add(copy.bytes, .names, count: copy.pageCount))
     }
 
     /// Puts another page in the place of all.
@@ -135,5 +137,12 @@ extension BlockTable.Entry {
         block.contentBytes = contentBytes ?? block.contentBytes
         block.rawBytes = rawBytes ?? block.rawBytes
         return BlockTable.Entry(block: block, summary: summary)
+    }
+}
+
+extension KeyDirectory {
+    /// All pages that it names.
+    var pages: [Page] {
+        (0..<pageCount).map { withEntry($0) { Page(reference: $0, firstKey: Array($1)) } }
     }
 }

@@ -34,10 +34,12 @@ import Testing
                 level: 6,
                 blockBytes: 64 << 10
             )
+            var keys = Postings()
             for record in records where half.contains(record.id) && kept.contains(record.id.rawValue) {
-                try writer.add(record)
+                let place = try writer.add(record)
+                record.withBody { keys.add($0, block: place) }
             }
-            try writer.finish()
+            _ = try writer.finish(keys)
         }
         try disk.beginSegment(log.store.store, base: RecordID(401))
         return (disk, all.filter { kept.contains($0.id.rawValue) })

@@ -100,8 +100,12 @@ enum PageExample {
             level: 6,
             blockBytes: 64 << 10
         )
-        for record in try scan.next() ?? [] { try sealed.add(record) }
-        try sealed.finish(controls: [control])
+        var keys = Postings()
+        for record in try scan.next() ?? [] {
+            let place = try sealed.add(record)
+            record.withBody { keys.add($0, block: place) }
+        }
+        _ = try sealed.finish(keys, controls: [control])
         return try disk.contents(of: "/sealed")
     }
 

@@ -173,16 +173,16 @@ import Testing
                     contentBytes: 1,
                     rawBytes: UInt32(page.bytes.count)
                 )
-                directory.pages.append(KeyDirectory.Page(reference: reference, firstKey: page.firstKey))
+                directory.append(KeyDirectory.Page(reference: reference, firstKey: page.firstKey))
                 pages.append(page)
                 page = KeyPageBuilder()
             }
         }
         #expect(pages.count > 1)
-        let copy = try #require(KeyDirectory(directory.encoded(), of: Self.footer()))
+        let copy = try #require(KeyDirectory(directory.bytes, of: Self.footer()))
         for (index, key) in keys.enumerated() {
             let found = try #require(copy.page(of: Array(key.utf8)))
-            let bytes = pages[Int(found.reference.offset.rawValue) - FileHeader.bytes].bytes
+            let bytes = pages[Int(found.offset.rawValue) - FileHeader.bytes].bytes
             let page = try #require(KeyPage(bytes, blockCount: 9, recordCount: 3_000))
             let entry = Array(key.utf8).withUnsafeBytes(page.entry)
             #expect(entry?.recordCount == index + 1)

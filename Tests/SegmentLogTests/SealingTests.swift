@@ -80,9 +80,36 @@ import Testing
         #expect(policy.runs(Array(repeating: 1, count: 8), limit: 100) == [0..<8])
         #expect(policy.runs([30, 30, 30, 30], limit: 100) == [0..<3])
         #expect(policy.runs([200, 30, 30], limit: 100) == [1..<3])
+        #expect(policy.runs([50, 49, 30], limit: 100) == [0..<2])
         // What was merged is not merged again for the sake of a small one behind it.
         #expect(policy.runs([60, 1], limit: 100) == [])
         #expect(CompactionPolicy.everything.runs([200, 30, 200, 1, 1], limit: 100) == [3..<5])
+    }
+
+    @Test func `What is closed while segments are merged is sealed before they are`() throws {
+        let disk = SimulatedDisk()
+        let (log, writer, _) = try openLog(disk)
+        var records = try Self.fill(writer)
+        while try log.sealOldest() {}
+        var (calls, hurries, waiting): (Int, Int, [Int]) = (0, 0, [])
+        let report = try log.compact(
+            .everything,
+            sealing: {
+                hurries += 1
+                return true
+            },
+            pace: {
+                calls += 1
+                waiting.append(log.view.segments.count { $0 is RawSegment })
+                if calls == 3, let more = try? Self.fill(writer) { records += more }
+                return true
+            }
+        )
+        // The five, and the one that is written to; then that alone, long before the merge has come to its end.
+        #expect(waiting.max() == 6 && waiting.firstIndex(of: 6)! < waiting.lastIndex(of: 1)! && hurries > 5)
+        #expect(report.segmentsBefore == 5 && report.segmentsAfter == 2)
+        #expect(try log.view.records() == records)
+        #expect(try log.verify().isClean)
     }
 
     @Test func `Sealing that is called off leaves nothing behind`() throws {

@@ -17,6 +17,7 @@ final class Maintenance: Sendable {
     private static let niceness: Int32 = 10
 
     private let log: SegmentLog
+    private let softBytes: UInt64
     private let report: @Sendable (String) -> Void
     private let signal = Monitor(Signal())
     private let load: Monitor<Load>
@@ -29,6 +30,7 @@ final class Maintenance: Sendable {
 
     init(_ log: SegmentLog, limits: BacklogLimits, report: @escaping @Sendable (String) -> Void) {
         self.log = log
+        softBytes = limits.softBytes
         load = Monitor(Load(softBytes: limits.softBytes, niceness: Self.niceness))
         self.report = report
     }
@@ -67,15 +69,18 @@ final class Maintenance: Sendable {
         }
     }
 
+    /// Whether more waits to be sealed than a burst is worth, so that sealing is to be fast.
+    var isBehind: Bool { softBytes > 0 && log.statistics.backlogBytes > softBytes }
+
     private func work() throws(LogError) {
         var (again, hasIndexed) = (true, false)
         while again, pace() {
             again = try log.replenishSpares(pace: pace)
-            if try log.sealOldest(hurriedly: load.withLock { $0.isBehind(log) }, pace: pace) {
+            if try log.sealOldest(hurriedly: isBehind, pace: pace) {
                 (again, hasIndexed) = (true, true)
             }
         }
-        let merged = try log.compact(.background, pace: pace)
+        let merged = try log.compact(.background, sealing: { self.isBehind }, pace: pace)
         _ = try log.replenishSpares(pace: pace)
         // The memory that an index takes while it is made is not needed again soon.
         if hasIndexed || merged.segmentsBefore != merged.segmentsAfter { cmalloc_trim() }
@@ -113,11 +118,6 @@ private struct Load {
     mutating func isBurst(_ log: SegmentLog) -> Bool {
         look(log)
         return isFast && !isBehind
-    }
-
-    mutating func isBehind(_ log: SegmentLog) -> Bool {
-        look(log)
-        return isBehind
     }
 
     private mutating func look(_ log: SegmentLog) {

@@ -165,67 +165,85 @@ struct KeyPage: Sendable {
     }
 }
 
-/// Which page of a sealed segment a key would stand on.
+/// Which page of an index a key would stand on. Held as it is written, with where each entry begins: however many pages there are,
+/// reading it makes two arrays.
 struct KeyDirectory: Sendable {
     struct Page: Sendable {
         let reference: BlockReference
         let firstKey: [UInt8]
     }
 
-    var pages: [Page] = []
+    /// The content of its section.
+    private(set) var bytes: [UInt8] = []
+    private var starts: [UInt32] = []
 
     init() {}
 
     /// Reads the directory of a segment; nil where it is malformed, names pages beyond the file, or is not in order.
     init?(_ bytes: [UInt8], of footer: SealedFooter) {
-        let complete = bytes.withUnsafeBytes { buffer in
+        self.bytes = bytes
+        let isWhole = bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(buffer)
+            var last = UnsafeRawBufferPointer(start: nil, count: 0)
             while reader.remaining > 0 {
-                let offset = reader.varint()
-                let contentBytes = reader.varint()
-                let rawBytes = reader.varint()
-                let key = Array(reader.take(reader.count()))
-                guard !reader.failed, let contentBytes = UInt32(exactly: contentBytes),
-                    let rawBytes = UInt32(exactly: rawBytes)
+                starts.append(UInt32(reader.offset))
+                let (reference, key) = Self.entry(&reader)
+                guard !reader.failed, let reference, reference.lies(within: footer.fileBytes),
+                    starts.count == 1 || KeyOrder.precedes(last, key)
                 else { return false }
-                pages.append(
-                    Page(
-                        reference: BlockReference(
-                            offset: FileOffset(offset),
-                            contentBytes: contentBytes,
-                            rawBytes: rawBytes
-                        ),
-                        firstKey: key
-                    )
-                )
+                last = key
             }
             return true
         }
-        guard complete, pages.allSatisfy({ $0.reference.lies(within: footer.fileBytes) }),
-            zip(pages, pages.dropFirst()).allSatisfy({ $0.firstKey.lexicographicallyPrecedes($1.firstKey) })
-        else { return nil }
+        guard isWhole else { return nil }
     }
 
-    func encoded() -> [UInt8] {
-        var bytes: [UInt8] = []
-        for page in pages {
-            bytes.appendVarint(page.reference.offset.rawValue)
-            bytes.appendVarint(UInt64(page.reference.contentBytes))
-            bytes.appendVarint(UInt64(page.reference.rawBytes))
-            bytes.appendVarint(UInt64(page.firstKey.count))
-            bytes += page.firstKey
-        }
-        return bytes
+    private static func entry(_ reader: inout ByteReader) -> (reference: BlockReference?, key: UnsafeRawBufferPointer) {
+        let offset = FileOffset(reader.varint())
+        let contentBytes = UInt32(exactly: reader.varint())
+        let rawBytes = UInt32(exactly: reader.varint())
+        let key = reader.take(reader.count())
+        guard let contentBytes, let rawBytes else { return (nil, key) }
+        return (BlockReference(offset: offset, contentBytes: contentBytes, rawBytes: rawBytes), key)
     }
+
+    /// What an entry says, which was found whole when it was read.
+    func withEntry<Result>(
+        _ index: Int,
+        _ body: (BlockReference, _ firstKey: UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        bytes.withUnsafeBytes { buffer in
+            var reader = ByteReader(UnsafeRawBufferPointer(rebasing: buffer[Int(starts[index])...]))
+            let (reference, key) = Self.entry(&reader)
+            return body(reference ?? BlockReference(), key)
+        }
+    }
+
+    var pageCount: Int { starts.count }
+
+    /// Names another page, which follows the others.
+    mutating func append(_ page: Page) {
+        starts.append(UInt32(bytes.count))
+        bytes.appendVarint(page.reference.offset.rawValue)
+        bytes.appendVarint(UInt64(page.reference.contentBytes))
+        bytes.appendVarint(UInt64(page.reference.rawBytes))
+        bytes.appendVarint(UInt64(page.firstKey.count))
+        bytes += page.firstKey
+    }
+
+    /// Where a page lies.
+    func page(_ index: Int) -> BlockReference { withEntry(index) { reference, _ in reference } }
 
     /// The page that holds the key, if any does.
-    func page(of key: [UInt8]) -> Page? {
+    func page(of key: [UInt8]) -> BlockReference? {
         var low = 0
-        var high = pages.count
-        while low < high {
-            let middle = (low + high) / 2
-            if key.lexicographicallyPrecedes(pages[middle].firstKey) { high = middle } else { low = middle + 1 }
+        var high = pageCount
+        key.withUnsafeBytes { key in
+            while low < high {
+                let middle = (low + high) / 2
+                if withEntry(middle, { KeyOrder.precedes(key, $1) }) { high = middle } else { low = middle + 1 }
+            }
         }
-        return low == 0 ? nil : pages[low - 1]
+        return low == 0 ? nil : page(low - 1)
     }
 }

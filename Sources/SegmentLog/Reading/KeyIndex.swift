@@ -6,7 +6,7 @@
 internal import Disk
 
 /// The index in one file, as its footer tells where it lies.
-struct KeyIndex: Sendable {
+package struct KeyIndex: Sendable {
     let file: any DiskFile
     let footer: SealedFooter
     private let seed: UInt32
@@ -59,8 +59,8 @@ struct KeyIndex: Sendable {
         )
     }
 
-    private func page(_ page: KeyDirectory.Page, blockCount: Int) throws(LogError) -> KeyPage? {
-        try part(page.reference, .keys) { KeyPage($0, blockCount: blockCount, recordCount: footer.recordCount) }
+    private func page(_ page: BlockReference, blockCount: Int) throws(LogError) -> KeyPage? {
+        try part(page, .keys) { KeyPage($0, blockCount: blockCount, recordCount: footer.recordCount) }
     }
 
     /// Visits every key of the index in ascending order; false where a part of it is damaged, or would not lead a reader to a
@@ -72,13 +72,13 @@ struct KeyIndex: Sendable {
         guard footer.section(.filter) != nil, let directory = try directory() else {
             return false
         }
-        for page in directory.pages {
+        for page in (0..<directory.pageCount).lazy.map(directory.page) {
             guard let keys = try self.page(page, blockCount: blockCount) else { return false }
             var (isLedTo, failure): (Bool, LogError?) = (true, nil)
             keys.forEach { key, entry in
                 visit(key, entry())
                 do throws(LogError) {
-                    guard directory.page(of: key)?.reference == page.reference, try mayContain(key) == true else {
+                    guard directory.page(of: key) == page, try mayContain(key) == true else {
                         isLedTo = false
                         return false
                     }
@@ -91,6 +91,18 @@ struct KeyIndex: Sendable {
             guard isLedTo else { return false }
         }
         return true
+    }
+
+    /// The directory, past the cache; nil where it is damaged.
+    func passingDirectory() throws(LogError) -> KeyDirectory? {
+        try footer.section(.names)?.unpacked(from: file, seed: seed, kind: .names).whole
+            .flatMap { KeyDirectory($0.raw, of: footer) }
+    }
+
+    /// A page, past the cache; nil where it is damaged.
+    func passingPage(_ page: BlockReference, blockCount: Int) throws(LogError) -> KeyPage? {
+        try page.unpacked(from: file, seed: seed, kind: .keys).whole
+            .flatMap { KeyPage($0.raw, blockCount: blockCount, recordCount: footer.recordCount) }
     }
 
     private func directory() throws(LogError) -> KeyDirectory? {
@@ -113,8 +125,8 @@ struct KeyIndex: Sendable {
         _ decode: ([UInt8]) -> Value?
     ) throws(LogError) -> Value? {
         guard let reference else { return nil }
-        // A directory's keys are arrays of their own; everything else is held as it was unpacked.
-        let size = Int(reference.rawBytes) * (kind == .names ? 5 : 1) + 128
+        // Held as it was unpacked; with a directory goes where each of its entries begins.
+        let size = Int(reference.rawBytes) * (kind == .names ? 3 : 2) / 2 + 128
         let key = BlockCache.Key(segment: footer.header.identity.segment, offset: reference.offset.rawValue)
         return try cache.value(key, bytes: { _ in size }) { () throws(LogError) -> Value? in
             try reference.unpacked(from: file, seed: seed, kind: kind).whole.flatMap { decode($0.raw) }

@@ -15,7 +15,7 @@ package enum BlockList: Sendable, Equatable {
 /// Keys with the blocks they occur in, in ascending order, and how many records have them. An open-addressed table over
 /// one arena of key bytes: no allocation a key, and each is hashed once. Not to be copied, so that no reference is counted for
 /// each key.
-struct Postings: ~Copyable {
+struct Postings: ~Copyable, SortedKeys {
     struct Key {
         let hash: UInt64
         let offset: UInt32
@@ -114,16 +114,7 @@ struct Postings: ~Copyable {
         return index == Self.empty ? nil : Int(index)
     }
 
-    /// What is known of one key, borrowed for the length of a visit.
-    struct Visit {
-        let key: UnsafeRawBufferPointer
-        let hash: UInt64
-        let records: Int
-        let blocks: [UInt32]
-    }
-
-    /// Calls `visit` with every key in ascending bytewise order.
-    func forEachSorted(_ visit: (borrowing Visit) throws(LogError) -> Void) throws(LogError) {
+    func forEachSorted(_ visit: (borrowing KeyVisit) throws(LogError) -> Void) throws(LogError) {
         let order = sorted()
         var blocks: [UInt32] = []
         var failure: LogError?
@@ -135,7 +126,7 @@ struct Postings: ~Copyable {
                 let start = Int(key.offset)
                 do throws(LogError) {
                     try visit(
-                        Visit(
+                        KeyVisit(
                             key: UnsafeRawBufferPointer(rebasing: arena[start..<start + Int(key.length)]),
                             hash: key.hash,
                             records: Int(key.recordCount),
@@ -149,11 +140,6 @@ struct Postings: ~Copyable {
             }
         }
         if let failure { throw failure }
-    }
-
-    /// Calls `visit` with the hash of every key.
-    func forEachHash(_ visit: (UInt64) -> Void) {
-        for index in 0..<keys.count { visit(keys[index].hash) }
     }
 
     /// A key by its first sixteen bytes, which tell most from each other.

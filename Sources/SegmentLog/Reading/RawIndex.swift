@@ -24,7 +24,7 @@ struct RawIndex {
 
 extension RawSegment {
     /// Blocks that a question indexes by itself: a megabyte of records.
-    private static let soonIndexed = 32
+    private static let soonIndexed = 48
     /// Records that are indexed in less than a millisecond.
     private static let fewRecords = 512
 

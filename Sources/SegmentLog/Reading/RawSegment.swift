@@ -108,8 +108,7 @@ package final class RawSegment: Segment {
         trailer.map { Int($0.recordBytes) } ?? contents.withLock { $0.table.recordBytes }
     }
 
-    /// Bytes of all bodies: keys and payloads.
-    var bodyBytes: Int {
+    package var bodyBytes: Int {
         recordBytes - recordCount * RecordFormat.headerBytes
     }
 
@@ -158,6 +157,8 @@ package final class RawSegment: Segment {
     }
 
     var keys: KeyFile? { contents.withLock(\.keys) }
+
+    package func keyIndex() -> KeyIndex? { keys?.index }
 
     /// Takes the file that says what its keys lead to. False where that is of other blocks than are known.
     func attach(_ keys: KeyFile) throws(LogError) -> Bool {

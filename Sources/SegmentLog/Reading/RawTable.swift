@@ -1,11 +1,14 @@
-// Owns: where the durable records of a raw segment lie, cut into blocks of about 32 KiB so that readers meet the same
-// shape as in a sealed one. Of a closed segment the blocks are enough: the frames in them say where each record begins.
+// Owns: where the durable records of a raw segment lie, cut into blocks as those of a sealed one are, which can be made of
+// whole blocks then. Of a closed segment the blocks are enough: the frames in them say where each record begins.
 
 internal import Disk
 
 /// The records of a raw segment by ordinal, and its blocks. Four bytes a record, until those are forgotten.
 struct RawTable {
-    static let blockBytes = 32 << 10
+    /// Bytes of bodies that a block gathers.
+    static let blockBytes = 20 << 10
+    /// A block spans no more, unless it is of one record: bodies of a few bytes are outweighed by what stands around them.
+    static let maximumSpan = 48 << 10
 
     struct RawBlock {
         var summary: BlockSummary
@@ -23,6 +26,8 @@ struct RawTable {
     private(set) var offsets: [UInt32] = []
     private(set) var recordCount = 0
     private(set) var blocks: [RawBlock] = []
+    /// Bytes of the bodies in the last block.
+    private var lastBodyBytes = 0
     /// Bytes of the records, headers included.
     private(set) var recordBytes = 0
 
@@ -108,8 +113,9 @@ struct RawTable {
             recordCount += 1
         }
         if var last = blocks.last, !last.summary.isUnreadable, last.summary.lastID.next == id,
-            Int(end - last.start) <= Self.blockBytes
+            lastBodyBytes < Self.blockBytes, Int(end - last.start) <= Self.maximumSpan
         {
+            lastBodyBytes += bytes - RecordFormat.headerBytes
             last.summary.lastID = id
             last.summary.recordCount += 1
             last.summary.minimumTime = min(last.summary.minimumTime, time)
@@ -128,6 +134,7 @@ struct RawTable {
                 lastRecordedAt: recordedAt
             )
             blocks.append(RawBlock(summary: summary, firstOrdinal: recordCount, start: start, end: end))
+            lastBodyBytes = bytes - RecordFormat.headerBytes
         }
     }
 }

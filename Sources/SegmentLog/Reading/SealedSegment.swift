@@ -221,6 +221,13 @@ package final class SealedSegment: Segment {
         )
     }
 
+    package var bodyBytes: Int { Int(clamping: footer.recordBytes) }
+
+    package func keyIndex() throws(LogError) -> KeyIndex? {
+        guard hasFooter, try blocks().isComplete else { return nil }
+        return index
+    }
+
     package func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList {
         switch try entry(of: key) {
         case .absent: BlockList.none

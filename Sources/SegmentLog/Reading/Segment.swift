@@ -67,6 +67,10 @@ package protocol Segment: AnyObject, Sendable {
     var indexedBlocks: Int { get }
     /// Whether the index covers the segment's records, or all but so few that they are soon indexed.
     var hasIndexAtHand: Bool { get }
+    /// The index of all its keys by its blocks, as a file has it; nil where none does.
+    func keyIndex() throws(LogError) -> KeyIndex?
+    /// Bytes of all bodies: keys and payloads.
+    var bodyBytes: Int { get }
     /// How many records have the key; nil where only a scan can tell. Throws `ended` likewise.
     func recordCount(holding key: [UInt8], for work: Work?) throws(LogError) -> Int?
 }

@@ -155,6 +155,7 @@ private struct SalvageTarget {
             blockBytes: options.blockBytes
         )
         var written = RecordDigest()
+        var keys = Postings()
         let count = try source?.blockCount() ?? 0
         for index in 0..<count {
             if let source, let block = try readable(source, index, covering, &report) {
@@ -162,13 +163,14 @@ private struct SalvageTarget {
                     let record = Record(block, entry)
                     // Blocks that were found without their table are held to what they must be.
                     guard covering.contains(record.id), record.id > written.last else { continue }
-                    try writer.add(record)
+                    let place = try writer.add(record)
+                    record.withBody { keys.add($0, block: place) }
                     written.add(record)
                 }
             }
             progress(Double(index + 1) / Double(count))
         }
-        try writer.finish(controls: controls)
+        _ = try writer.finish(keys, controls: controls)
         var readBack = RecordDigest()
         let cache = BlockCache(budgetBytes: 1 << 20)
         if let copy = try SealedSegment(file, store: store, cache: cache, register: DamageRegister()) {

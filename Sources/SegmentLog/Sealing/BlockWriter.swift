@@ -72,28 +72,31 @@ struct BlockWriter {
         try writeSection(times, .times, count: table.entries.count)
     }
 
-    /// Writes the pages of all keys; the directory is to follow. `pace` is called between pages; nil where it said to stop.
+    /// Writes the pages of all keys; the directory, and a filter of the hashes, are to follow. `pace` is called between pages;
+    /// nil where it said to stop.
     mutating func writePages(
-        of postings: borrowing Postings,
+        of keys: borrowing some SortedKeys & ~Copyable,
         blockCount: Int,
-        pace: () -> Bool = { true }
-    ) throws(LogError) -> KeyDirectory? {
+        pace: () -> Bool
+    ) throws(LogError) -> (directory: KeyDirectory, hashes: [UInt64])? {
         var directory = KeyDirectory()
+        var hashes: [UInt64] = []
         var page = KeyPageBuilder()
         var goesOn = true
         func finish(_ writer: inout BlockWriter) throws(LogError) {
             let written = try writer.write(page.bytes, kind: .keys, count: page.entryCount)
-            directory.pages.append(KeyDirectory.Page(reference: written, firstKey: page.firstKey))
+            directory.append(KeyDirectory.Page(reference: written, firstKey: page.firstKey))
             page.clear()
             goesOn = pace()
         }
-        try postings.forEachSorted { visit throws(LogError) in
+        try keys.forEachSorted { visit throws(LogError) in
             guard goesOn else { return }
+            hashes.append(visit.hash)
             page.add(visit.key, blocks: visit.blocks, records: visit.records, blockCount: blockCount)
             if page.isFull { try finish(&self) }
         }
         if goesOn, page.entryCount > 0 { try finish(&self) }
-        return goesOn ? directory : nil
+        return goesOn ? (directory, hashes) : nil
     }
 
     /// Writes the footer, which is told how long the file is and what is in it, and makes the file durable.

@@ -16,7 +16,7 @@ package struct CompactionReport: Equatable, Sendable {
 
 package enum CompactionPolicy: Sendable {
     /// Merge where there are many small segments: eight in a row, or half of what a merged one may hold, and no one of
-    /// them most of it, so that a byte is not compressed again and again.
+    /// them more than two thirds of it, so that a byte is not compressed again and again.
     case background
     /// Merge whatever can be merged.
     case everything
@@ -39,7 +39,7 @@ package enum CompactionPolicy: Sendable {
             let isWorthIt =
                 switch self {
                 case .everything: true
-                case .background: (end - start >= Self.runLength || total >= limit / 2) && largest <= total / 2
+                case .background: (end - start >= Self.runLength || total >= limit / 2) && largest <= total / 3 * 2
                 }
             if end - start >= 2, isWorthIt {
                 runs.append(start..<end)
@@ -54,20 +54,36 @@ package enum CompactionPolicy: Sendable {
 
 extension SegmentLog {
     /// Merges as the policy says. `pace` is called between blocks and may sleep; where it returns false the work stops
-    /// after what has been finished.
-    package func compact(_ policy: CompactionPolicy, pace: () -> Bool = { true }) throws(LogError) -> CompactionReport {
+    /// after what has been finished. A merge takes its time, and what is closed meanwhile does not wait for its end where
+    /// `hurriedly` is given: it is sealed between two blocks, at the fastest level if that says so.
+    package func compact(
+        _ policy: CompactionPolicy,
+        sealing hurriedly: (() -> Bool)? = nil,
+        pace: () -> Bool = { true }
+    ) throws(LogError) -> CompactionReport {
         try maintenance.withLock { _ throws(LogError) in
+            var failure: LogError?
+            func attend() -> Bool {
+                guard pace() else { return false }
+                guard let hurriedly, isAnyWaiting else { return true }
+                do throws(LogError) {
+                    while try sealNext(hurriedly: hurriedly(), pace: pace) { _ = try replenishSpares(pace: pace) }
+                } catch {
+                    failure = failure ?? error
+                    return error.unreadableIDs != nil
+                }
+                return true
+            }
             var report = CompactionReport()
             let before = view.segments.dropLast().compactMap { $0 as? SealedSegment }.map(\.footer.fileBytes)
             report.segmentsBefore = before.count
             report.bytesBefore = before.reduce(0, +)
-            var failure: LogError?
             var position = RecordID.zero
             // Looked for one by one: a segment that somebody holds keeps its space though its file has been removed.
             while let inputs = nextRun(policy, from: position) {
                 position = inputs[inputs.count - 1].footer.lastCovered.next
                 do throws(LogError) {
-                    guard try merge(inputs, pace: pace) else { break }
+                    guard try merge(inputs, pace: attend) else { break }
                 } catch {
                     // What turned out damaged is in the register, and the next run keeps clear of it.
                     guard error.unreadableIDs != nil else { throw error }
@@ -80,6 +96,12 @@ extension SegmentLog {
             report.bytesAfter = after.map(\.footer.fileBytes).reduce(0, +)
             return report
         }
+    }
+
+    /// Whether a closed segment can be sealed. Those stand at the end.
+    private var isAnyWaiting: Bool {
+        view.segments.dropLast().reversed().prefix { $0 is RawSegment }
+            .contains { ($0 as? RawSegment).map(canSeal) ?? false }
     }
 
     /// The first segments, from those that begin at `position` on, that the policy merges into one.

@@ -83,16 +83,16 @@ enum KeyFileWriter {
     ) throws(LogError) -> Bool {
         var writer = try BlockWriter(file, header: footer.header, level: 1)
         try writer.writeTable(table)
-        guard let directory = try writer.writePages(of: postings, blockCount: table.entries.count, pace: pace) else {
+        guard let pages = try writer.writePages(of: postings, blockCount: table.entries.count, pace: pace) else {
             return false
         }
-        var parts = Array(repeating: FilterParts.empty, count: FilterParts.count(keyCount: postings.keyCount))
-        postings.forEachHash { parts[FilterParts.part(of: $0, among: parts.count)].insert(hash: $0) }
+        var parts = Array(repeating: FilterParts.empty, count: FilterParts.count(keyCount: pages.hashes.count))
+        for hash in pages.hashes { parts[FilterParts.part(of: hash, among: parts.count)].insert(hash: hash) }
         for (index, part) in parts.enumerated() {
             let written = try writer.write(part.encoded(), kind: .filter, count: parts.count, isPacked: false)
             if index == 0 { writer.note(.filter, at: written) }
         }
-        try writer.writeSection(directory.encoded(), .names, count: directory.pages.count)
+        try writer.writeSection(pages.directory.bytes, .names, count: pages.directory.pageCount)
         try writer.finish(footer)
         return true
     }

@@ -1,6 +1,6 @@
-// Owns: writing a sealed segment: records go in, in the order of their ids; blocks, index and footer come out. Sealing
-// and compaction both end here.
-// Refuses to know: where the records come from, and what becomes of their source.
+// Owns: writing a sealed segment: records go in, in the order of their ids, one by one or by whole blocks, and their keys when
+// all are there; blocks, index and footer come out. Sealing and compaction both end here.
+// Refuses to know: where the records and the keys come from, and what becomes of their source.
 
 internal import Disk
 
@@ -9,7 +9,6 @@ struct SealedWriter: ~Copyable {
     private var writer: BlockWriter
     private let blockBytes: Int
     private var table = BlockTable()
-    private var postings = Postings()
     private var pending: [Record] = []
     private var pendingBytes = 0
     private var footer: SealedFooter
@@ -29,14 +28,30 @@ struct SealedWriter: ~Copyable {
         writer = try BlockWriter(file, header: header, level: level)
     }
 
-    /// Adds the next record; ids ascend.
-    mutating func add(_ record: Record) throws(LogError) {
+    /// Adds the next record; ids ascend. Returns the number of the block that it comes to lie in.
+    @discardableResult
+    mutating func add(_ record: Record) throws(LogError) -> UInt32 {
+        let place = UInt32(table.entries.count)
+        take(record)
+        if pendingBytes >= blockBytes { try cutBlock() }
+        return place
+    }
+
+    /// Adds the records of a block, which stay together. Returns likewise.
+    mutating func add(_ block: Block) throws(LogError) -> UInt32 {
+        if pending.count + block.count > SealedBlockHeader.maximumRecords { try cutBlock() }
+        let place = UInt32(table.entries.count)
+        for entry in block.entries.indices { take(Record(block, entry)) }
+        if pendingBytes >= blockBytes { try cutBlock() }
+        return place
+    }
+
+    private mutating func take(_ record: Record) {
         precondition(
             record.id >= footer.firstCovered && record.id <= footer.lastCovered,
             "a record lies in what is covered"
         )
         precondition(pending.last.map { $0.id < record.id } ?? true, "records come in the order of their ids")
-        record.withBody { postings.add($0, block: UInt32(table.entries.count)) }
         if footer.recordCount == 0 {
             footer.firstRecordedAt = record.recordedAt
             (footer.leastTime, footer.greatestTime) = (record.time, record.time)
@@ -48,19 +63,30 @@ struct SealedWriter: ~Copyable {
         footer.recordBytes += UInt64(record.bodyBytes)
         pending.append(record)
         pendingBytes += record.bodyBytes
-        if pendingBytes >= blockBytes { try cutBlock() }
     }
 
-    /// Writes the store's own records, index and footer, and makes the file durable.
-    mutating func finish(controls: [ControlRecord] = []) throws(LogError) {
+    /// Writes the index of all that has been added, by the keys and the numbers of blocks that have been returned, the store's own
+    /// records and the footer, and makes the file durable. `pace` is called between pages; false where it said to stop.
+    mutating func finish(
+        _ keys: borrowing some SortedKeys & ~Copyable,
+        controls: [ControlRecord] = [],
+        pace: () -> Bool = { true }
+    ) throws(LogError) -> Bool {
         if !pending.isEmpty { try cutBlock() }
         try writer.writeTable(table)
-        try writeKeys()
+        guard let pages = try writer.writePages(of: keys, blockCount: table.entries.count, pace: pace) else {
+            return false
+        }
+        try writer.writeSection(pages.directory.bytes, .names, count: pages.directory.pageCount)
+        var filter = KeyFilter(keyCount: pages.hashes.count)
+        for hash in pages.hashes { filter.insert(hash: hash) }
+        try writer.writeSection(filter.encoded(), .filter, count: pages.hashes.count)
         if !controls.isEmpty {
             footer.controlCount = UInt64(controls.count)
             try writer.writeSection(ControlRecord.encoded(controls), .controls, count: controls.count)
         }
         try writer.finish(footer)
+        return true
     }
 
     private mutating func cutBlock() throws(LogError) {
@@ -84,13 +110,5 @@ struct SealedWriter: ~Copyable {
         table.entries.append(BlockTable.Entry(block: written, summary: summary))
         pending.removeAll(keepingCapacity: true)
         pendingBytes = 0
-    }
-
-    private mutating func writeKeys() throws(LogError) {
-        guard let directory = try writer.writePages(of: postings, blockCount: table.entries.count) else { return }
-        try writer.writeSection(directory.encoded(), .names, count: directory.pages.count)
-        var filter = KeyFilter(keyCount: postings.keyCount)
-        postings.forEachHash { filter.insert(hash: $0) }
-        try writer.writeSection(filter.encoded(), .filter, count: postings.keyCount)
     }
 }

@@ -11,14 +11,17 @@ extension SegmentLog {
     /// Seals the oldest closed raw segment that can be sealed; hurriedly at the fastest level, which compaction makes up for. `pace`
     /// is called between blocks and may sleep; where it returns false the work is abandoned. Returns whether a segment was sealed.
     package func sealOldest(hurriedly: Bool = false, pace: () -> Bool = { true }) throws(LogError) -> Bool {
-        try maintenance.withLock { _ throws(LogError) in
-            for segment in view.segments.dropLast() {
-                guard let raw = segment as? RawSegment, let last = raw.lastID, canSeal(raw) else { continue }
-                // One that turns out damaged is in the register from then on, and does not keep those behind it waiting.
-                return try seal(raw, through: last, level: hurriedly ? 1 : options.sealingLevel, pace: pace)
-            }
-            return false
+        try maintenance.withLock { _ throws(LogError) in try sealNext(hurriedly: hurriedly, pace: pace) }
+    }
+
+    /// The same for who has the lock.
+    func sealNext(hurriedly: Bool, pace: () -> Bool) throws(LogError) -> Bool {
+        for segment in view.segments.dropLast() {
+            guard let raw = segment as? RawSegment, let last = raw.lastID, canSeal(raw) else { continue }
+            // One that turns out damaged is in the register from then on, and does not keep those behind it waiting.
+            return try seal(raw, through: last, level: hurriedly ? 1 : options.sealingLevel, pace: pace)
         }
+        return false
     }
 
     /// A segment with damage stays raw: its file is the evidence, and may hold more than was read. So does one that only a later
@@ -76,14 +79,12 @@ extension SegmentLog {
             level: level,
             blockBytes: options.blockBytes
         )
+        var keys: [KeyCursor] = []
         for source in sources {
-            for index in 0..<(try source.blockCount()) {
-                guard pace() else { return nil }
-                let block = try source.passingBlock(index)
-                for entry in block.entries.indices { try writer.add(Record(block, entry)) }
-            }
+            guard let cursor = try move(source, to: &writer, pace: pace) else { return nil }
+            keys.append(cursor)
         }
-        try writer.finish(controls: controls)
+        guard try writer.finish(KeyMerge(keys), controls: controls, pace: pace) else { return nil }
         guard try isFaithful(file, to: sources, controls, pace: pace) else { return nil }
         let sealed = try onDisk { () throws(DiskError) in
             try disk.rename(written, to: path)
@@ -92,6 +93,36 @@ extension SegmentLog {
             return try disk.open(path, .read)
         }
         return try SealedSegment(sealed, store: store.store, cache: cache, register: register)
+    }
+
+    /// Writes the records of a source. Its blocks stay together, and its index goes on to say which of them have a key; where there is none,
+    /// or its blocks are too large, they are cut anew and what they hold is looked for. Nil where `pace` said to stop.
+    private func move(
+        _ source: any Segment,
+        to writer: inout SealedWriter,
+        pace: () -> Bool
+    ) throws(LogError) -> KeyCursor? {
+        let count = try source.blockCount()
+        if source.bodyBytes <= 2 * options.blockBytes * count, let index = try source.keyIndex(),
+            let keys = try KeyCursor(index, blockCount: count)
+        {
+            for number in 0..<count {
+                guard pace() else { return nil }
+                keys.move(to: try writer.add(try source.passingBlock(number)))
+            }
+            return keys
+        }
+        var keys = Postings()
+        for number in 0..<count {
+            guard pace() else { return nil }
+            let block = try source.passingBlock(number)
+            for entry in block.entries.indices {
+                let record = Record(block, entry)
+                let place = try writer.add(record)
+                record.withBody { keys.add($0, block: place) }
+            }
+        }
+        return try KeyCursor(keys)
     }
 
     /// Makes the file that will be given the name `path`.

@@ -1,0 +1,82 @@
+// Owns: the index of a segment that was made of others: it says what an index of the records would, wherever it was merged from
+// theirs, and wherever one of those could not be used.
+
+import Disk
+import DiskSimulation
+import FaultSimulation
+import Testing
+
+@testable import SegmentLog
+
+@Suite struct KeyMergeTests {
+    private typealias Many = ManyRawSegments
+
+    /// What becomes of the key files before the segments are sealed.
+    enum KeyFiles: CaseIterable {
+        case all, none, everyOther, damaged
+    }
+
+    @Test(arguments: KeyFiles.allCases, [4 << 10, 20 << 10, 64 << 10])
+    func `An index merged from others is that of the records`(keyFiles: KeyFiles, blockBytes: Int) throws {
+        var options = Many.options
+        options.blockBytes = blockBytes
+        let disk = SimulatedDisk()
+        let (log, writer, _) = try openLog(disk, options)
+        let records = try Many.fill(writer, segments: 12, seed: UInt64(blockBytes), hasControls: true)
+        if keyFiles != .none { try Many.makeKeys(log) }
+        for (number, name) in disk.logFiles.filter({ $0.hasSuffix(".keys") }).enumerated() {
+            let path = "\(storeDirectory.log)/\(name)"
+            // In its pages of keys, which come before the filter.
+            if keyFiles == .damaged { disk.flip(bit: 1, at: disk.bytes(path).count / 4, of: path) }
+            if keyFiles == .everyOther, number.isMultiple(of: 2) {
+                Many.raw(log).first { $0.path == path.replacing(".keys", with: ".active") }?.letGoOfKeys()
+            }
+        }
+        while try log.sealOldest() {}
+        #expect(try log.verify().isClean)
+        try Many.check(log, records, "sealed")
+        _ = try log.compact(.everything)
+        #expect(log.view.segments.count == 2)
+        #expect(try log.verify().isClean)
+        try Many.check(log, records, "merged")
+    }
+
+    @Test func `A damaged page of keys does not go on into what its segment is merged into`() throws {
+        let (disk, records) = try DamagedLog.disk()
+        let (log, _, _) = try DamagedLog.open(disk)
+        let segment = try #require(log.view.segments.first as? SealedSegment)
+        let page = try #require(try segment.keyIndex()?.passingDirectory()?.page(0))
+        disk.flip(bit: 3, at: Int(page.offset.rawValue) + SealedBlockHeader.bytes + 2, of: segment.path)
+        #expect(try !log.verify().isClean)
+        #expect(try log.compact(.everything).segmentsAfter == 1)
+        #expect(try log.verify().isClean)
+        #expect(try log.view.records() == records)
+        for key in ["all", "even", "k3", "k9"] {
+            #expect(try log.view.records(Many.query(key)) == records.filter { $0.keys.contains(key) })
+        }
+    }
+
+    @Test func `Blocks stay together, small ones are joined, and large ones cut`() throws {
+        func blocks(_ bytes: Int) throws -> [UInt32] {
+            var options = LogOptions.small
+            options.segmentBytes = 256 << 10
+            options.blockBytes = bytes
+            let (log, writer, _) = try openLog(SimulatedDisk(), options)
+            for number in 0..<200 {
+                try writer.commit([TestRecord(keys: ["k"], payload: noise(1_000, seed: number))], at: Int64(number))
+            }
+            try writer.roll()
+            let raw = try #require(log.view.segments.first)
+            #expect(
+                try (0..<(try raw.blockCount())).map { try raw.summary(of: $0).recordCount }.allSatisfy { $0 <= 21 }
+            )
+            try Many.makeKeys(log)
+            while try log.sealOldest() {}
+            let sealed = try #require(log.view.segments.first)
+            return try (0..<(try sealed.blockCount())).map { try sealed.summary(of: $0).recordCount }
+        }
+        #expect(try blocks(20 << 10).dropLast().allSatisfy { $0 >= 15 && $0 <= 21 })
+        #expect(try blocks(64 << 10).dropLast().allSatisfy { $0 >= 63 })
+        #expect(try blocks(4 << 10).allSatisfy { $0 <= 5 })
+    }
+}

@@ -18,7 +18,7 @@ extension Benchmark {
         },
         Benchmark(
             name: "seal",
-            operation: "an event committed, moved from the raw segment to a sealed one, and compared",
+            operation: "an event committed, indexed, moved from the raw segment to a sealed one, and compared",
             iterations: 1
         ) {
             let scratch = try ScratchLog(sealingLevel: LogOptions().sealingLevel)
@@ -26,8 +26,9 @@ extension Benchmark {
             return Loop(operations: buffer.recordCount, bytes: buffer.byteCount) {
                 try scratch.commit(buffer)
                 try scratch.writer.roll()
+                let isIndexed = try scratch.log.makeKeys()
                 let isSealed = try scratch.log.sealOldest()
-                precondition(isSealed, "a closed segment is sealed")
+                precondition(isIndexed && isSealed, "a closed segment is indexed and sealed")
                 return buffer.recordCount
             }
         },

@@ -56,6 +56,33 @@ import Testing
         }
     }
 
+    @Test func `A block that is joined of an indexed and a gathered one is named once`() throws {
+        let disk = SimulatedDisk()
+        var options = Many.options
+        options.blockBytes = 64 << 10
+        let (log, writer, _) = try openLog(disk, options)
+        // A few records a segment, so that all of them come to lie in few blocks.
+        let records = try (0..<30).flatMap { number in
+            let more = try writer.commit(
+                [TestRecord(keys: ["all", "k\(number % 3)"], payload: noise(5_000, seed: number))],
+                at: Int64(number)
+            )
+            if number % 3 == 2 { try writer.roll() }
+            return more
+        }
+        while try log.sealOldest() {}
+        for segment in log.view.segments.compactMap({ $0 as? SealedSegment }).dropFirst(3).prefix(3) {
+            let page = try #require(try segment.keyIndex()?.passingDirectory()?.page(0))
+            disk.flip(bit: 3, at: Int(page.offset.rawValue) + SealedBlockHeader.bytes + 2, of: segment.path)
+        }
+        #expect(try log.compact(.everything).segmentsAfter == 1)
+        #expect(try log.verify().isClean)
+        #expect(try log.view.segments[0].blockCount() <= 3)
+        for key in ["all", "k0", "k1", "k2"] {
+            #expect(try log.view.records(Many.query(key)) == records.filter { $0.keys.contains(key) })
+        }
+    }
+
     @Test func `Blocks stay together, small ones are joined, and large ones cut`() throws {
         func blocks(_ bytes: Int) throws -> [UInt32] {
             var options = LogOptions.small

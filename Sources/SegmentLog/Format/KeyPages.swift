@@ -67,7 +67,7 @@ struct KeyEntry: Sendable {
 /// has, as it has the records of each.
 struct KeyPage: Sendable {
     private let bytes: [UInt8]
-    private let blockCount: Int
+    let blockCount: Int
     private let recordCount: UInt64
 
     /// Nil where the page is malformed, or is of more blocks or records than there are.
@@ -131,6 +131,24 @@ struct KeyPage: Sendable {
                 if !visit(key, { entry(records, listed, list) }) { return true }
             }
             return true
+        }
+    }
+
+    /// Visits the entries as they are encoded; `list` stands before the differences of so many blocks, and is to be read to their end.
+    func forEachEncoded(
+        _ visit: (
+            _ shared: Int, _ suffix: UnsafeRawBufferPointer, _ records: Int, _ listed: UInt64, _ list: inout ByteReader
+        ) -> Void
+    ) {
+        bytes.withUnsafeBytes { buffer in
+            var reader = ByteReader(buffer)
+            while reader.remaining > 0 {
+                let shared = Int(clamping: reader.varint())
+                let suffix = reader.take(reader.count())
+                let records = Int(clamping: reader.varint())
+                let listed = reader.varint()
+                visit(shared, suffix, records, listed, &reader)
+            }
         }
     }
 

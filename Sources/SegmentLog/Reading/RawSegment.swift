@@ -173,7 +173,7 @@ package final class RawSegment: Segment {
     }
 
     /// Lets go of a key file that has turned out damaged; another can be made.
-    func letGoOfKeys() {
+    package func letGoOfKeys() {
         contents.withLock { $0.keys = nil }
     }
 

@@ -20,6 +20,7 @@ package final class SealedSegment: Segment {
     private let cache: BlockCache
     private let register: DamageRegister
     private let known = Mutex<KnownBlocks?>(nil)
+    private let hasSpoiledKeys = Atomic(false)
 
     private struct KnownBlocks {
         let table: BlockTable
@@ -224,9 +225,11 @@ package final class SealedSegment: Segment {
     package var bodyBytes: Int { Int(clamping: footer.recordBytes) }
 
     package func keyIndex() throws(LogError) -> KeyIndex? {
-        guard hasFooter, try blocks().isComplete else { return nil }
+        guard hasFooter, !hasSpoiledKeys.load(ordering: .relaxed), try blocks().isComplete else { return nil }
         return index
     }
+
+    package func letGoOfKeys() { hasSpoiledKeys.store(true, ordering: .relaxed) }
 
     package func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList {
         switch try entry(of: key) {

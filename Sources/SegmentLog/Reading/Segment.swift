@@ -69,6 +69,8 @@ package protocol Segment: AnyObject, Sendable {
     var hasIndexAtHand: Bool { get }
     /// The index of all its keys by its blocks, as a file has it; nil where none does.
     func keyIndex() throws(LogError) -> KeyIndex?
+    /// From now on no file has it: a part of what it has turned out damaged.
+    func letGoOfKeys()
     /// Bytes of all bodies: keys and payloads.
     var bodyBytes: Int { get }
     /// How many records have the key; nil where only a scan can tell. Throws `ended` likewise.

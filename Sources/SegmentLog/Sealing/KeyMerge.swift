@@ -29,11 +29,20 @@ struct KeyMerge: SortedKeys {
     }
 
     func forEachSorted(_ visit: (borrowing KeyVisit) throws(LogError) -> Void) throws(LogError) {
+        var blocks: [UInt32] = []
+        if sources.count == 1 {
+            while try sources[0].advance() {
+                blocks.removeAll(keepingCapacity: true)
+                sources[0].appendPlaces(to: &blocks)
+                try sources[0].show(records: sources[0].records, blocks, to: visit)
+            }
+            return
+        }
         var heads: Heap<Head> = []
         for (order, source) in sources.enumerated() {
             if try source.advance() { heads.insert(Head(source: source, order: order)) }
         }
-        var (group, blocks): ([Head], [UInt32]) = ([], [])
+        var group: [Head] = []
         while let first = heads.popMin() {
             group.append(first)
             while let next = heads.min, first.source.hasSameKey(as: next.source) {
@@ -42,16 +51,7 @@ struct KeyMerge: SortedKeys {
             }
             blocks.removeAll(keepingCapacity: true)
             for head in group { head.source.appendPlaces(to: &blocks) }
-            let records = group.reduce(0) { $0 + $1.source.records }
-            var failure: LogError?
-            first.source.withKey { key in
-                do throws(LogError) {
-                    try visit(KeyVisit(key: key, hash: KeyHash.hash(key), records: records, blocks: blocks))
-                } catch {
-                    failure = error
-                }
-            }
-            if let failure { throw failure }
+            try first.source.show(records: group.reduce(0) { $0 + $1.source.records }, blocks, to: visit)
             for head in group where try head.source.advance() { heads.insert(head) }
             group.removeAll(keepingCapacity: true)
         }
@@ -64,18 +64,18 @@ final class KeyCursor {
     private let index: KeyIndex?
     private let directory: KeyDirectory
     private var nextPage = 0
+    /// Whether a page has turned out damaged, so that the keys are to be gathered from the records.
+    private(set) var isDamaged = false
     private let blockCount: Int
     /// Where each of its blocks has gone; nil where the keys name the new ones.
     private var places: [UInt32]?
     private var keys = KeyList()
     private var position = -1
 
-    /// The keys of the index of a segment with so many blocks, which are to go somewhere yet; nil where any of it cannot be read.
+    /// The keys of the index of a segment with so many blocks, which are to go somewhere yet; nil where it has no directory that
+    /// can be read.
     init?(_ index: KeyIndex, blockCount: Int) throws(LogError) {
         guard let directory = try index.passingDirectory() else { return nil }
-        for number in 0..<directory.pageCount {
-            guard try index.passingPage(directory.page(number), blockCount: blockCount) != nil else { return nil }
-        }
         (self.index, self.blockCount, self.directory, places) = (index, blockCount, directory, [])
     }
 
@@ -99,14 +99,11 @@ final class KeyCursor {
             guard let index, nextPage < directory.pageCount else { return false }
             defer { nextPage += 1 }
             guard let found = try index.passingPage(directory.page(nextPage), blockCount: blockCount) else {
-                throw .unreadable(path: index.file.path, reason: "a page of its keys cannot be read any more")
+                isDamaged = true
+                throw .unreadable(path: index.file.path, reason: "a page of its keys is damaged")
             }
             keys.removeAll()
-            found.forEach { key, entry in
-                let entry = entry()
-                key.withUnsafeBytes { keys.append($0, records: entry.recordCount, blocks: entry.blocks) }
-                return true
-            }
+            keys.append(found)
             position = 0
         }
         return true
@@ -123,49 +120,28 @@ final class KeyCursor {
         withKey { key in other.withKey { KeyOrder.equal(key, $0) } }
     }
 
+    /// Calls `visit` with the key that it is at, and what is known of it in all.
+    func show(
+        records: Int,
+        _ blocks: [UInt32],
+        to visit: (borrowing KeyVisit) throws(LogError) -> Void
+    ) throws(LogError) {
+        var failure: LogError?
+        withKey { key in
+            do throws(LogError) {
+                try visit(KeyVisit(key: key, hash: KeyHash.hash(key), records: records, blocks: blocks))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
     /// Appends where the blocks of the key have gone. Two that have become one come but once.
     func appendPlaces(to blocks: inout [UInt32]) {
         for block in keys.blocks(at: position) {
-            let place = places.map { $0[Int(block)] } ?? block
+            let place = places?[Int(block)] ?? block
             if blocks.last != place { blocks.append(place) }
         }
-    }
-}
-
-/// Keys in order, with what is known of each, in three arrays however many there are.
-private struct KeyList {
-    private struct Entry {
-        let keyEnd: Int
-        let blocksEnd: Int
-        let records: Int
-    }
-
-    private var bytes: [UInt8] = []
-    private var blocks: [UInt32] = []
-    private var entries: [Entry] = []
-
-    var count: Int { entries.count }
-
-    mutating func append(_ key: UnsafeRawBufferPointer, records: Int, blocks: [UInt32]) {
-        bytes.append(contentsOf: key)
-        self.blocks.append(contentsOf: blocks)
-        entries.append(Entry(keyEnd: bytes.count, blocksEnd: self.blocks.count, records: records))
-    }
-
-    mutating func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
-        blocks.removeAll(keepingCapacity: true)
-        entries.removeAll(keepingCapacity: true)
-    }
-
-    func records(at index: Int) -> Int { entries[index].records }
-
-    func withKey<Result>(at index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        let start = index == 0 ? 0 : entries[index - 1].keyEnd
-        return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start..<entries[index].keyEnd])) }
-    }
-
-    func blocks(at index: Int) -> ArraySlice<UInt32> {
-        blocks[(index == 0 ? 0 : entries[index - 1].blocksEnd)..<entries[index].blocksEnd]
     }
 }

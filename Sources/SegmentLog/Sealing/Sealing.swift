@@ -84,7 +84,14 @@ extension SegmentLog {
             guard let cursor = try move(source, to: &writer, pace: pace) else { return nil }
             keys.append(cursor)
         }
-        guard try writer.finish(KeyMerge(keys), controls: controls, pace: pace) else { return nil }
+        do throws(LogError) {
+            guard try writer.finish(KeyMerge(keys), controls: controls, pace: pace) else { return nil }
+        } catch {
+            guard keys.contains(where: \.isDamaged) else { throw error }
+            for (source, keys) in zip(sources, keys) where keys.isDamaged { source.letGoOfKeys() }
+            // Once more, and without those.
+            return try writeSealed(sources, covering: covering, level: level, pace: pace)
+        }
         guard try isFaithful(file, to: sources, controls, pace: pace) else { return nil }
         let sealed = try onDisk { () throws(DiskError) in
             try disk.rename(written, to: path)

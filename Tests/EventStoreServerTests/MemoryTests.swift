@@ -73,8 +73,8 @@ import Testing
 
     @Test("Clients that stop in the middle of a command are cut, and those that waited for their room go on")
     func stalled() async throws {
-        // Long enough for whoever does send, on a machine that is slow.
-        try await run({ $0.commandSeconds = 3 }) { test in
+        // Long enough for whoever does send, and for whoever looks, on a machine that is slow.
+        try await run({ $0.commandSeconds = 15 }) { test in
             let command = encoded(["EV.APPEND", "c", "a", "t", data(120_000)])
             let stalled = try (0..<10).map { _ in try test.connect() }
             for client in stalled { try client.send(Array(command[..<100_000])) }

@@ -56,6 +56,63 @@ import Testing
         }
     }
 
+    @Test func `What the disk will not give back of a key file does not hold up sealing`() throws {
+        let disk = SimulatedDisk()
+        let (log, writer, _) = try openLog(disk, Many.options)
+        let records = try Many.fill(writer, segments: 4, seed: 8)
+        try Many.makeKeys(log)
+        let index = try #require(Many.raw(log)[1].keyIndex())
+        let page = try #require(try index.passingDirectory()?.page(0))
+        disk.makeUnreadable(Int(page.offset.rawValue)..<Int(page.offset.rawValue) + 1, of: index.file.path)
+        while try log.sealOldest() {}
+        #expect(Many.raw(log).count == 1)
+        #expect(try log.compact(.everything).segmentsAfter == 1)
+        #expect(try log.verify().isClean)
+        try Many.check(log, records)
+    }
+
+    @Test func `A key file whose blocks another version has cut serves all the same`() throws {
+        let filled = try diskWithLog(Many.options) { log, writer in
+            let records = try Many.fill(writer, segments: 1, seed: 5)
+            let raw = Many.raw(log)[0]
+            // Two blocks each.
+            let fine = try #require(try raw.listedTable()).entries
+            var coarse = BlockTable()
+            for first in stride(from: 0, to: fine.count, by: 2) {
+                let pair = fine[first..<min(first + 2, fine.count)]
+                var (block, summary) = (pair[first].block, pair[first].summary)
+                for other in pair.dropFirst() {
+                    block.contentBytes = UInt32(other.block.offset - block.offset) + other.block.contentBytes
+                    block.rawBytes = block.contentBytes
+                    summary.lastID = other.summary.lastID
+                    summary.recordCount += other.summary.recordCount
+                    summary.minimumTime = min(summary.minimumTime, other.summary.minimumTime)
+                    summary.maximumTime = max(summary.maximumTime, other.summary.maximumTime)
+                    summary.lastRecordedAt = other.summary.lastRecordedAt
+                }
+                coarse.entries.append(BlockTable.Entry(block: block, summary: summary))
+            }
+            #expect(coarse.entries.count > 1)
+            var keys = Postings()
+            for (number, entry) in coarse.entries.enumerated() {
+                for id in entry.summary.firstID.rawValue...entry.summary.lastID.rawValue {
+                    try raw.record(RecordID(id))?.withBody { keys.add($0, block: UInt32(number)) }
+                }
+            }
+            let account = try #require(raw.account)
+            let footer = SealedFooter(SealedFooter(header: raw.header.ofKeys), saying: account)
+            let file = try log.disk.open(storeDirectory.keys(raw.base), .createNew)
+            #expect(try KeyFileWriter.write(file, footer, coarse, keys, pace: { true }))
+            return records
+        }
+        let (log, _, _) = try openLog(filled.disk, Many.options)
+        #expect(Many.raw(log)[0].keys != nil)
+        #expect(try log.verify().isClean)
+        try Many.check(log, filled.result, "raw")
+        #expect(try log.sealOldest() && log.verify().isClean)
+        try Many.check(log, filled.result, "sealed")
+    }
+
     @Test func `A block that is joined of an indexed and a gathered one is named once`() throws {
         let disk = SimulatedDisk()
         var options = Many.options

@@ -132,7 +132,7 @@ extension BlockTable.Entry {
         let ids = summary.lastID.rawValue - summary.firstID.rawValue
         return block.offset > FrameHeader.firstOffset && block.offset < FrameHeader.maximumEnd
             && endInRaw <= RawTrailer.offset(in: header.fileBytes).rawValue && block.rawBytes == block.contentBytes
-            && UInt64(summary.recordCount) == ids + 1
+            && UInt64(summary.recordCount) == ids + 1 && summary.recordCount <= SealedBlockHeader.maximumRecords
             && UInt64(block.contentBytes) > UInt64(summary.recordCount) * UInt64(RecordFormat.headerBytes)
     }
 }

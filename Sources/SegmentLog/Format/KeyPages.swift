@@ -118,7 +118,9 @@ struct KeyPage: Sendable {
             while reader.remaining > 0 {
                 let shared = Int(clamping: reader.varint())
                 let suffix = reader.take(reader.count())
-                guard !reader.failed, shared <= key.count else { return false }
+                guard !reader.failed, shared <= key.count,
+                    shared + suffix.count <= RecordBody.maximumKeyBytes
+                else { return false }
                 // They ascend, and share no more than is said, where the first bytes that they do not share do.
                 guard let next = suffix.first, shared == key.count || key[shared] < next else { return false }
                 key.removeLast(key.count - shared)

@@ -14,14 +14,14 @@ package struct LogOptions: Sendable {
     package var recycledFiles = 16
     /// Bytes of records that a block of a sealed segment gathers before it is compressed, 4 KiB to 64 KiB. With twice as
     /// many, one event takes half as long again, and the disk holds a sixth less. Blocks that are there stay together, but where
-    /// they hold more than twice as many.
+    /// those of a segment hold more than twice as many on average.
     package var blockBytes = 20 << 10
     /// zlib level of a segment that is sealed for the first time, 1 to 9.
     package var sealingLevel = 6
     /// zlib level of a segment that compaction writes, 1 to 9.
     package var compactionLevel = 9
     /// Compaction merges segments up to this many bytes of records.
-    package var compactedBytes = 1 << 30
+    package var compactedBytes = 256 << 20
     /// Memory for inflated blocks and index pages.
     package var cacheBytes = 48 << 20
     /// While commits go on, the manifest says at least so often, in nanoseconds of commit time, how far the log has come.

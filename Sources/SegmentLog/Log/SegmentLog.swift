@@ -17,7 +17,8 @@ package final class SegmentLog: Sendable {
     /// Held for as long as the log is open.
     private let lock: (any DiskLock)?
     private let state: Mutex<State>
-    /// Sealing and compaction take turns: each reads the list of segments, works, and replaces what it read.
+    /// Sealing and compaction take turns, though compaction may seal between two blocks: each reads the list of segments, works,
+    /// and replaces what it read.
     let maintenance = Mutex(())
     /// Key files are made one at a time.
     let indexing = Mutex(())

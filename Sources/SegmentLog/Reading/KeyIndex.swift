@@ -72,6 +72,18 @@ package struct KeyIndex: Sendable {
         guard footer.section(.filter) != nil, let directory = try directory() else {
             return false
         }
+        // Of a large segment it is more than a small cache keeps.
+        var filter: KeyFilter?
+        if footer.header.kind != .keys {
+            guard let whole = try passing(footer.section(.filter), .filter).flatMap(KeyFilter.init) else {
+                return false
+            }
+            filter = whole
+        }
+        func mayContain(_ key: [UInt8]) throws(LogError) -> Bool? {
+            guard let filter else { return try self.mayContain(key) }
+            return key.withUnsafeBytes(filter.mayContain)
+        }
         for page in (0..<directory.pageCount).lazy.map(directory.page) {
             guard let keys = try self.page(page, blockCount: blockCount) else { return false }
             var (isLedTo, failure): (Bool, LogError?) = (true, nil)
@@ -93,16 +105,26 @@ package struct KeyIndex: Sendable {
         return true
     }
 
-    /// The directory, past the cache; nil where it is damaged.
+    /// The directory, past the cache; nil where it is damaged, or the disk will not give it back.
     func passingDirectory() throws(LogError) -> KeyDirectory? {
-        try footer.section(.names)?.unpacked(from: file, seed: seed, kind: .names).whole
-            .flatMap { KeyDirectory($0.raw, of: footer) }
+        try passing(footer.section(.names), .names).flatMap { KeyDirectory($0, of: footer) }
     }
 
-    /// A page, past the cache; nil where it is damaged.
+    /// A page, past the cache; nil likewise.
     func passingPage(_ page: BlockReference, blockCount: Int) throws(LogError) -> KeyPage? {
-        try page.unpacked(from: file, seed: seed, kind: .keys).whole
-            .flatMap { KeyPage($0.raw, blockCount: blockCount, recordCount: footer.recordCount) }
+        try passing(page, .keys).flatMap { KeyPage($0, blockCount: blockCount, recordCount: footer.recordCount) }
+    }
+
+    private func passing(
+        _ block: BlockReference?,
+        _ kind: SealedBlockHeader.Kind
+    ) throws(LogError) -> [UInt8]? {
+        do throws(LogError) {
+            return try block?.unpacked(from: file, seed: seed, kind: kind).whole?.raw
+        } catch {
+            guard error.isUnreadableMedium else { throw error }
+            return nil
+        }
     }
 
     private func directory() throws(LogError) -> KeyDirectory? {

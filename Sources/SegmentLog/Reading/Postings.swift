@@ -1,5 +1,5 @@
 // Owns: the inverted index in memory: which blocks hold a key. The raw segment that is written to keeps one until its key
-// file is made of it; the sealer fills one and writes it out.
+// file is made of it; and who seals or merges a segment without one fills another.
 
 internal import BasicContainers
 

@@ -15,7 +15,7 @@ package struct CompactionReport: Equatable, Sendable {
 }
 
 package enum CompactionPolicy: Sendable {
-    /// Merge where there are many small segments: eight in a row, or half of what a merged one may hold, and no one of
+    /// Merge where the disk has room to spare for it and there are many small segments: eight in a row, or half of what a merged one may hold, and no one of
     /// them more than two thirds of it, so that a byte is not compressed again and again.
     case background
     /// Merge whatever can be merged.
@@ -80,8 +80,13 @@ extension SegmentLog {
             report.bytesBefore = before.reduce(0, +)
             var position = RecordID.zero
             // Looked for one by one: a segment that somebody holds keeps its space though its file has been removed.
-            while let inputs = nextRun(policy, from: position) {
+            // What is sealed meanwhile is for the next time.
+            let last = view.segments.last { $0 is SealedSegment }?.lastID ?? .zero
+            while let inputs = nextRun(policy, from: position, upTo: last) {
                 position = inputs[inputs.count - 1].footer.lastCovered.next
+                let bytes = inputs.reduce(0) { $0 + $1.footer.fileBytes }
+                // The output is not larger, and goes beside them at first. Nobody waits for it.
+                if policy == .background, try !spares.hasRoomToSpare(for: bytes) { continue }
                 do throws(LogError) {
                     guard try merge(inputs, pace: attend) else { break }
                 } catch {
@@ -98,16 +103,21 @@ extension SegmentLog {
         }
     }
 
-    /// Whether a closed segment can be sealed. Those stand at the end.
+    /// Whether one of the closed segments at the end can be sealed.
     private var isAnyWaiting: Bool {
         view.segments.dropLast().reversed().prefix { $0 is RawSegment }
             .contains { ($0 as? RawSegment).map(canSeal) ?? false }
     }
 
-    /// The first segments, from those that begin at `position` on, that the policy merges into one.
-    private func nextRun(_ policy: CompactionPolicy, from position: RecordID) -> [SealedSegment]? {
+    /// The first segments, of those that begin at `position` or behind it and up to `last`, that the policy merges into one.
+    private func nextRun(
+        _ policy: CompactionPolicy,
+        from position: RecordID,
+        upTo last: RecordID
+    ) -> [SealedSegment]? {
         // The last segment is the active one, or, where there was no room to begin it, will be followed by it.
-        let sealed = view.segments.dropLast().filter { $0.base >= position }.map { $0 as? SealedSegment }
+        let sealed = view.segments.dropLast().filter { $0.base >= position && $0.base <= last }
+            .map { $0 as? SealedSegment }
         // Runs lie between raw segments, and keep clear of what cannot be read whole.
         let whole = sealed.split { $0.map { !canMerge($0) } ?? true }
         for segments in whole.flatMap({ contiguous($0.compactMap(\.self)) }) {

@@ -1,5 +1,6 @@
 // Owns: the index of a sealed segment that is made of others, merged from theirs: blocks are moved whole, so that a key's entry
-// needs to be told only where they have gone. One page of each source is in memory at a time, however many keys there are.
+// needs to be told only where they have gone. One page of each source is in memory at a time, however many keys there are, but of
+// a source whose keys had to be gathered all of them.
 
 internal import Disk
 internal import HeapModule
@@ -98,12 +99,17 @@ final class KeyCursor {
         while position >= keys.count {
             guard let index, nextPage < directory.pageCount else { return false }
             defer { nextPage += 1 }
-            guard let found = try index.passingPage(directory.page(nextPage), blockCount: blockCount) else {
+            let last = keys.count == 0 ? nil : keys.withKey(at: keys.count - 1) { Array($0) }
+            let found = try index.passingPage(directory.page(nextPage), blockCount: blockCount)
+            keys.removeAll()
+            if let found { keys.append(found) }
+            let ascends = last?.withUnsafeBytes { last in
+                keys.count > 0 && keys.withKey(at: 0) { KeyOrder.precedes(last, $0) }
+            }
+            guard found != nil, ascends ?? true else {
                 isDamaged = true
                 throw .unreadable(path: index.file.path, reason: "a page of its keys is damaged")
             }
-            keys.removeAll()
-            keys.append(found)
             position = 0
         }
         return true

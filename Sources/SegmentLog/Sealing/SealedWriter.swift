@@ -39,7 +39,7 @@ struct SealedWriter: ~Copyable {
 
     /// Adds the records of a block, which stay together. Returns likewise.
     mutating func add(_ block: Block) throws(LogError) -> UInt32 {
-        if pending.count + block.count > SealedBlockHeader.maximumRecords { try cutBlock() }
+        if !pending.isEmpty, pending.count + block.count > SealedBlockHeader.maximumRecords { try cutBlock() }
         let place = UInt32(table.entries.count)
         for entry in block.entries.indices { take(Record(block, entry)) }
         if pendingBytes >= blockBytes { try cutBlock() }

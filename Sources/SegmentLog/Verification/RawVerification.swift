@@ -55,6 +55,8 @@ struct RawVerification {
             try report.examine(file) { report throws(LogError) in try checkHeader(at: page, name, &report) }
         }
         var postings = keys == nil ? nil : Postings()
+        let listed = keys?.table?.entries ?? []
+        var place = 0
         for index in 0..<(try segment.blockCount()) {
             let summary = try segment.summary(of: index)
             guard summary.firstID <= last else { break }
@@ -64,8 +66,11 @@ struct RawVerification {
                 let block = try segment.passingBlock(index)
                 report.records += min(summary.lastID, last).rawValue - summary.firstID.rawValue + 1
                 report.check(block, check, in: file)
-                for entry in block.entries.indices {
-                    Record(block, entry).withBody { postings?.add($0, block: UInt32(index)) }
+                for number in block.entries.indices {
+                    let record = Record(block, number)
+                    // By the blocks of the key file, which another version may have cut otherwise.
+                    while place + 1 < listed.count, listed[place].summary.lastID < record.id { place += 1 }
+                    record.withBody { postings?.add($0, block: UInt32(listed.isEmpty ? index : place)) }
                 }
             }
             guard progress.advance(UInt64(bytes)) else { return }

@@ -3,8 +3,8 @@
 // reserve of files that appends do not get.
 //
 //   * Appends get a file only where another one could be made with the keep-free limit still kept, also one that is ready:
-//     it takes no room now, but what is sealed from it will. Appends stop there, in good order; sealing, compaction and
-//     snapshots, which are small beside it or give back more than they take, may go below it.
+//     it takes no room now, but what is sealed from it will. Appends stop there, in good order; sealing and snapshots, which are
+//     small beside it or give back more than they take, may go below it, and so may a compaction that somebody has asked for.
 //   * Where the limit leaves appends no room, what waits for them is given back to the disk, but for one file; and that one
 //     too where the limit is broken, as several at once may have done.
 //   * The reserve is for recovery, which must move a doubtful tail even on a full disk, and, where not a byte is free,
@@ -168,9 +168,9 @@ final class SpareFiles: Sendable {
         }
     }
 
-    /// Whether there is room for what need not be written: appends would still get a file afterwards.
-    func hasRoomToSpare() throws(LogError) -> Bool {
-        try freeBytes() >= keepFreeBytes + 2 * UInt64(fileBytes)
+    /// Whether there is room for so many bytes that need not be written: appends would still get a file afterwards.
+    func hasRoomToSpare(for bytes: UInt64 = 0) throws(LogError) -> Bool {
+        try freeBytes() >= keepFreeBytes + 2 * UInt64(fileBytes) + bytes
     }
 
     /// How many files are ready.

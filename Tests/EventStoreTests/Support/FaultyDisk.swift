@@ -38,7 +38,9 @@ final class FaultyDisk: Disk {
     func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lock(path) }
     func lockDirectory(_ path: String) throws(DiskError) -> (any DiskLock)? { try disk.lockDirectory(path) }
-    func freeBytes(at path: String) throws(DiskError) -> UInt64 { try disk.freeBytes(at: path) }
+    func freeBytes(at path: String) throws(DiskError) -> UInt64 {
+        isFull.load(ordering: .sequentiallyConsistent) ? 0 : try disk.freeBytes(at: path)
+    }
 }
 
 private final class FaultyFile: DiskFile {

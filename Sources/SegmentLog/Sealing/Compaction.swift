@@ -15,8 +15,8 @@ package struct CompactionReport: Equatable, Sendable {
 }
 
 package enum CompactionPolicy: Sendable {
-    /// Merge where the disk has room to spare for it and there are many small segments: eight in a row, or half of what a merged one may hold, and no one of
-    /// them more than two thirds of it, so that a byte is not compressed again and again.
+    /// Merge where the disk has room to spare for it and there are many small segments: eight in a row, or half of what a
+    /// merged one may hold, and no one of them more than two thirds of it, so that a byte is not compressed again and again.
     case background
     /// Merge whatever can be merged.
     case everything

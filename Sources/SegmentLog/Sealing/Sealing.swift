@@ -102,8 +102,8 @@ extension SegmentLog {
         return try SealedSegment(sealed, store: store.store, cache: cache, register: register)
     }
 
-    /// Writes the records of a source. Its blocks stay together, and its index goes on to say which of them have a key; where there is none,
-    /// or its blocks are too large, they are cut anew and what they hold is looked for. Nil where `pace` said to stop.
+    /// Writes the records of a source. Its blocks stay together, and its index goes on to say which of them have a key; where there
+    /// is none, or its blocks are too large, they are cut anew and what they hold is looked for. Nil where `pace` said to stop.
     private func move(
         _ source: any Segment,
         to writer: inout SealedWriter,

@@ -3,8 +3,8 @@
 //
 //      0  8  bit count, then the bits, least significant first
 //
-// That of a key file is cut into parts, each a filter by itself, so that a look-up reads 4 KiB of it and not all. The upper
-// half of a key's hash says which.
+// One that would be larger than a page is cut into parts, each a filter by itself, so that a look-up reads 4 KiB and not all.
+// The upper half of a key's hash says which.
 
 struct KeyFilter: Sendable {
     fileprivate static let bitsPerKey = 10
@@ -63,14 +63,29 @@ struct KeyFilter: Sendable {
 }
 
 /// How a filter is cut into parts of one size.
-enum FilterParts {
+struct FilterParts: Sendable {
     /// Of a part, its bit count included: with its block's header that is a page.
-    private static let partBytes = 4096 - SealedBlockHeader.bytes
-    private static let keysPerPart = (partBytes - 8) * 8 / KeyFilter.bitsPerKey
+    static let partBytes = 4096 - SealedBlockHeader.bytes
+    /// A filter of no more keys is not cut.
+    static let keysPerPart = (partBytes - 8) * 8 / KeyFilter.bitsPerKey
 
-    static func count(keyCount: Int) -> Int { max(1, (keyCount + keysPerPart - 1) / keysPerPart) }
+    private(set) var parts: [KeyFilter]
 
-    static func part(of hash: UInt64, among count: Int) -> Int { Int((hash >> 32) * UInt64(count) >> 32) }
+    /// Empty parts for so many keys.
+    init(keyCount: Int) {
+        let count = max(1, (keyCount + Self.keysPerPart - 1) / Self.keysPerPart)
+        parts = Array(repeating: KeyFilter(bytes: Self.partBytes - 8), count: count)
+    }
 
-    static var empty: KeyFilter { KeyFilter(bytes: partBytes - 8) }
+    /// Parts as they were read, at least one.
+    init(_ parts: [KeyFilter]) { self.parts = parts }
+
+    static func part(of hash: UInt64, among count: Int) -> Int { Int(((hash >> 32) * UInt64(count)) >> 32) }
+
+    mutating func insert(hash: UInt64) { parts[Self.part(of: hash, among: parts.count)].insert(hash: hash) }
+
+    func mayContain(_ key: UnsafeRawBufferPointer) -> Bool {
+        let hash = KeyHash.hash(key)
+        return parts[Self.part(of: hash, among: parts.count)].mayContain(hash: hash)
+    }
 }

@@ -68,14 +68,43 @@ struct KeyEntry: Sendable {
 struct KeyPage: Sendable {
     private let bytes: [UInt8]
     let blockCount: Int
-    private let recordCount: UInt64
 
     /// Nil where the page is malformed, or is of more blocks or records than there are.
     init?(_ bytes: [UInt8], blockCount: Int, recordCount: UInt64) {
         self.bytes = bytes
         self.blockCount = blockCount
-        self.recordCount = recordCount
-        guard forEach({ _, _ in true }) else { return nil }
+        guard bytes.withUnsafeBytes({ Self.isWhole($0, blockCount, recordCount) }) else { return nil }
+    }
+
+    /// Whether the keys ascend, and so do the blocks of each. A look-up unpacks a page in each segment that has the key: so the key
+    /// is followed in bytes that are at hand, and nothing is allocated.
+    private static func isWhole(_ buffer: UnsafeRawBufferPointer, _ blockCount: Int, _ recordCount: UInt64) -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: RecordBody.maximumKeyBytes, alignment: 1) { key in
+            var reader = ByteReader(buffer)
+            var length = 0
+            while reader.remaining > 0 {
+                let shared = Int(clamping: reader.varint())
+                let suffix = reader.take(reader.count())
+                guard follows(shared, suffix, UnsafeRawBufferPointer(rebasing: key[..<length])) else { return false }
+                UnsafeMutableRawBufferPointer(rebasing: key[shared...]).copyMemory(from: suffix)
+                length = shared + suffix.count
+                guard reader.varint() <= recordCount, skipBlocks(reader.varint(), of: blockCount, &reader),
+                    !reader.failed
+                else { return false }
+            }
+            return true
+        }
+    }
+
+    /// Whether a key that shares so many bytes with the one before it can follow that: keys ascend, and share no more than is said,
+    /// where the first bytes that they do not share do.
+    private static func follows(_ shared: Int, _ suffix: UnsafeRawBufferPointer, _ previous: UnsafeRawBufferPointer)
+        -> Bool
+    {
+        guard let next = suffix.first, shared <= previous.count,
+            shared + suffix.count <= RecordBody.maximumKeyBytes
+        else { return false }
+        return shared == previous.count || previous[shared] < next
     }
 
     /// What the page says of a key; nil where it has it not.
@@ -95,7 +124,9 @@ struct KeyPage: Sendable {
                 if shared < matching { return nil }
                 if shared == matching {
                     let rest = UnsafeRawBufferPointer(rebasing: key[matching...])
-                    let common = zip(suffix, rest).prefix { $0 == $1 }.count
+                    let limit = min(suffix.count, rest.count)
+                    var common = 0
+                    while common < limit, suffix[common] == rest[common] { common += 1 }
                     if common == rest.count {
                         guard common == suffix.count else { return nil }
                         return entry(records, listed, reader)
@@ -109,30 +140,22 @@ struct KeyPage: Sendable {
         }
     }
 
-    /// Visits the entries in order until `visit` returns false; false where the page is malformed up to there.
-    @discardableResult
-    func forEach(_ visit: (_ key: [UInt8], _ entry: () -> KeyEntry) -> Bool) -> Bool {
+    /// Visits the entries in order until `visit` returns false.
+    func forEach(_ visit: (_ key: [UInt8], _ entry: () -> KeyEntry) -> Bool) {
         bytes.withUnsafeBytes { buffer in
             var reader = ByteReader(buffer)
             var key: [UInt8] = []
             while reader.remaining > 0 {
                 let shared = Int(clamping: reader.varint())
                 let suffix = reader.take(reader.count())
-                guard !reader.failed, shared <= key.count,
-                    shared + suffix.count <= RecordBody.maximumKeyBytes
-                else { return false }
-                // They ascend, and share no more than is said, where the first bytes that they do not share do.
-                guard let next = suffix.first, shared == key.count || key[shared] < next else { return false }
                 key.removeLast(key.count - shared)
                 key.append(contentsOf: suffix)
                 let records = reader.varint()
                 let listed = reader.varint()
-                guard !reader.failed, records <= recordCount else { return false }
                 let list = reader
-                guard Self.skipBlocks(listed, of: blockCount, &reader) else { return false }
-                if !visit(key, { entry(records, listed, list) }) { return true }
+                for _ in 0..<listed { _ = reader.varint() }
+                if !visit(key, { entry(records, listed, list) }) { return }
             }
-            return true
         }
     }
 

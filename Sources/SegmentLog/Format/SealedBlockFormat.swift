@@ -10,7 +10,8 @@
 //     36  4  raw bytes        when unpacked
 //     40  4  content bytes    as packed
 //     44  4  content crc      checksum of the content as packed
-//     48  1  kind             1 records, 2 keys, 3 names, 4 blocks, 5 filter, 6 times, 7 controls; from 128 on: may be ignored
+//     48  1  kind             1 records, 2 keys, 3 names, 4 blocks, 5 filter, 6 times, 7 controls, 128 filter part;
+//                           from 128 on: may be ignored
 //     49  1  codec            0 stored, 1 one zlib stream
 //     50  1  checksum         of the content, 1: CRC-32
 //     51  5  zero
@@ -30,6 +31,7 @@ struct SealedBlockHeader: Equatable {
         case filter = 5
         case times = 6
         case controls = 7
+        case filterPart = 128
 
         /// No block of the kind inflates to more; a crafted length is refused before memory is taken for it. Records are
         /// at most what a block gathers and the largest command; the index is that of the largest segment.
@@ -37,6 +39,7 @@ struct SealedBlockHeader: Equatable {
             switch self {
             case .records: 513 << 20
             case .keys: 1 << 20
+            case .filterPart: UInt32(FilterParts.partBytes)
             case .names, .blocks, .times: 64 << 20
             case .filter, .controls: 512 << 20
             }

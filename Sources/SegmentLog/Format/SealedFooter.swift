@@ -44,6 +44,18 @@ struct BlockReference: Equatable, Sendable {
     }
 }
 
+/// Blocks of one size, one behind the other.
+struct BlockRun: Sendable {
+    let first: BlockReference
+    let count: Int
+
+    subscript(place: Int) -> BlockReference {
+        var block = first
+        block.offset = first.offset + place * first.bytes
+        return block
+    }
+}
+
 struct SealedFooter: Equatable, Sendable {
     struct Section: Equatable, Sendable {
         static let bytes = 32
@@ -98,6 +110,16 @@ struct SealedFooter: Equatable, Sendable {
     /// Where a section lies; nil where the segment has none of that kind.
     func section(_ kind: SealedBlockHeader.Kind) -> BlockReference? {
         sections.first { $0.kind == kind.rawValue }?.block
+    }
+
+    /// The blocks of one size that stand one behind the other from a section to the next, or to the footer; nil where there is no
+    /// such section, or what it begins cannot be such a run.
+    func run(_ kind: SealedBlockHeader.Kind) -> BlockRun? {
+        guard let first = section(kind) else { return nil }
+        let behind = sections.map(\.block.offset).filter { $0 > first.offset }.min()
+        let size = (behind ?? FileOffset(fileBytes - UInt64(bytes))) - first.offset
+        guard size > 0, size.isMultiple(of: first.bytes) else { return nil }
+        return BlockRun(first: first, count: size / first.bytes)
     }
 
     /// Whether this version may write the segment anew, and remove it.

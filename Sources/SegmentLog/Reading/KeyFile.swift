@@ -6,7 +6,8 @@ internal import Disk
 struct KeyFile: Sendable {
     let index: KeyIndex
 
-    /// Opens a key file; nil where it is damaged, or is not that of the segment with this header and account.
+    /// Opens a key file; nil where it is damaged, or is not that of the segment with this header and account, or has more than one
+    /// block where the whole filter would be.
     init?(
         _ file: any DiskFile,
         of header: FileHeader,
@@ -16,7 +17,8 @@ struct KeyFile: Sendable {
         let size = try onDisk { () throws(DiskError) in try file.size() }
         let store = header.identity.store
         guard let footer = try SealedFooter.read(file, size: size, kind: .keys, store: store),
-            footer.header == header.ofKeys, footer == SealedFooter(footer, saying: account)
+            footer.header == header.ofKeys, footer == SealedFooter(footer, saying: account),
+            footer.section(.filter) == nil || footer.run(.filter)?.count == 1
         else { return nil }
         index = KeyIndex(file: file, footer: footer, cache: cache)
     }

@@ -25,42 +25,55 @@ package struct KeyIndex: Sendable {
         case found(KeyEntry)
     }
 
-    func entry(of key: [UInt8], blockCount: @autoclosure () throws(LogError) -> Int) throws(LogError) -> Lookup {
+    /// What the index says of a key. `blockCount` is asked for where the filter does not rule it out, and is nil where the blocks
+    /// are not those that the index names.
+    func entry(of key: [UInt8], blockCount: () throws(LogError) -> Int?) throws(LogError) -> Lookup {
         switch try mayContain(key) {
         case nil: return .unknown
         case false?: return .absent
         case true?: break
         }
-        guard let directory = try directory() else { return .unknown }
+        guard let blockCount = try blockCount(), let directory = try directory() else { return .unknown }
         guard let reference = directory.page(of: key) else { return .absent }
-        guard let page = try page(reference, blockCount: try blockCount()) else { return .unknown }
+        guard let page = try page(reference, blockCount: blockCount) else { return .unknown }
         return key.withUnsafeBytes(page.entry).map { .found($0) } ?? .absent
     }
 
     /// False where the key is not there, true where it may be; nil where the filter cannot be read.
     private func mayContain(_ key: [UInt8]) throws(LogError) -> Bool? {
         let hash = key.withUnsafeBytes(KeyHash.hash)
-        guard let section = footer.section(.filter) else { return true }
-        let reference = footer.header.kind == .keys ? part(of: hash, from: section) : section
-        return try part(reference, .filter, KeyFilter.init)?.mayContain(hash: hash)
+        if let whole = footer.section(.filter) {
+            return try part(whole, .filter) { KeyFilter($1) }?.mayContain(hash: hash)
+        }
+        guard footer.section(.filterPart) != nil else { return true }
+        guard let parts = footer.run(.filterPart) else { return nil }
+        let place = FilterParts.part(of: hash, among: parts.count)
+        return try part(parts[place], .filterPart, decode: Self.filter(of: parts))?.mayContain(hash: hash)
     }
 
-    /// The part of the filter of a key file that answers for a hash. Parts are of one size and stand one behind the other, from the section
-    /// to the names.
-    private func part(of hash: UInt64, from first: BlockReference) -> BlockReference? {
-        guard let end = footer.section(.names)?.offset, end > first.offset,
-            (end - first.offset).isMultiple(of: first.bytes)
-        else { return nil }
-        let index = FilterParts.part(of: hash, among: (end - first.offset) / first.bytes)
-        return BlockReference(
-            offset: first.offset + index * first.bytes,
-            contentBytes: first.contentBytes,
-            rawBytes: first.rawBytes
-        )
+    /// The filter, past the cache, of which it may be more than that keeps; nil where there is none, or a part of it is damaged.
+    private func passingFilter() throws(LogError) -> FilterParts? {
+        if let whole = footer.section(.filter) {
+            return try passing(whole, .filter) { KeyFilter($1) }.map { FilterParts([$0]) }
+        }
+        guard let parts = footer.run(.filterPart) else { return nil }
+        var filters: [KeyFilter] = []
+        for place in 0..<parts.count {
+            guard let filter = try passing(parts[place], .filterPart, decode: Self.filter(of: parts)) else {
+                return nil
+            }
+            filters.append(filter)
+        }
+        return FilterParts(filters)
+    }
+
+    /// One of the parts: each says how many there are, and one of another number would be asked about keys that are not its own.
+    private static func filter(of parts: BlockRun) -> (SealedBlockHeader, [UInt8]) -> KeyFilter? {
+        { header, raw in header.count == parts.count ? KeyFilter(raw) : nil }
     }
 
     private func page(_ page: BlockReference, blockCount: Int) throws(LogError) -> KeyPage? {
-        try part(page, .keys) { KeyPage($0, blockCount: blockCount, recordCount: footer.recordCount) }
+        try part(page, .keys) { KeyPage($1, blockCount: blockCount, recordCount: footer.recordCount) }
     }
 
     /// Visits every key of the index in ascending order; false where a part of it is damaged, or would not lead a reader to a
@@ -69,37 +82,15 @@ package struct KeyIndex: Sendable {
         blockCount: Int,
         _ visit: (_ key: [UInt8], _ entry: KeyEntry) -> Void
     ) throws(LogError) -> Bool {
-        guard footer.section(.filter) != nil, let directory = try directory() else {
-            return false
-        }
-        // Of a large segment it is more than a small cache keeps.
-        var filter: KeyFilter?
-        if footer.header.kind != .keys {
-            guard let whole = try passing(footer.section(.filter), .filter).flatMap(KeyFilter.init) else {
-                return false
-            }
-            filter = whole
-        }
-        func mayContain(_ key: [UInt8]) throws(LogError) -> Bool? {
-            guard let filter else { return try self.mayContain(key) }
-            return key.withUnsafeBytes(filter.mayContain)
-        }
+        guard let directory = try directory(), let filter = try passingFilter() else { return false }
         for page in (0..<directory.pageCount).lazy.map(directory.page) {
             guard let keys = try self.page(page, blockCount: blockCount) else { return false }
-            var (isLedTo, failure): (Bool, LogError?) = (true, nil)
+            var isLedTo = true
             keys.forEach { key, entry in
                 visit(key, entry())
-                do throws(LogError) {
-                    guard directory.page(of: key) == page, try mayContain(key) == true else {
-                        isLedTo = false
-                        return false
-                    }
-                } catch {
-                    failure = error
-                }
-                return failure == nil
+                isLedTo = directory.page(of: key) == page && key.withUnsafeBytes(filter.mayContain)
+                return isLedTo
             }
-            if let failure { throw failure }
             guard isLedTo else { return false }
         }
         return true
@@ -107,20 +98,21 @@ package struct KeyIndex: Sendable {
 
     /// The directory, past the cache; nil where it is damaged, or the disk will not give it back.
     func passingDirectory() throws(LogError) -> KeyDirectory? {
-        try passing(footer.section(.names), .names).flatMap { KeyDirectory($0, of: footer) }
+        try passing(footer.section(.names), .names) { KeyDirectory($1, of: footer) }
     }
 
     /// A page, past the cache; nil likewise.
     func passingPage(_ page: BlockReference, blockCount: Int) throws(LogError) -> KeyPage? {
-        try passing(page, .keys).flatMap { KeyPage($0, blockCount: blockCount, recordCount: footer.recordCount) }
+        try passing(page, .keys) { KeyPage($1, blockCount: blockCount, recordCount: footer.recordCount) }
     }
 
-    private func passing(
+    private func passing<Value>(
         _ block: BlockReference?,
-        _ kind: SealedBlockHeader.Kind
-    ) throws(LogError) -> [UInt8]? {
+        _ kind: SealedBlockHeader.Kind,
+        decode: (SealedBlockHeader, [UInt8]) -> Value?
+    ) throws(LogError) -> Value? {
         do throws(LogError) {
-            return try block?.unpacked(from: file, seed: seed, kind: kind).whole?.raw
+            return try block?.unpacked(from: file, seed: seed, kind: kind).whole.flatMap(decode)
         } catch {
             guard error.isUnreadableMedium else { throw error }
             return nil
@@ -128,7 +120,7 @@ package struct KeyIndex: Sendable {
     }
 
     private func directory() throws(LogError) -> KeyDirectory? {
-        try part(footer.section(.names), .names) { KeyDirectory($0, of: footer) }
+        try part(footer.section(.names), .names) { KeyDirectory($1, of: footer) }
     }
 
     /// The content of the two sections of the block table; nil where they are damaged.
@@ -144,14 +136,14 @@ package struct KeyIndex: Sendable {
     private func part<Value: Sendable>(
         _ reference: BlockReference?,
         _ kind: SealedBlockHeader.Kind,
-        _ decode: ([UInt8]) -> Value?
+        decode: (SealedBlockHeader, [UInt8]) -> Value?
     ) throws(LogError) -> Value? {
         guard let reference else { return nil }
         // Held as it was unpacked; with a directory goes where each of its entries begins.
         let size = Int(reference.rawBytes) * (kind == .names ? 3 : 2) / 2 + 128
         let key = BlockCache.Key(segment: footer.header.identity.segment, offset: reference.offset.rawValue)
         return try cache.value(key, bytes: { _ in size }) { () throws(LogError) -> Value? in
-            try reference.unpacked(from: file, seed: seed, kind: kind).whole.flatMap { decode($0.raw) }
+            try reference.unpacked(from: file, seed: seed, kind: kind).whole.flatMap(decode)
         }
     }
 

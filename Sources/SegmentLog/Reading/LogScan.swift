@@ -227,9 +227,18 @@ package struct LogScan: Sendable {
     /// The index's own count for the current segment, where the bounds take all of it.
     private mutating func wholeSegmentCount(of key: [UInt8]) throws(LogError) -> Int? {
         let source = view.segments[segment].latest
+        guard query.since == .minimum, query.until == .maximum, source.base > query.after, !hasDamage(in: source) else {
+            return nil
+        }
+        if source is SealedSegment, let last = source.lastID, last <= query.through {
+            // It grows no more, and its table, the larger part of what a look-up reads, is not asked.
+            guard let count = try source.recordCount(holding: key, for: work) else { return nil }
+            try passDamage(upTo: source.base)
+            position = last
+            return count
+        }
         let blocks = try source.blockCount()
-        guard blocks > 0, query.since == .minimum, query.until == .maximum, source.base > query.after,
-            try source.summary(of: blocks - 1).lastID <= query.through, !hasDamage(in: source),
+        guard blocks > 0, try source.summary(of: blocks - 1).lastID <= query.through,
             let count = try source.recordCount(holding: key, for: work),
             // A raw segment may have grown between the two questions; then its count covers more than was asked.
             try source.blockCount() == blocks, try source.summary(of: blocks - 1).lastID <= query.through

@@ -65,7 +65,7 @@ extension RawSegment {
     private func entry(of key: [UInt8]) throws(LogError) -> KeyIndex.Lookup? {
         guard let keys else { return nil }
         do throws(LogError) {
-            let entry = try keys.index.entry(of: key, blockCount: try blockCount())
+            let entry = try keys.index.entry(of: key) { () throws(LogError) in try blockCount() }
             if case .unknown = entry { letGoOfKeys() } else { return entry }
         } catch {
             guard error.isUnreadableMedium else { throw error }

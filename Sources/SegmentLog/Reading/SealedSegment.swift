@@ -248,8 +248,11 @@ package final class SealedSegment: Segment {
     }
 
     private func entry(of key: [UInt8]) throws(LogError) -> KeyIndex.Lookup {
-        guard try blocks().isComplete else { return .unknown }
-        return try index.entry(of: key, blockCount: try blockCount())
+        // The table is the larger part of what a look-up reads, and without need where the filter rules the key out.
+        try index.entry(of: key) { () throws(LogError) in
+            let blocks = try blocks()
+            return blocks.isComplete ? blocks.table.entries.count : nil
+        }
     }
 
     /// Visits every key of the index in ascending order; false where a part of it is damaged, or would not lead a reader to a

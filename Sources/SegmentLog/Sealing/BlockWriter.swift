@@ -62,7 +62,7 @@ struct BlockWriter {
         note(kind, at: try write(raw, kind: kind, count: count))
     }
 
-    mutating func note(_ kind: SealedBlockHeader.Kind, at block: BlockReference) {
+    private mutating func note(_ kind: SealedBlockHeader.Kind, at block: BlockReference) {
         sections.append(SealedFooter.Section(kind: kind.rawValue, block: block))
     }
 
@@ -72,9 +72,32 @@ struct BlockWriter {
         try writeSection(times, .times, count: table.entries.count)
     }
 
-    /// Writes the pages of all keys; the directory, and a filter of the hashes, are to follow. `pace` is called between pages;
-    /// nil where it said to stop.
-    mutating func writePages(
+    /// Writes the index over keys: pages, directory, filter. `pace` is called between pages; false where it said to stop.
+    mutating func writeKeys(
+        of keys: borrowing some SortedKeys & ~Copyable,
+        blockCount: Int,
+        pace: () -> Bool
+    ) throws(LogError) -> Bool {
+        guard let (directory, hashes) = try writePages(of: keys, blockCount: blockCount, pace: pace) else {
+            return false
+        }
+        try writeSection(directory.bytes, .names, count: directory.pageCount)
+        if hashes.count <= FilterParts.keysPerPart {
+            var filter = KeyFilter(keyCount: hashes.count)
+            for hash in hashes { filter.insert(hash: hash) }
+            try writeSection(filter.encoded(), .filter, count: hashes.count)
+            return true
+        }
+        var filter = FilterParts(keyCount: hashes.count)
+        for hash in hashes { filter.insert(hash: hash) }
+        for (index, part) in filter.parts.enumerated() {
+            let written = try write(part.encoded(), kind: .filterPart, count: filter.parts.count, isPacked: false)
+            if index == 0 { note(.filterPart, at: written) }
+        }
+        return true
+    }
+
+    private mutating func writePages(
         of keys: borrowing some SortedKeys & ~Copyable,
         blockCount: Int,
         pace: () -> Bool

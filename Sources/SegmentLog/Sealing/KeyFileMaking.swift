@@ -73,7 +73,7 @@ extension SegmentLog {
 
 /// Writes key files.
 enum KeyFileWriter {
-    /// Writes table, keys and filter, and makes the file durable; false where `pace` said to stop.
+    /// Writes table and keys, and makes the file durable; false where `pace` said to stop.
     static func write(
         _ file: any DiskFile,
         _ footer: SealedFooter,
@@ -83,16 +83,7 @@ enum KeyFileWriter {
     ) throws(LogError) -> Bool {
         var writer = try BlockWriter(file, header: footer.header, level: 1)
         try writer.writeTable(table)
-        guard let pages = try writer.writePages(of: postings, blockCount: table.entries.count, pace: pace) else {
-            return false
-        }
-        var parts = Array(repeating: FilterParts.empty, count: FilterParts.count(keyCount: pages.hashes.count))
-        for hash in pages.hashes { parts[FilterParts.part(of: hash, among: parts.count)].insert(hash: hash) }
-        for (index, part) in parts.enumerated() {
-            let written = try writer.write(part.encoded(), kind: .filter, count: parts.count, isPacked: false)
-            if index == 0 { writer.note(.filter, at: written) }
-        }
-        try writer.writeSection(pages.directory.bytes, .names, count: pages.directory.pageCount)
+        guard try writer.writeKeys(of: postings, blockCount: table.entries.count, pace: pace) else { return false }
         try writer.finish(footer)
         return true
     }

@@ -74,13 +74,7 @@ struct SealedWriter: ~Copyable {
     ) throws(LogError) -> Bool {
         if !pending.isEmpty { try cutBlock() }
         try writer.writeTable(table)
-        guard let pages = try writer.writePages(of: keys, blockCount: table.entries.count, pace: pace) else {
-            return false
-        }
-        try writer.writeSection(pages.directory.bytes, .names, count: pages.directory.pageCount)
-        var filter = KeyFilter(keyCount: pages.hashes.count)
-        for hash in pages.hashes { filter.insert(hash: hash) }
-        try writer.writeSection(filter.encoded(), .filter, count: pages.hashes.count)
+        guard try writer.writeKeys(of: keys, blockCount: table.entries.count, pace: pace) else { return false }
         if !controls.isEmpty {
             footer.controlCount = UInt64(controls.count)
             try writer.writeSection(ControlRecord.encoded(controls), .controls, count: controls.count)

@@ -1,15 +1,15 @@
 # Owns: the index of a sealed segment over keys (pages, names, filter), and holding it against the records.
-"""Kinds 2, 3 and 5 of the page SegmentFormat."""
+"""Kinds 2, 3, 5 and 128 of the page SegmentFormat."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, Union
 
 from evstore_bytes import Cursor, Damaged, Findings, Later, u64
 from evstore_event import split_body
-from evstore_sealed import FILTER, KEYS, NAMES, Block, Sealed, content
+from evstore_sealed import FILTER, FILTER_PART, KEYS, NAMES, Block, Sealed, content
 
 MASK = (1 << 64) - 1
 
@@ -42,6 +42,14 @@ class Filter:
         return all(self.data[place // 8] >> place % 8 & 1 for place in filter_places(key, self.bits))
 
 
+class FilterParts:
+    def __init__(self, parts: list[Filter]):
+        self.parts = parts
+
+    def may_have(self, key: bytes) -> bool:
+        return self.parts[(key_hash(key) >> 32) * len(self.parts) >> 32].may_have(key)
+
+
 @dataclass(frozen=True)
 class Posting:
     count: int
@@ -62,7 +70,7 @@ class Index:
 
     sealed: Sealed
     pages: list[Page] = field(default_factory=list)
-    filter: Optional[Filter] = None
+    filter: Optional[Union[Filter, FilterParts]] = None
     unpacked: dict[int, dict[bytes, Posting]] = field(default_factory=dict)  # pages that were read once, by their offset
     keys_of_block: dict[int, list[tuple[int, set[bytes]]]] = field(default_factory=dict)
 
@@ -179,7 +187,7 @@ def read_index(sealed: Sealed, findings: Findings) -> Index:
             findings.damage(sealed.name, f"section of kind {kind}: {error}")
         return None
 
-    index.filter = section(FILTER, lambda block, raw: Filter(raw))
+    index.filter = section(FILTER, lambda block, raw: Filter(raw)) or read_parts(sealed, findings)
     names = section(NAMES, unpack_names)
     index.pages = names or []
     key_blocks = [one for one in sealed.blocks if one.kind == KEYS]
@@ -217,10 +225,34 @@ def read_index(sealed: Sealed, findings: Findings) -> Index:
         missing = [key for key in facts if not index.filter.may_have(key)]
         if missing:
             findings.damage(sealed.name, f"the filter does not know {len(missing)} keys, such as {missing[0]!r}")
-        block = next(one for one in sealed.blocks if one.kind == FILTER)
-        if block.count != len(facts):
+        block = next((one for one in sealed.blocks if one.kind == FILTER), None)
+        if block and block.count != len(facts):
             findings.damage(sealed.name, "the filter counts other keys")
     return index
+
+
+def read_parts(sealed: Sealed, findings: Findings) -> Optional[FilterParts]:
+    """The filter that is written in parts; none where there is none, or one of them is not whole."""
+    blocks = [one for one in sealed.blocks if one.kind == FILTER_PART]
+    said = [one for one in (sealed.footer.sections if sealed.footer else []) if one.kind == FILTER_PART]
+    if sealed.footer and [one.offset for one in blocks[:1]] != [one.offset for one in said]:
+        findings.damage(sealed.name, "the parts of the filter are not where the footer says")
+        return None
+    parts = []
+    try:
+        for place, block in enumerate(blocks):
+            if block.offset != blocks[0].offset + 4096 * place or block.end != block.offset + 4096:
+                raise Damaged("is not a page behind the one before")
+            if block.count != len(blocks):
+                raise Damaged("counts other parts")
+            parts.append(Filter(content(sealed.data, block)))
+    except Later as error:
+        findings.later(sealed.name, f"a part of the filter: {error}")
+        return None
+    except Damaged as error:
+        findings.damage(sealed.name, f"a part of the filter: {error}")
+        return None
+    return FilterParts(parts) if parts else None
 
 
 def check_page_bytes(index: Index, page: Page, findings: Findings) -> None:

@@ -64,11 +64,14 @@ package final class EventStore: Sendable {
         events: Events = Events()
     ) throws(OpenError) -> EventStore {
         let opened: (log: SegmentLog, writer: LogWriter, report: RecoveryReport)
+        let packing = PackingThreads(threads: options.sealingThreads, niceness: Maintenance.niceness)
+        var logOptions = options.log
+        logOptions.crew = packing
         do {
             opened = try SegmentLog.open(
                 disk,
                 directory: LogDirectory(options.directory),
-                options: options.log,
+                options: logOptions,
                 register: DamageRegister { ids, reason in
                     events.report("events \(ids.lowerBound) to \(ids.upperBound) cannot be read: \(reason)")
                 },
@@ -79,7 +82,7 @@ package final class EventStore: Sendable {
             throw .log(error)
         }
         for note in opened.report.notes { events.report(note) }
-        return EventStore(options, disk, opened.log, opened.writer, opened.report, clock, events)
+        return EventStore(options, disk, opened.log, opened.writer, opened.report, packing, clock, events)
     }
 
     private init(
@@ -88,6 +91,7 @@ package final class EventStore: Sendable {
         _ log: SegmentLog,
         _ logWriter: sending LogWriter,
         _ recovery: RecoveryReport,
+        _ packing: PackingThreads,
         _ clock: StoreClock,
         _ events: Events
     ) {
@@ -113,7 +117,7 @@ package final class EventStore: Sendable {
         )
         projections.begin(options.projections)
         let hub = SubscriptionHub(log)
-        let maintenance = Maintenance(log, limits: options.backlog, report: events.report)
+        let maintenance = Maintenance(log, limits: options.backlog, packing: packing, report: events.report)
         let indexer = KeyIndexer(log, report: events.report)
         let scrubber = Scrubber(log, policy: options.scrub, clock: clock, report: events.report)
         let failure = Failure()

@@ -69,6 +69,7 @@ struct Setting: Sendable {
         integer("segment.recycled_files", 0...1024) { $0.store.log.recycledFiles = $1 },
         integer("segment.block_bytes", 4096...65_536) { $0.store.log.blockBytes = $1 },
         integer("segment.sealing_level", 1...9) { $0.store.log.sealingLevel = $1 },
+        integer("segment.sealing_threads", 0...64) { $0.store.sealingThreads = $1 },
         integer("disk.keep_free_bytes", 0...1 << 50) { $0.store.log.keepFreeBytes = UInt64($1) },
         integer("disk.reserve_files", 0...64) { $0.store.log.reserveFiles = $1 },
         integer("scrub.bytes_per_second", 0...1 << 40) { $0.store.scrub.bytesPerSecond = $1 },

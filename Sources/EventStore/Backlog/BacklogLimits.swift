@@ -1,5 +1,7 @@
 // Owns: how far the work that follows appends may fall behind them.
 
+import SegmentLog
+
 /// Limits of what waits. Below the soft one, background work gives way to a burst; beyond it, it does so no longer; beyond the hard
 /// one appends are slowed, the more the further, so that what waits stays bounded. Zero is no limit.
 package struct BacklogLimits: Sendable {
@@ -11,4 +13,9 @@ package struct BacklogLimits: Sendable {
     package var hardEvents: UInt64 = 10_000_000
 
     package init() {}
+}
+
+extension BacklogLimits {
+    /// Whether more waits to be sealed than a burst is worth, so that sealing is to be fast.
+    func isSealingBehind(_ log: SegmentLog) -> Bool { softBytes > 0 && log.statistics.backlogBytes > softBytes }
 }

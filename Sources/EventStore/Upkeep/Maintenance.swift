@@ -14,10 +14,11 @@ final class Maintenance: Sendable {
 
     /// How long to stand still before the speed is looked at again, in milliseconds.
     private static let restMilliseconds = 25
-    private static let niceness: Int32 = 10
+    static let niceness: Int32 = 10
 
     private let log: SegmentLog
-    private let softBytes: UInt64
+    private let limits: BacklogLimits
+    private let packing: PackingThreads
     private let report: @Sendable (String) -> Void
     private let signal = Monitor(Signal())
     private let load: Monitor<Load>
@@ -28,10 +29,16 @@ final class Maintenance: Sendable {
         var isClosed = false
     }
 
-    init(_ log: SegmentLog, limits: BacklogLimits, report: @escaping @Sendable (String) -> Void) {
+    init(
+        _ log: SegmentLog,
+        limits: BacklogLimits,
+        packing: PackingThreads,
+        report: @escaping @Sendable (String) -> Void
+    ) {
         self.log = log
-        softBytes = limits.softBytes
-        load = Monitor(Load(softBytes: limits.softBytes, niceness: Self.niceness))
+        self.limits = limits
+        load = Monitor(Load(limits: limits, niceness: Self.niceness, packing: packing))
+        self.packing = packing
         self.report = report
     }
 
@@ -40,12 +47,14 @@ final class Maintenance: Sendable {
     }
 
     func start() {
+        packing.start()
         thread.start("ev-maintain", niceness: Self.niceness) { self.run() }
     }
 
     func close() {
         signal.update { $0.isClosed = true }
         thread.join()
+        packing.close()
     }
 
     private func run() {
@@ -69,8 +78,7 @@ final class Maintenance: Sendable {
         }
     }
 
-    /// Whether more waits to be sealed than a burst is worth, so that sealing is to be fast.
-    var isBehind: Bool { softBytes > 0 && log.statistics.backlogBytes > softBytes }
+    var isBehind: Bool { limits.isSealingBehind(log) }
 
     private func work() throws(LogError) {
         var (again, hasIndexed) = (true, false)
@@ -102,16 +110,18 @@ private struct Load {
     /// Committing faster than this, in bytes a second, is a burst.
     private static let burstBytesPerSecond: UInt64 = 32 << 20
 
-    private let softBytes: UInt64
+    private let limits: BacklogLimits
+    private let packing: PackingThreads
     private var priority: ThreadPriority
     private var since = ContinuousClock.now
     private var committed: UInt64 = 0
     private var isFast = false
     private var isBehind = false
 
-    /// `softBytes` that wait to be sealed are more than a burst is worth; 0 is none. Until then the thread has its niceness.
-    init(softBytes: UInt64, niceness: Int32) {
-        self.softBytes = softBytes
+    /// Until sealing is behind the thread has its niceness.
+    init(limits: BacklogLimits, niceness: Int32, packing: PackingThreads) {
+        self.limits = limits
+        self.packing = packing
         priority = ThreadPriority(resting: niceness)
     }
 
@@ -125,8 +135,9 @@ private struct Load {
         guard elapsed >= Self.interval else { return }
         let now = log.committedBytes
         isFast = Double(now - committed) > Double(Self.burstBytesPerSecond) * (elapsed / .seconds(1))
-        isBehind = softBytes > 0 && log.statistics.backlogBytes > softBytes
+        isBehind = limits.isSealingBehind(log)
         priority.set(isUrgent: isBehind)
+        packing.set(isUrgent: isBehind)
         since = .now
         committed = now
     }

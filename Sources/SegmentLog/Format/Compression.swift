@@ -8,12 +8,14 @@ internal import CDeflate
 
 /// Makes zlib streams. One for each thread that writes: its tables take a megabyte or so, and are used again.
 package final class Compressor {
+    package let level: Int
     private let handle: OpaquePointer
 
     /// `level` is from 1 (fast) to 9 (small).
     package init(level: Int) {
         precondition((1...9).contains(level), "a level is from 1 to 9")
         guard let handle = libdeflate_alloc_compressor(Int32(level)) else { fatalError("no memory for a compressor") }
+        self.level = level
         self.handle = handle
     }
 

@@ -182,31 +182,27 @@ struct SealedBlockHeader: Equatable {
         }
     }
 
-    /// A whole block, header and content, of which the content is packed if there is something to pack it with and that
-    /// makes it smaller.
+    /// A whole block, header and content, at its place in the file.
     static func packed(
-        _ raw: [UInt8],
+        _ content: PackedContent,
         kind: Kind,
         at offset: FileOffset,
         count: Int,
         ids: ClosedRange<RecordID>?,
-        seed: UInt32,
-        _ compressor: Compressor?
+        seed: UInt32
     ) -> (header: SealedBlockHeader, bytes: [UInt8]) {
-        let stream = compressor?.deflate(raw)
-        let (codec, content) = stream.flatMap { $0.count < raw.count ? (Codec.zlib, $0) : nil } ?? (.stored, raw)
         let header = SealedBlockHeader(
             offset: offset,
             firstID: ids?.lowerBound ?? .zero,
             lastID: ids?.upperBound ?? .zero,
             count: UInt32(count),
-            rawBytes: UInt32(raw.count),
-            contentBytes: UInt32(content.count),
-            contentCRC: Checksum.crc32(content),
+            rawBytes: content.rawBytes,
+            contentBytes: UInt32(content.bytes.count),
+            contentCRC: content.crc,
             kind: kind.rawValue,
-            codec: codec.rawValue
+            codec: content.codec.rawValue
         )
-        return (header, header.encoded(seed: seed) + content)
+        return (header, header.encoded(seed: seed) + content.bytes)
     }
 }
 

@@ -22,6 +22,8 @@ package struct LogOptions: Sendable {
     package var compactionLevel = 9
     /// Compaction merges segments up to this many bytes of records.
     package var compactedBytes = 256 << 20
+    /// Who helps to pack the blocks of a segment that is sealed or merged; nil for nobody.
+    package var crew: (any PackingCrew)?
     /// Memory for inflated blocks and index pages.
     package var cacheBytes = 48 << 20
     /// While commits go on, the manifest says at least so often, in nanoseconds of commit time, how far the log has come.

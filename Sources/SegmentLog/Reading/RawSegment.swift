@@ -109,7 +109,11 @@ package final class RawSegment: Segment {
     }
 
     package var bodyBytes: Int {
-        recordBytes - recordCount * RecordFormat.headerBytes
+        // Both at one moment: it may be growing.
+        let (bytes, count) =
+            trailer.map { (Int($0.recordBytes), Int($0.recordCount)) }
+            ?? contents.withLock { ($0.table.recordBytes, $0.table.recordCount) }
+        return bytes - count * RecordFormat.headerBytes
     }
 
     var firstRecordedAt: RecordTime? {

@@ -9,7 +9,7 @@ struct BlockWriter {
 
     let file: any DiskFile
     private let seed: UInt32
-    private let compressor: Compressor
+    let compressor: Compressor
     private var synced = FileOffset(0)
     /// Where the next block goes.
     private(set) var position: FileOffset
@@ -25,22 +25,20 @@ struct BlockWriter {
         try onDisk { () throws(DiskError) in try file.write(header.encoded(), at: FileOffset(0)) }
     }
 
-    /// Writes one block, as it is where it is not to be packed.
+    /// Writes one block.
     mutating func write(
-        _ raw: [UInt8],
+        _ content: PackedContent,
         kind: SealedBlockHeader.Kind,
         count: Int,
-        ids: ClosedRange<RecordID>? = nil,
-        isPacked: Bool = true
+        ids: ClosedRange<RecordID>? = nil
     ) throws(LogError) -> BlockReference {
         let (block, bytes) = SealedBlockHeader.packed(
-            raw,
+            content,
             kind: kind,
             at: position,
             count: count,
             ids: ids,
-            seed: seed,
-            isPacked ? compressor : nil
+            seed: seed
         )
         try onDisk { () throws(DiskError) in
             try file.write(bytes, at: position)
@@ -59,7 +57,7 @@ struct BlockWriter {
     }
 
     mutating func writeSection(_ raw: [UInt8], _ kind: SealedBlockHeader.Kind, count: Int) throws(LogError) {
-        note(kind, at: try write(raw, kind: kind, count: count))
+        note(kind, at: try write(PackedContent(raw, compressor), kind: kind, count: count))
     }
 
     private mutating func note(_ kind: SealedBlockHeader.Kind, at block: BlockReference) {
@@ -91,7 +89,7 @@ struct BlockWriter {
         var filter = FilterParts(keyCount: hashes.count)
         for hash in hashes { filter.insert(hash: hash) }
         for (index, part) in filter.parts.enumerated() {
-            let written = try write(part.encoded(), kind: .filterPart, count: filter.parts.count, isPacked: false)
+            let written = try write(PackedContent(part.encoded(), nil), kind: .filterPart, count: filter.parts.count)
             if index == 0 { note(.filterPart, at: written) }
         }
         return true
@@ -107,7 +105,11 @@ struct BlockWriter {
         var page = KeyPageBuilder()
         var goesOn = true
         func finish(_ writer: inout BlockWriter) throws(LogError) {
-            let written = try writer.write(page.bytes, kind: .keys, count: page.entryCount)
+            let written = try writer.write(
+                PackedContent(page.bytes, writer.compressor),
+                kind: .keys,
+                count: page.entryCount
+            )
             directory.append(KeyDirectory.Page(reference: written, firstKey: page.firstKey))
             page.clear()
             goesOn = pace()

@@ -8,7 +8,13 @@ internal import Disk
 struct SealedWriter: ~Copyable {
     private var writer: BlockWriter
     private let blockBytes: Int
+    private let level: Int
+    private let crew: (any PackingCrew)?
     private var table = BlockTable()
+    /// Blocks that have been cut, and are packed before they are written.
+    private var packing: [(task: PackingTask, summary: BlockSummary)] = []
+    /// The number of the block that is being gathered.
+    private var place: UInt32 = 0
     private var pending: [Record] = []
     private var pendingBytes = 0
     private var footer: SealedFooter
@@ -19,9 +25,12 @@ struct SealedWriter: ~Copyable {
         header: FileHeader,
         covering: ClosedRange<RecordID>,
         level: Int,
-        blockBytes: Int
+        blockBytes: Int,
+        crew: (any PackingCrew)? = nil
     ) throws(LogError) {
         self.blockBytes = blockBytes
+        self.level = level
+        self.crew = crew
         footer = SealedFooter(header: header)
         footer.firstCovered = covering.lowerBound
         footer.lastCovered = covering.upperBound
@@ -31,7 +40,7 @@ struct SealedWriter: ~Copyable {
     /// Adds the next record; ids ascend. Returns the number of the block that it comes to lie in.
     @discardableResult
     mutating func add(_ record: Record) throws(LogError) -> UInt32 {
-        let place = UInt32(table.entries.count)
+        let place = place
         take(record)
         if pendingBytes >= blockBytes { try cutBlock() }
         return place
@@ -40,7 +49,7 @@ struct SealedWriter: ~Copyable {
     /// Adds the records of a block, which stay together. Returns likewise.
     mutating func add(_ block: Block) throws(LogError) -> UInt32 {
         if !pending.isEmpty, pending.count + block.count > SealedBlockHeader.maximumRecords { try cutBlock() }
-        let place = UInt32(table.entries.count)
+        let place = place
         for entry in block.entries.indices { take(Record(block, entry)) }
         if pendingBytes >= blockBytes { try cutBlock() }
         return place
@@ -73,6 +82,7 @@ struct SealedWriter: ~Copyable {
         pace: () -> Bool = { true }
     ) throws(LogError) -> Bool {
         if !pending.isEmpty { try cutBlock() }
+        try settle(leaving: 0)
         try writer.writeTable(table)
         guard try writer.writeKeys(of: keys, blockCount: table.entries.count, pace: pace) else { return false }
         if !controls.isEmpty {
@@ -95,14 +105,32 @@ struct SealedWriter: ~Copyable {
             firstRecordedAt: first.recordedAt,
             lastRecordedAt: last.recordedAt
         )
-        let written = try writer.write(
-            RecordColumns.encode(pending),
-            kind: .records,
-            count: pending.count,
-            ids: first.id...last.id
-        )
-        table.entries.append(BlockTable.Entry(block: written, summary: summary))
+        let task = PackingTask(pending, level: level)
+        crew?.take(task)
+        packing.append((task, summary))
+        place += 1
         pending.removeAll(keepingCapacity: true)
         pendingBytes = 0
+        // Two for each thread: one that it packs, and one for when it has.
+        try settle(leaving: 2 * (crew?.width ?? 0))
+    }
+
+    /// Writes the blocks that have been cut, in their order, but for the last so many.
+    private mutating func settle(leaving count: Int) throws(LogError) {
+        while packing.count > count {
+            // Rather than wait for a thread that packs the first, the writer packs one that nobody has begun.
+            if !packing[0].task.isDone {
+                let compressor = writer.compressor
+                _ = packing.first { $0.task.run { _ in compressor } }
+            }
+            let (task, summary) = packing.removeFirst()
+            let written = try writer.write(
+                task.finish(crew),
+                kind: .records,
+                count: Int(summary.recordCount),
+                ids: summary.firstID...summary.lastID
+            )
+            table.entries.append(BlockTable.Entry(block: written, summary: summary))
+        }
     }
 }

@@ -77,7 +77,8 @@ extension SegmentLog {
             header: header,
             covering: covering,
             level: level,
-            blockBytes: options.blockBytes
+            blockBytes: options.blockBytes,
+            crew: options.crew
         )
         var keys: [KeyCursor] = []
         for source in sources {

@@ -2,8 +2,12 @@
 //
 //   writer     takes batches in, commits frames                      WriterThread, Committer
 //   project    keeps the projections live, takes snapshots           ProjectionEngine
+//   snapshot   compresses and writes the snapshots that were taken   SnapshotWriter
 //   push       brings events to subscribers                          SubscriptionHub
+//   lookup     answers conditions of appends that take long          LookupThread
 //   maintain   seals, compacts, prepares files, at low priority      Maintenance
+//   pack       compress blocks for who seals or merges               PackingThreads
+//   index      makes the key files of closed segments                KeyIndexer
 //   scrub      reads closed segments again, at a rate                Scrubber
 //
 // Reads have no thread of their own: they run on the caller's, over an immutable view of the log.
@@ -310,7 +314,7 @@ package final class EventStore: Sendable {
         let pace = { !self.isEnding && work?.ending == nil }
         return try inLog { () throws(LogError) in
             while try log.sealOldest(pace: pace) {}
-            let report = try log.compact(.everything, sealing: { self.maintenance.isBehind }, pace: pace)
+            let report = try log.compact(.everything, sealing: maintenance.isBehind, pace: pace)
             try work?.check()
             _ = try log.replenishSpares()
             return report

@@ -7,8 +7,8 @@ package struct StoreOptions: Sendable {
     /// Absolute path of the data directory.
     package var directory: String
     package var log = LogOptions()
-    /// Threads that pack the blocks of segments, the maintenance thread among them, 1 to 64; 0 is one for each processor, 8 at the most.
-    package var sealingThreads = 0
+    /// Threads that pack the blocks of segments, the one that seals or merges among them; 1 to 64.
+    package var sealingThreads = 1
     /// A raw segment is closed once its first event is this old, in seconds; 0 for never.
     package var rollAfterSeconds = 3600
     /// How often somebody may ask for that.

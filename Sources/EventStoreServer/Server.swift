@@ -231,3 +231,9 @@ package final class Server: Sendable {
         }
     }
 }
+
+extension ServerOptions {
+    /// How many threads are to pack the blocks of segments: as many as were asked for, or what this process's processors allow, by its
+    /// affinity and the quota of its cgroup.
+    package var packingThreads: Int { sealingThreads > 0 ? sealingThreads : min(System.coreCount, 8) }
+}

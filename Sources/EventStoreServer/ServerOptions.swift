@@ -38,6 +38,8 @@ package struct ServerOptions: Sendable {
     package var subscriptionsPerSecondPerUser = 1000
     /// Rolls that one user asks for in a minute, and at once; 0 is any number.
     package var rollsPerMinutePerUser = 20
+    /// Bytes of memory that the daemon is to get by with, for `EV.INFO`; 0 where nothing is known of that.
+    package var memoryBytes = 0
     /// Bytes of memory that all connections together may hold for their clients, beyond a small share of each.
     package var bufferBytes = 256 << 20
     /// Bytes of that which the connections of one user may hold together, a client that asks for much a little more; 0 for half of
@@ -45,6 +47,8 @@ package struct ServerOptions: Sendable {
     package var bufferBytesPerUser = 0
     /// Threads that serve connections; 0 for one for every two cores, since the writer needs as much as they do, at most four.
     package var eventLoops = 0
+    /// Threads that pack the blocks of segments; 0 for one for each processor, at most eight.
+    package var sealingThreads = 0
     /// Questions of one user that are worked on at a time, on threads of their own; one more of anybody else's.
     package var readers = 2
     /// Bytes of one reply of EV.READ, about.

@@ -17,6 +17,8 @@ struct Configuration {
     var server: ServerOptions
     /// 0 error to 4 debug.
     var logLevel = "info"
+    /// The memory that was asked for; nil where it is what there is.
+    var memoryAsked: MemoryLimit?
     /// What was given, and by which setting's key.
     private(set) var given: [String: Given] = [:]
     /// Variables of the environment that are spelt as ours are, and that no setting is called by.
@@ -41,12 +43,14 @@ struct Configuration {
         server = ServerOptions(socketPath: "/run/evstored.sock")
     }
 
-    /// Gathers the configuration. A file that was named must exist; the default one need not.
+    /// Gathers the configuration, and shares out what memory the daemon may have. A file that was named must exist; the default
+    /// one need not.
     static func load(
         file: String?,
         dataDirectory: String?,
         socket: String?,
-        environment: [String: String]
+        environment: [String: String],
+        memory: MemoryLimit? = .ofProcess()
     ) throws(Mistake) -> Configuration {
         var configuration = Configuration()
         let named: String?
@@ -63,6 +67,7 @@ struct Configuration {
         try configuration.apply(environment: environment)
         if let dataDirectory { configuration.store.directory = try path(dataDirectory, of: "--data-dir") }
         if let socket { configuration.server.socketPath = try path(socket, of: "--socket") }
+        configuration.shareMemory(under: memory)
         return configuration
     }
 

@@ -60,7 +60,9 @@ struct Daemon {
             logger.error("\(error)")
             return ExitStatus(starting: error)
         }
-        open(configuration.store, server) { happened.yield($0) }
+        var storeOptions = configuration.store
+        storeOptions.sealingThreads = options.packingThreads
+        open(storeOptions, server) { happened.yield($0) }
         let place = options.listeningDescriptor == nil ? options.socketPath : "the socket of the service manager"
         logger.info("listening on \(place)")
         if options.readOnlyListeningDescriptor != nil {

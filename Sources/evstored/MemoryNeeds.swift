@@ -9,10 +9,8 @@ import SegmentLog
 
 /// The most that the settings allow, in bytes.
 struct MemoryNeeds {
-    /// What the daemon takes beside what is set: code, stacks, the table of the log, the segment that is being sealed.
-    private static let own = 128 << 20
-
     private let parts: [(name: String, bytes: Int)]
+    private let asked: MemoryLimit?
 
     init(_ configuration: Configuration) {
         let (store, server) = (configuration.store, configuration.server)
@@ -22,22 +20,23 @@ struct MemoryNeeds {
                 "\(store.projections.count) projections of reducers.memory_bytes",
                 store.projections.count.multipliedReportingOverflow(by: store.reducerLimits.memoryBytes).partialValue
             ),
-            // Folded for a question, its text, and the copies of that on the way out.
             (
                 "one answer of such a state",
-                store.reducerLimits.memoryBytes.multipliedReportingOverflow(by: 5).partialValue
+                store.reducerLimits.memoryBytes.multipliedReportingOverflow(by: MemoryBudget.answerCopies).partialValue
             ),
         ]
+        asked = configuration.memoryAsked
     }
 
-    var bytes: Int { parts.reduce(Self.own) { $0 + $1.bytes } }
+    var bytes: Int { parts.reduce(MemoryBudget.own) { $0 + $1.bytes } }
 
-    /// Why they do not fit under a limit; nil where they do, or there is none.
+    /// Why they do not fit under a limit, or into what was asked for; nil where they do, or there is neither.
     func objection(to limit: MemoryLimit?) -> String? {
-        guard let limit, bytes > limit.bytes else { return nil }
+        let limits = [limit, asked].compactMap(\.self)
+        guard let limit = limits.min(by: { $0.bytes < $1.bytes }), bytes > limit.bytes else { return nil }
         let sum = parts.map { "\($0.name) \($0.bytes >> 20) MiB" }.joined(separator: ", ")
         return
-            "the settings let the daemon hold \(bytes >> 20) MiB (\(sum), and \(Self.own >> 20) MiB beside), and \(limit.name) is "
+            "the settings let the daemon hold \(bytes >> 20) MiB (\(sum), and \(MemoryBudget.own >> 20) MiB beside), and \(limit.name) is "
             + "\(limit.bytes >> 20) MiB: lower them, or it may be killed in the midst of work"
     }
 }

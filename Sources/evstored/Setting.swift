@@ -69,7 +69,6 @@ struct Setting: Sendable {
         integer("segment.recycled_files", 0...1024) { $0.store.log.recycledFiles = $1 },
         integer("segment.block_bytes", 4096...65_536) { $0.store.log.blockBytes = $1 },
         integer("segment.sealing_level", 1...9) { $0.store.log.sealingLevel = $1 },
-        integer("segment.sealing_threads", 0...64) { $0.store.sealingThreads = $1 },
         integer("disk.keep_free_bytes", 0...1 << 50) { $0.store.log.keepFreeBytes = UInt64($1) },
         integer("disk.reserve_files", 0...64) { $0.store.log.reserveFiles = $1 },
         integer("scrub.bytes_per_second", 0...1 << 40) { $0.store.scrub.bytesPerSecond = $1 },
@@ -80,6 +79,7 @@ struct Setting: Sendable {
         integer("backlog.hard_events", 0...1 << 50) { $0.store.backlog.hardEvents = UInt64($1) },
         integer("compaction.level", 1...9) { $0.store.log.compactionLevel = $1 },
         integer("compaction.bytes", 1 << 20...1 << 32) { $0.store.log.compactedBytes = $1 },
+        integer("memory.bytes", 0...1 << 44) { $0.server.memoryBytes = $1 },
         integer("cache.bytes", 1 << 20...1 << 40) { $0.store.log.cacheBytes = $1 },
 
         path("reducers.directory") { $0.store.reducersDirectory = $1 },
@@ -131,6 +131,7 @@ struct Setting: Sendable {
 
         integer("threads.event_loops", 0...256) { $0.server.eventLoops = $1 },
         integer("threads.readers", 1...256) { $0.server.readers = $1 },
+        integer("threads.sealing", 0...64) { $0.server.sealingThreads = $1 },
         mode("socket_mode") { $0.server.socketMode = $1 },
         mode("read_only_socket_mode") { $0.server.readOnlySocketMode = $1 },
     ]

@@ -43,7 +43,7 @@ MUTANTS = [
            "            isComplete = true\n",
            often=False),
     Mutant("sealed-bytes", "a sealed segment is durable before it takes the place of the raw one",
-           LOG + "Sealing/SealedWriter.swift",
+           LOG + "Sealing/BlockWriter.swift",
            "            try file.write(bytes, at: position)\n            try file.sync()\n",
            "            try file.write(bytes, at: position)\n",
            often=False),

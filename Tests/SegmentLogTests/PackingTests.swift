@@ -3,15 +3,16 @@
 import Disk
 import DiskSimulation
 import FaultSimulation
+import Foundation
 import Synchronization
 import Testing
 
 @testable import SegmentLog
 
-/// A crew without threads: what it has taken it runs when it is asked to wait, or when more has come, or never.
+/// A crew without threads: what it has taken it runs at once, or when more has come, or never.
 private final class IdleCrew: PackingCrew {
     enum Habit: CaseIterable, Sendable {
-        case never, whenAsked, atOnce, theLastFirst
+        case never, atOnce, theLastFirst
     }
 
     let width: Int
@@ -35,7 +36,6 @@ private final class IdleCrew: PackingCrew {
         switch habit {
         case .never: break
         case .atOnce: run(task)
-        case .whenAsked: tasks.withLock { $0.append(task) }
         case .theLastFirst:
             let waiting = tasks.withLock { tasks in
                 tasks.append(task)
@@ -46,10 +46,58 @@ private final class IdleCrew: PackingCrew {
         }
     }
 
+    func wait(for task: PackingTask) { Issue.record("nothing is left begun") }
+}
+
+/// A crew whose only thread begins every third task, and does not go on with it before the writer waits for it.
+private final class SlowCrew: PackingCrew {
+    let width = 1
+    let waits = Atomic(0)
+    private let taken = Atomic(0)
+    /// Tasks that were begun and have not been let go on.
+    private let held = Atomic(0)
+    private let goesOn = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0)
+
+    func take(_ task: PackingTask) {
+        guard taken.add(1, ordering: .relaxed).newValue.isMultiple(of: 3) else { return }
+        let hasBegun = DispatchSemaphore(value: 0)
+        Thread.detachNewThread { [self] in
+            task.run { level in
+                hasBegun.signal()
+                goesOn.wait()
+                return Compressor(level: level)
+            }
+            ended.signal()
+        }
+        hasBegun.wait()
+        held.add(1, ordering: .relaxed)
+    }
+
     func wait(for task: PackingTask) {
-        for task in tasks.withLock({ $0 }) { run(task) }
+        waits.add(1, ordering: .relaxed)
+        letOneGoOn()
         #expect(task.isDone)
     }
+
+    private func letOneGoOn() {
+        held.subtract(1, ordering: .relaxed)
+        goesOn.signal()
+        ended.wait()
+    }
+
+    /// Lets those go on that nobody waits for any more; how many they are.
+    func letGo() -> Int {
+        let count = held.load(ordering: .relaxed)
+        for _ in 0..<count { letOneGoOn() }
+        return count
+    }
+}
+
+private final class Counter: Sendable {
+    private let value = Atomic(0)
+
+    func next() -> Int { value.add(1, ordering: .relaxed).newValue }
 }
 
 @Suite struct PackingTests {
@@ -96,6 +144,65 @@ private final class IdleCrew: PackingCrew {
                 #expect((crew.begun.load(ordering: .relaxed) > 0) == (habit == .atOnce || habit == .theLastFirst))
             }
         }
+    }
+
+    @Test func `What a thread has begun is waited for, and nothing else`() throws {
+        let (alone, crew) = (try Self.log(nil), SlowCrew())
+        let packed = try Self.log(crew)
+        #expect(packed.bytes.count == alone.bytes.count)
+        #expect(try Self.shape(packed.bytes) == Self.shape(alone.bytes))
+        let waits = crew.waits.load(ordering: .relaxed)
+        #expect(waits > 5)
+    }
+
+    @Test func `Where sealing is abandoned, or fails, nobody waits for what is being packed`() throws {
+        for isStopped in [true, false] {
+            let crew = SlowCrew()
+            var options = LogOptions.small
+            (options.segmentBytes, options.blockBytes, options.crew) = (1 << 20, 4 << 10, crew)
+            let disk = WatchedDisk(SimulatedDisk())
+            let (log, writer, _) = try openLog(disk, options)
+            var records: [TestRecord] = []
+            for index in 0..<40 {
+                records += try writer.commit([TestRecord(keys: ["all"], payload: noise(5_000, seed: index))], at: 1)
+            }
+            try writer.roll()
+            if isStopped {
+                var calls = 0
+                let isSealed = try log.sealOldest {
+                    calls += 1
+                    return calls < 4
+                }
+                #expect(!isSealed)
+            } else {
+                let count = Counter()
+                disk.watch { operation, path throws(DiskError) in
+                    guard operation == .write, path.hasSuffix(".tmp"), count.next() == 3 else { return }
+                    throw DiskError(.write, path: path, errno: ENOSPC)
+                }
+                #expect(throws: LogError.self) { try log.sealOldest() }
+            }
+            #expect(try log.view.records() == records)
+            let held = crew.letGo()
+            #expect(held == 1)
+            #expect(try log.verify().isClean)
+        }
+    }
+
+    @Test func `Blocks of large records are packed one at a time`() throws {
+        let crew = IdleCrew(width: 8, .never)
+        var options = LogOptions.small
+        (options.segmentBytes, options.crew) = (64 << 20, crew)
+        let filled = try diskWithLog(options) { log, writer in
+            var records: [TestRecord] = []
+            for index in 0..<6 {
+                records += try writer.commit([TestRecord(keys: ["all"], payload: noise(7 << 20, seed: index))], at: 1)
+            }
+            try writer.roll()
+            #expect(try log.sealOldest() && log.view.records() == records)
+            return records
+        }
+        #expect(filled.result.count == 6)
     }
 
     @Test func `A task is done once`() {

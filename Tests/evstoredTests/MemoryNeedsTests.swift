@@ -38,7 +38,13 @@ import Testing
 
     @Test("What is shipped fits into what the unit allows; what does not is told with its parts")
     func fit() throws {
-        var shipped = try Configuration.load(file: nil, dataDirectory: nil, socket: nil, environment: [:])
+        var shipped = try Configuration.load(
+            file: nil,
+            dataDirectory: nil,
+            socket: nil,
+            environment: [:],
+            memory: nil
+        )
         let unit = MemoryLimit(bytes: 4 << 30, name: "the unit")
         shipped.store.projections = ["order_counts", "user_activity", "inventory_levels"]
         #expect(MemoryNeeds(shipped).objection(to: unit) == nil)

@@ -39,7 +39,14 @@ struct SampleConfigurationTests {
 
     /// Everything that is set, in words; but for the reducers' folder, which stands beside the file.
     private func described(_ path: String) throws -> String {
-        var configuration = try Configuration.load(file: path, dataDirectory: nil, socket: nil, environment: [:])
+        // On a machine that is large enough.
+        var configuration = try Configuration.load(
+            file: path,
+            dataDirectory: nil,
+            socket: nil,
+            environment: [:],
+            memory: nil
+        )
         #expect(configuration.store.reducersDirectory?.hasSuffix("/reducers") == true)
         configuration.store.reducersDirectory = nil
         return "\(configuration.store) \(configuration.server) \(configuration.logLevel)"

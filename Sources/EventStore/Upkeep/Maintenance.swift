@@ -78,17 +78,22 @@ final class Maintenance: Sendable {
         }
     }
 
-    var isBehind: Bool { limits.isSealingBehind(log) }
+    /// Whether sealing is behind; those who pack are as urgent from now on.
+    func isBehind() -> Bool {
+        let isBehind = limits.isSealingBehind(log)
+        packing.set(isUrgent: isBehind)
+        return isBehind
+    }
 
     private func work() throws(LogError) {
         var (again, hasIndexed) = (true, false)
         while again, pace() {
             again = try log.replenishSpares(pace: pace)
-            if try log.sealOldest(hurriedly: isBehind, pace: pace) {
+            if try log.sealOldest(hurriedly: isBehind(), pace: pace) {
                 (again, hasIndexed) = (true, true)
             }
         }
-        let merged = try log.compact(.background, sealing: { self.isBehind }, pace: pace)
+        let merged = try log.compact(.background, sealing: isBehind, pace: pace)
         _ = try log.replenishSpares(pace: pace)
         // The memory that an index takes while it is made is not needed again soon.
         if hasIndexed || merged.segmentsBefore != merged.segmentsAfter { cmalloc_trim() }

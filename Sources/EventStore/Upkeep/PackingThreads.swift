@@ -1,14 +1,12 @@
-// Owns: the threads that pack blocks of segments for whoever seals or merges. They run at the maintenance thread's priority, and
-// have nothing to do while it stands still.
+// Owns: the threads that pack blocks of segments for whoever seals or merges. They run at the maintenance thread's priority; while
+// that stands still, only a compaction that somebody has asked for gives them work.
 
-import Glibc
 import SegmentLog
 
 /// The crew of a store. May be used from any thread.
 final class PackingThreads: PackingCrew {
     /// A compressor that has not been used for so long is let go of, in milliseconds.
     private static let idleMilliseconds = 5000
-    private static let mostByDefault = 8
 
     let width: Int
     private let niceness: Int32
@@ -21,15 +19,12 @@ final class PackingThreads: PackingCrew {
         var isClosed = false
     }
 
-    /// So many threads pack in all, with the one that asks; 0 is one for each processor of the machine.
+    /// So many threads pack in all, with the one that asks.
     init(threads: Int, niceness: Int32) {
-        let count = threads > 0 ? threads : min(Self.processors, Self.mostByDefault)
-        width = count - 1
+        width = max(threads, 1) - 1
         self.niceness = niceness
         self.threads = (0..<width).map { _ in OwnedThread() }
     }
-
-    private static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     func start() {
         for thread in threads { thread.start("ev-pack", niceness: niceness) { self.run() } }
@@ -37,7 +32,7 @@ final class PackingThreads: PackingCrew {
 
     /// What has been taken and not begun, whoever gave it does itself.
     func close() {
-        queue.update { $0.isClosed = true }
+        queue.update { ($0.isClosed, $0.tasks) = (true, []) }
         for thread in threads { thread.join() }
     }
 
@@ -49,6 +44,7 @@ final class PackingThreads: PackingCrew {
     func take(_ task: PackingTask) {
         guard width > 0 else { return }
         queue.update { queue in
+            guard !queue.isClosed else { return }
             // What the writer has done itself meanwhile is of no more use here.
             if queue.tasks.count >= 4 * width { queue.tasks.removeAll(where: \.isDone) }
             queue.tasks.append(task)

@@ -119,6 +119,7 @@ extension ServerCore {
             ("limit_command_bytes", "\(options.limits.commandBytes)"),
             ("limit_arguments", "\(options.limits.arguments)"),
             ("limit_reply_bytes", "\(options.replyBytes)"),
+            ("limit_memory_bytes", "\(options.memoryBytes)"),
             ("limit_buffer_bytes", "\(options.bufferBytes)"),
             ("limit_buffer_bytes_per_user", "\(incoming.perUser + outgoing.perUser)"),
             ("limit_command_seconds", "\(options.commandSeconds)"),

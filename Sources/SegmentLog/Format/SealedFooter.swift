@@ -85,8 +85,9 @@ struct SealedFooter: Equatable, Sendable {
     var greatestTime = RecordTime.minimum
     var controlCount: UInt64 = 0
     var sections: [Section] = []
-    /// Of the footer itself.
+    /// Of the footer itself, as it was read.
     private(set) var bytes = 0
+    private(set) var checksum: UInt32 = 0
 
     init(header: FileHeader) {
         self.header = header
@@ -120,6 +121,14 @@ struct SealedFooter: Equatable, Sendable {
         let size = (behind ?? FileOffset(fileBytes - UInt64(bytes))) - first.offset
         guard size > 0, size.isMultiple(of: first.bytes) else { return nil }
         return BlockRun(first: first, count: size / first.bytes)
+    }
+
+    /// The parts of the filter; nil where it is not in parts, or they cannot be.
+    var filterParts: BlockRun? {
+        guard let run = run(.filterPart), run.first.contentBytes == FilterParts.partBytes,
+            run.first.rawBytes == FilterParts.partBytes, UInt32(exactly: run.count) != nil
+        else { return nil }
+        return run
     }
 
     /// Whether this version may write the segment anew, and remove it.
@@ -213,7 +222,7 @@ struct SealedFooter: Equatable, Sendable {
             let start = FileHeader.length(bytes)
         else { return nil }
         var footer = SealedFooter(header: header)
-        footer.bytes = bytes.count
+        (footer.bytes, footer.checksum) = (bytes.count, crc)
         guard footer.read(Array(bytes[start..<bytes.count - tailBytes])), footer.isPossible else { return nil }
         try footer.requireReadable(path: path)
         return footer

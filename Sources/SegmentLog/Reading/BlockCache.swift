@@ -9,6 +9,8 @@ package final class BlockCache: Sendable {
     struct Key: Hashable {
         let segment: UniqueID
         let offset: UInt64
+        /// Tells files apart that belong to one segment: a key file from the one that was made anew in its place. 0 is the segment's own.
+        var file: UInt32 = 0
     }
 
     /// A value in its place in the order of use: a list that is linked by the places of its neighbours.
@@ -79,6 +81,8 @@ package final class BlockCache: Sendable {
 
     private let slots = Mutex(Slots())
     private let budgetBytes: Int
+    /// Nothing larger is kept.
+    var largestBytes: Int { budgetBytes / 4 }
 
     package init(budgetBytes: Int) {
         self.budgetBytes = budgetBytes
@@ -94,7 +98,7 @@ package final class BlockCache: Sendable {
         if let found = slots.withLock({ $0.use(key) }), let value = found as? Value { return value }
         guard let value = try load() else { return nil }
         let size = bytes(value)
-        guard size <= budgetBytes / 4 else { return value }
+        guard size <= largestBytes else { return value }
         // Freed when the lock is no longer held.
         var removed: [any Sendable] = []
         slots.withLock { slots in

@@ -27,7 +27,13 @@ struct KeyFile: Sendable {
 
     /// Where the blocks of the segment lie; nil where that cannot be read, or cannot be.
     func table() throws(LogError) -> BlockTable? {
-        guard let sections = try index.tableSections() else { return nil }
+        var packed: PackedTable?
+        do throws(LogError) {
+            packed = try index.packedTable()
+        } catch {
+            guard error.isUnreadableMedium else { throw error }
+        }
+        guard let sections = packed?.sections else { return nil }
         return BlockTable(ofRaw: sections.blocks, times: sections.times, of: index.footer)
     }
 }

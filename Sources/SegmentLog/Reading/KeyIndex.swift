@@ -45,18 +45,20 @@ package struct KeyIndex: Sendable {
         if let whole = footer.section(.filter) {
             return try part(whole, .filter) { KeyFilter($1) }?.mayContain(hash: hash)
         }
-        guard footer.section(.filterPart) != nil else { return true }
-        guard let parts = footer.run(.filterPart) else { return nil }
+        guard hasFilter else { return true }
+        guard let parts = footer.filterParts else { return nil }
         let place = FilterParts.part(of: hash, among: parts.count)
         return try part(parts[place], .filterPart, decode: Self.filter(of: parts))?.mayContain(hash: hash)
     }
+
+    private var hasFilter: Bool { footer.section(.filter) != nil || footer.section(.filterPart) != nil }
 
     /// The filter, past the cache, of which it may be more than that keeps; nil where there is none, or a part of it is damaged.
     private func passingFilter() throws(LogError) -> FilterParts? {
         if let whole = footer.section(.filter) {
             return try passing(whole, .filter) { KeyFilter($1) }.map { FilterParts([$0]) }
         }
-        guard let parts = footer.run(.filterPart) else { return nil }
+        guard let parts = footer.filterParts else { return nil }
         var filters: [KeyFilter] = []
         for place in 0..<parts.count {
             guard let filter = try passing(parts[place], .filterPart, decode: Self.filter(of: parts)) else {
@@ -82,13 +84,15 @@ package struct KeyIndex: Sendable {
         blockCount: Int,
         _ visit: (_ key: [UInt8], _ entry: KeyEntry) -> Void
     ) throws(LogError) -> Bool {
-        guard let directory = try directory(), let filter = try passingFilter() else { return false }
+        guard let directory = try directory() else { return false }
+        let filter = try passingFilter()
+        guard filter != nil || !hasFilter else { return false }
         for page in (0..<directory.pageCount).lazy.map(directory.page) {
             guard let keys = try self.page(page, blockCount: blockCount) else { return false }
             var isLedTo = true
             keys.forEach { key, entry in
                 visit(key, entry())
-                isLedTo = directory.page(of: key) == page && key.withUnsafeBytes(filter.mayContain)
+                isLedTo = directory.page(of: key) == page && filter.map { key.withUnsafeBytes($0.mayContain) } ?? true
                 return isLedTo
             }
             guard isLedTo else { return false }
@@ -123,13 +127,17 @@ package struct KeyIndex: Sendable {
         try part(footer.section(.names), .names) { KeyDirectory($1, of: footer) }
     }
 
-    /// The content of the two sections of the block table; nil where they are damaged.
-    func tableSections() throws(LogError) -> (blocks: [UInt8], times: [UInt8])? {
-        guard let blocks = footer.section(.blocks), let times = footer.section(.times),
-            let places = try blocks.unpacked(from: file, seed: seed, kind: .blocks).whole,
-            let moments = try times.unpacked(from: file, seed: seed, kind: .times).whole
-        else { return nil }
-        return (places.raw, moments.raw)
+    /// The two sections of the block table; nil where there are none.
+    func packedTable() throws(LogError) -> PackedTable? {
+        guard let blocks = footer.section(.blocks), let times = footer.section(.times) else { return nil }
+        let read = try onDisk { () throws(DiskError) in
+            (
+                try file.bytes(at: blocks.offset, count: blocks.bytes),
+                try file.bytes(at: times.offset, count: times.bytes)
+            )
+        }
+        guard let places = read.0, let moments = read.1 else { return nil }
+        return PackedTable(blocks: (blocks, places), times: (times, moments), seed: seed)
     }
 
     /// A part of the index, from the cache; nil where there is none, or it is damaged.
@@ -141,7 +149,11 @@ package struct KeyIndex: Sendable {
         guard let reference else { return nil }
         // Held as it was unpacked; with a directory goes where each of its entries begins.
         let size = Int(reference.rawBytes) * (kind == .names ? 3 : 2) / 2 + 128
-        let key = BlockCache.Key(segment: footer.header.identity.segment, offset: reference.offset.rawValue)
+        let key = BlockCache.Key(
+            segment: footer.header.identity.segment,
+            offset: reference.offset.rawValue,
+            file: footer.checksum
+        )
         return try cache.value(key, bytes: { _ in size }) { () throws(LogError) -> Value? in
             try reference.unpacked(from: file, seed: seed, kind: kind).whole.flatMap(decode)
         }
@@ -197,6 +209,25 @@ package struct KeyIndex: Sendable {
     }
 }
 
+/// The two sections of a block table as they lie on the disk, a fourth of what they unpack to.
+struct PackedTable: Sendable {
+    private let blocks: (place: BlockReference, bytes: [UInt8])
+    private let times: (place: BlockReference, bytes: [UInt8])
+    private let seed: UInt32
+
+    init(blocks: (BlockReference, [UInt8]), times: (BlockReference, [UInt8]), seed: UInt32) {
+        (self.blocks, self.times, self.seed) = (blocks, times, seed)
+    }
+
+    /// Their content; nil where one is damaged.
+    var sections: (blocks: [UInt8], times: [UInt8])? {
+        guard let places = blocks.place.unpacked(blocks.bytes, seed: seed, kind: .blocks).whole,
+            let moments = times.place.unpacked(times.bytes, seed: seed, kind: .times).whole
+        else { return nil }
+        return (places.raw, moments.raw)
+    }
+}
+
 extension BlockReference {
     /// Reads the block and unpacks it.
     func unpacked(
@@ -205,7 +236,11 @@ extension BlockReference {
         kind: SealedBlockHeader.Kind
     ) throws(LogError) -> SealedBlockHeader.Content {
         let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: offset, count: self.bytes) }
-        guard let bytes else { return .damaged }
+        return bytes.map { unpacked($0, seed: seed, kind: kind) } ?? .damaged
+    }
+
+    /// Unpacks the block, which is these bytes.
+    func unpacked(_ bytes: [UInt8], seed: UInt32, kind: SealedBlockHeader.Kind) -> SealedBlockHeader.Content {
         let content = SealedBlockHeader.unpack(bytes, at: offset, seed: seed, kind: kind)
         if case .whole(let header, _) = content, header.rawBytes != rawBytes { return .damaged }
         return content

@@ -231,7 +231,7 @@ package struct LogScan: Sendable {
             return nil
         }
         if source is SealedSegment, let last = source.lastID, last <= query.through {
-            // It grows no more, and its table, the larger part of what a look-up reads, is not asked.
+            // It grows no more. Its table, the larger part of what a look-up reads, is not asked where the filter rules the key out.
             guard let count = try source.recordCount(holding: key, for: work) else { return nil }
             try passDamage(upTo: source.base)
             position = last

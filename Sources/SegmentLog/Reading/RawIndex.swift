@@ -65,7 +65,11 @@ extension RawSegment {
     private func entry(of key: [UInt8]) throws(LogError) -> KeyIndex.Lookup? {
         guard let keys else { return nil }
         do throws(LogError) {
-            let entry = try keys.index.entry(of: key) { () throws(LogError) in try blockCount() }
+            let entry = try keys.index.entry(of: key) { () throws(LogError) in
+                // Where its table turns out damaged it is let go of, and the blocks have other numbers from then on.
+                let count = try blockCount()
+                return self.keys == nil ? nil : count
+            }
             if case .unknown = entry { letGoOfKeys() } else { return entry }
         } catch {
             guard error.isUnreadableMedium else { throw error }

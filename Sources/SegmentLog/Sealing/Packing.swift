@@ -40,6 +40,8 @@ package final class PackingTask: Sendable {
         case waiting([Record])
         case begun
         case done(PackedContent)
+        /// Whoever still has the task holds nothing by it.
+        case handedOver
     }
 
     private let level: Int
@@ -50,10 +52,13 @@ package final class PackingTask: Sendable {
         state = Mutex(.waiting(records))
     }
 
-    package var isDone: Bool { content != nil }
-
-    private var content: PackedContent? {
-        state.withLock { if case .done(let content) = $0 { content } else { nil } }
+    package var isDone: Bool {
+        state.withLock {
+            switch $0 {
+            case .waiting, .begun: false
+            case .done, .handedOver: true
+            }
+        }
     }
 
     /// Packs the block with the compressor of its level, unless somebody has begun to. Whether it did.
@@ -70,11 +75,15 @@ package final class PackingTask: Sendable {
         return true
     }
 
-    /// The packed block, which somebody has begun to pack.
+    /// The packed block, which somebody has begun to pack, for the writer, who asks once.
     func finish(_ crew: (any PackingCrew)?) -> PackedContent {
-        if let content { return content }
-        crew?.wait(for: self)
-        guard let content else { preconditionFailure("only a crew begins what its writer has not") }
-        return content
+        if !isDone { crew?.wait(for: self) }
+        return state.withLock { state in
+            guard case .done(let content) = state else {
+                preconditionFailure("a block is asked for once, and a crew packs what it has begun")
+            }
+            state = .handedOver
+            return content
+        }
     }
 }

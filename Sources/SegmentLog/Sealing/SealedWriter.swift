@@ -6,13 +6,17 @@ internal import Disk
 
 /// Writes one sealed segment to a file that nobody reads yet. Not durable before `finish` has returned.
 struct SealedWriter: ~Copyable {
+    /// Of records in blocks that are being packed: what is larger is packed one at a time.
+    private static let maximumPackingBytes = 8 << 20
+
     private var writer: BlockWriter
     private let blockBytes: Int
     private let level: Int
     private let crew: (any PackingCrew)?
     private var table = BlockTable()
     /// Blocks that have been cut, and are packed before they are written.
-    private var packing: [(task: PackingTask, summary: BlockSummary)] = []
+    private var packing: [(task: PackingTask, summary: BlockSummary, bytes: Int)] = []
+    private var packingBytes = 0
     /// The number of the block that is being gathered.
     private var place: UInt32 = 0
     private var pending: [Record] = []
@@ -107,7 +111,8 @@ struct SealedWriter: ~Copyable {
         )
         let task = PackingTask(pending, level: level)
         crew?.take(task)
-        packing.append((task, summary))
+        packing.append((task, summary, pendingBytes))
+        packingBytes += pendingBytes
         place += 1
         pending.removeAll(keepingCapacity: true)
         pendingBytes = 0
@@ -115,15 +120,16 @@ struct SealedWriter: ~Copyable {
         try settle(leaving: 2 * (crew?.width ?? 0))
     }
 
-    /// Writes the blocks that have been cut, in their order, but for the last so many.
+    /// Writes the blocks that have been cut, in their order, but for the last so many, and fewer where they are large.
     private mutating func settle(leaving count: Int) throws(LogError) {
-        while packing.count > count {
+        while packing.count > count || packing.count > 1 && packingBytes > Self.maximumPackingBytes {
             // Rather than wait for a thread that packs the first, the writer packs one that nobody has begun.
             if !packing[0].task.isDone {
                 let compressor = writer.compressor
                 _ = packing.first { $0.task.run { _ in compressor } }
             }
-            let (task, summary) = packing.removeFirst()
+            let (task, summary, bytes) = packing.removeFirst()
+            packingBytes -= bytes
             let written = try writer.write(
                 task.finish(crew),
                 kind: .records,

@@ -22,8 +22,10 @@ from compare_forged import forge
 from compare_pages import check_pages
 from evstore_event import Event, split_body
 from evstore_files import reducer_hash
+from evstore_index import FilterParts
 from evstore_raw import Raw
 from evstore_reader import Store
+from evstore_sealed import FILTER_PART
 
 failures = 0
 
@@ -199,6 +201,38 @@ def check_lives(binaries: str, folder: str) -> None:
         daemon.end(signal.SIGKILL)
 
 
+def check_many_keys(binaries: str, folder: str) -> None:
+    """A segment whose filter is in parts, whole and with each of them damaged."""
+    daemon = Daemon(binaries, os.path.join(folder, "many"), spares=0)
+    daemon.start()
+    try:
+        daemon.run("import", stdin=lines(plain_events(7000, 13, 60, each_its_own=True)))
+        daemon.roll()
+        daemon.run("compact")
+        daemon.end()
+    finally:
+        daemon.end(signal.SIGKILL)
+    store = clean("many keys", binaries, daemon)
+    compare_index("many keys", store)
+    index = next((one for one in store.indexes if isinstance(one.filter, FilterParts)), None)
+    check("many keys: the filter is in parts", index is not None and len(index.filter.parts) > 1)
+    if index is None:
+        return
+    path = os.path.join(daemon.data, "log", os.path.basename(index.sealed.name))
+    for part in [one for one in index.sealed.blocks if one.kind == FILTER_PART]:
+        with open(path, "r+b") as file:
+            for bits in (0xFF, 0xFF):  # there, and back
+                file.seek(part.offset + 2000)
+                byte = file.read(1)[0] ^ bits
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes([byte]))
+                file.flush()
+                if byte != index.sealed.data[part.offset + 2000]:
+                    found = Store(daemon.data).findings.all
+                    code, told = verify(binaries, daemon.data)
+                    check(f"many keys: the part at {part.offset} is damaged, say both", bool(found) and code != 0, (found, code, told))
+
+
 def kill(binaries: str, daemon: Daemon, before: Store, folder: str) -> None:
     """The daemon dies in the middle of an import, twice; its log before and after recovery."""
     for turn in (1, 2):
@@ -302,6 +336,7 @@ def main() -> int:
     try:
         check_pages(check, binaries, os.path.join(folder, "pages"))
         check_lives(binaries, folder)
+        check_many_keys(binaries, folder)
         check_moved(binaries, folder)
         daemon = closed_store(binaries, os.path.join(folder, "closed"))
         clean("the closed store to damage", binaries, daemon)

@@ -167,7 +167,7 @@ def odd_events() -> list[Known]:
     return events
 
 
-def plain_events(count: int, seed: int, size: int = 300) -> list[Known]:
+def plain_events(count: int, seed: int, size: int = 300, each_its_own: bool = False) -> list[Known]:
     """Events of which no two are alike, that deflate little."""
     chance = random.Random(seed)
     events = []
@@ -178,7 +178,8 @@ def plain_events(count: int, seed: int, size: int = 300) -> list[Known]:
             "sku": f"s{chance.randrange(9)}", "quantity": chance.randrange(50), "noise": chance.randbytes(size // 2).hex(),
         })
         parts = {
-            "category": f'"{kind}"', "aggregate_id": f'"{kind}-{chance.randrange(count // 4 + 1)}"',
+            "category": f'"{kind}"',
+            "aggregate_id": f'"{kind}-{place if each_its_own else chance.randrange(count // 4 + 1)}"',
             "event_type": f'"{chance.choice(["created", "changed", "closed"])}"', "data": data,
             "timestamp": f"{chance.randrange(10**9, 2 * 10**9)}.{chance.choice(['5', '000001', '123456789', '0'])}",
         }

@@ -235,9 +235,15 @@ def read_parts(sealed: Sealed, findings: Findings) -> Optional[FilterParts]:
     """The filter that is written in parts; none where there is none, or one of them is not whole."""
     blocks = [one for one in sealed.blocks if one.kind == FILTER_PART]
     said = [one for one in (sealed.footer.sections if sealed.footer else []) if one.kind == FILTER_PART]
-    if sealed.footer and [one.offset for one in blocks[:1]] != [one.offset for one in said]:
+    places = [[(one.offset, one.content_bytes, one.raw_bytes) for one in part] for part in (blocks[:1], said)]
+    if sealed.footer and places[0] != places[1]:
         findings.damage(sealed.name, "the parts of the filter are not where the footer says")
         return None
+    if sealed.footer and blocks:
+        behind = [one.offset for one in sealed.footer.sections if one.offset > blocks[0].offset]
+        if blocks[-1].end != min(behind, default=sealed.footer.start):
+            findings.damage(sealed.name, "the parts of the filter do not reach to what stands behind them")
+            return None
     parts = []
     try:
         for place, block in enumerate(blocks):

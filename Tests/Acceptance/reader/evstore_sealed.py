@@ -112,7 +112,7 @@ def read_footer(data: bytes) -> Footer:
         section = Section(data[place], data[place + 1], u64(data, place + 8), u32(data, place + 16), u32(data, place + 20))
         if section.offset < header.length or section.offset + 56 + section.content_bytes > start:
             raise Damaged("a section lies outside the file")
-        if not RECORDS <= section.kind <= CONTROLS and section.flags & 1:
+        if not (RECORDS <= section.kind <= CONTROLS or section.kind == FILTER_PART) and section.flags & 1:
             raise Later(f"a section of kind {section.kind} must be known to read it")
         sections.append(section)
     if len({one.kind for one in sections}) != len(sections):

@@ -26,8 +26,6 @@ struct BlockTable: Sendable {
 
     var entries: [Entry] = []
 
-    var memoryBytes: Int { entries.count * MemoryLayout<Entry>.stride + 128 }
-
     var recordCount: UInt64 { entries.reduce(0) { $0 + UInt64($1.summary.recordCount) } }
 
     /// The first entry whose last id is not below `id`; the count where there is none.

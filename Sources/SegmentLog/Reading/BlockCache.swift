@@ -81,8 +81,6 @@ package final class BlockCache: Sendable {
 
     private let slots = Mutex(Slots())
     private let budgetBytes: Int
-    /// Nothing larger is kept.
-    var largestBytes: Int { budgetBytes / 4 }
 
     package init(budgetBytes: Int) {
         self.budgetBytes = budgetBytes
@@ -98,7 +96,7 @@ package final class BlockCache: Sendable {
         if let found = slots.withLock({ $0.use(key) }), let value = found as? Value { return value }
         guard let value = try load() else { return nil }
         let size = bytes(value)
-        guard size <= largestBytes else { return value }
+        guard size <= budgetBytes / 4 else { return value }
         // Freed when the lock is no longer held.
         var removed: [any Sendable] = []
         slots.withLock { slots in

@@ -27,13 +27,13 @@ struct KeyFile: Sendable {
 
     /// Where the blocks of the segment lie; nil where that cannot be read, or cannot be.
     func table() throws(LogError) -> BlockTable? {
-        var packed: PackedTable?
+        var sections: (blocks: [UInt8], times: [UInt8])?
         do throws(LogError) {
-            packed = try index.packedTable()
+            sections = try index.tableSections()
         } catch {
             guard error.isUnreadableMedium else { throw error }
         }
-        guard let sections = packed?.sections else { return nil }
+        guard let sections else { return nil }
         return BlockTable(ofRaw: sections.blocks, times: sections.times, of: index.footer)
     }
 }

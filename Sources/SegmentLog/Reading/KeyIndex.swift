@@ -127,17 +127,13 @@ package struct KeyIndex: Sendable {
         try part(footer.section(.names), .names) { KeyDirectory($1, of: footer) }
     }
 
-    /// The two sections of the block table; nil where there are none.
-    func packedTable() throws(LogError) -> PackedTable? {
-        guard let blocks = footer.section(.blocks), let times = footer.section(.times) else { return nil }
-        let read = try onDisk { () throws(DiskError) in
-            (
-                try file.bytes(at: blocks.offset, count: blocks.bytes),
-                try file.bytes(at: times.offset, count: times.bytes)
-            )
-        }
-        guard let places = read.0, let moments = read.1 else { return nil }
-        return PackedTable(blocks: (blocks, places), times: (times, moments), seed: seed)
+    /// The content of the two sections of the block table; nil where they are damaged.
+    func tableSections() throws(LogError) -> (blocks: [UInt8], times: [UInt8])? {
+        guard let blocks = footer.section(.blocks), let times = footer.section(.times),
+            let places = try blocks.unpacked(from: file, seed: seed, kind: .blocks).whole,
+            let moments = try times.unpacked(from: file, seed: seed, kind: .times).whole
+        else { return nil }
+        return (places.raw, moments.raw)
     }
 
     /// A part of the index, from the cache; nil where there is none, or it is damaged.
@@ -209,25 +205,6 @@ package struct KeyIndex: Sendable {
     }
 }
 
-/// The two sections of a block table as they lie on the disk, a fourth of what they unpack to.
-struct PackedTable: Sendable {
-    private let blocks: (place: BlockReference, bytes: [UInt8])
-    private let times: (place: BlockReference, bytes: [UInt8])
-    private let seed: UInt32
-
-    init(blocks: (BlockReference, [UInt8]), times: (BlockReference, [UInt8]), seed: UInt32) {
-        (self.blocks, self.times, self.seed) = (blocks, times, seed)
-    }
-
-    /// Their content; nil where one is damaged.
-    var sections: (blocks: [UInt8], times: [UInt8])? {
-        guard let places = blocks.place.unpacked(blocks.bytes, seed: seed, kind: .blocks).whole,
-            let moments = times.place.unpacked(times.bytes, seed: seed, kind: .times).whole
-        else { return nil }
-        return (places.raw, moments.raw)
-    }
-}
-
 extension BlockReference {
     /// Reads the block and unpacks it.
     func unpacked(
@@ -236,11 +213,7 @@ extension BlockReference {
         kind: SealedBlockHeader.Kind
     ) throws(LogError) -> SealedBlockHeader.Content {
         let bytes = try onDisk { () throws(DiskError) in try file.bytes(at: offset, count: self.bytes) }
-        return bytes.map { unpacked($0, seed: seed, kind: kind) } ?? .damaged
-    }
-
-    /// Unpacks the block, which is these bytes.
-    func unpacked(_ bytes: [UInt8], seed: UInt32, kind: SealedBlockHeader.Kind) -> SealedBlockHeader.Content {
+        guard let bytes else { return .damaged }
         let content = SealedBlockHeader.unpack(bytes, at: offset, seed: seed, kind: kind)
         if case .whole(let header, _) = content, header.rawBytes != rawBytes { return .damaged }
         return content

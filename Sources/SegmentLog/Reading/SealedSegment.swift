@@ -1,5 +1,5 @@
-// Owns: reading a sealed segment. Opening reads header and footer. The block table is read when it is needed, about a three-hundredth
-// of the records' bytes; it is kept in the cache, and so are directory, pages, filter and blocks.
+// Owns: reading a sealed segment. Opening reads header and footer. The block table is read when it is first needed and
+// stays: about a three-hundredth of the records' bytes. Directory, pages, filter and blocks are kept in the cache.
 //
 // A damaged index never hides a record: where the filter, the directory or a page cannot be read, every block is
 // searched; where the table or the footer cannot, the blocks are found by their own headers.
@@ -19,17 +19,8 @@ package final class SealedSegment: Segment {
     private let index: KeyIndex
     private let cache: BlockCache
     private let register: DamageRegister
-    private let known = Mutex(Known.nothing)
+    private let known = Mutex<KnownBlocks?>(nil)
     private let hasSpoiledKeys = Atomic(false)
-
-    private enum Known {
-        case nothing
-        /// As it lies on the disk. The table itself is in the cache, as long as that keeps it: what the tables of all segments take
-        /// together grows with the store. It is not read again, so the numbers of blocks stay what they are.
-        case packed(PackedTable)
-        /// One that is too large for the cache, or was put together from blocks that were found.
-        case kept(KnownBlocks)
-    }
 
     private struct KnownBlocks {
         let table: BlockTable
@@ -69,7 +60,7 @@ package final class SealedSegment: Segment {
             index = KeyIndex(file: file, footer: rebuilt, cache: cache)
             hasFooter = false
             damage = table.entries.map(\.summary).filter(\.isUnreadable).map { $0.firstID...$0.lastID }
-            known.withLock { $0 = .kept(KnownBlocks(table: table, isComplete: false)) }
+            known.withLock { $0 = KnownBlocks(table: table, isComplete: false) }
         }
     }
 
@@ -89,29 +80,22 @@ package final class SealedSegment: Segment {
     }
 
     package func block(_ index: Int) throws(LogError) -> Block {
-        try block(try table().entries[index])
-    }
-
-    private func block(_ entry: BlockTable.Entry) throws(LogError) -> Block {
+        let entry = try table().entries[index]
         let block = try cache.value(cacheKey(entry.block.offset), bytes: \.memoryBytes) {
             () throws(LogError) -> Block? in
-            try passingBlock(entry)
+            try passingBlock(index)
         }
         guard let block else { preconditionFailure("what cannot be loaded throws") }
         return block
     }
 
     package func record(_ id: RecordID) throws(LogError) -> Record? {
-        let table = try table()
-        let index = table.firstEntry(reaching: id)
-        return index < table.entries.count ? try block(table.entries[index]).record(id) : nil
+        let index = try table().firstEntry(reaching: id)
+        return index < (try blockCount()) ? try block(index).record(id) : nil
     }
 
     package func passingBlock(_ index: Int) throws(LogError) -> Block {
-        try passingBlock(try table().entries[index])
-    }
-
-    private func passingBlock(_ entry: BlockTable.Entry) throws(LogError) -> Block {
+        let entry = try table().entries[index]
         if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
         return try load(entry)
     }
@@ -286,47 +270,27 @@ package final class SealedSegment: Segment {
     }
 
     private func blocks() throws(LogError) -> KnownBlocks {
-        switch known.withLock({ $0 }) {
-        case .kept(let blocks): return blocks
-        case .packed(let packed): if let listed = try cachedTable(packed) { return listed }
-        case .nothing:
-            if let packed = try packedTable(), let listed = try cachedTable(packed) {
-                known.withLock { $0 = listed.table.memoryBytes > cache.largestBytes ? .kept(listed) : .packed(packed) }
-                return listed
-            }
+        if let known = known.withLock({ $0 }) { return known }
+        let blocks: KnownBlocks
+        if let listed = try listedTable() {
+            blocks = KnownBlocks(table: listed, isComplete: true)
+        } else {
+            let found = try BlockFinder.find(in: file, header: header)
+            let isComplete = found.recordCount == footer.recordCount
+            let covering = footer.firstCovered...footer.lastCovered
+            blocks = KnownBlocks(
+                table: isComplete ? found : BlockFinder.filled(found, covering: covering),
+                isComplete: isComplete
+            )
         }
-        let found = try BlockFinder.find(in: file, header: header)
-        let isComplete = found.recordCount == footer.recordCount
-        let covering = footer.firstCovered...footer.lastCovered
-        let blocks = KnownBlocks(
-            table: isComplete ? found : BlockFinder.filled(found, covering: covering),
-            isComplete: isComplete
-        )
-        known.withLock { $0 = .kept(blocks) }
+        known.withLock { $0 = blocks }
         return blocks
     }
 
-    private func packedTable() throws(LogError) -> PackedTable? {
-        hasFooter ? try index.packedTable() : nil
-    }
-
-    /// The table as its sections tell it, from the cache where that has it; nil where they are damaged, or do not describe this
-    /// segment.
-    private func cachedTable(_ packed: PackedTable) throws(LogError) -> KnownBlocks? {
-        guard let place = footer.section(.blocks)?.offset else { return nil }
-        let table = try cache.value(cacheKey(place), bytes: \.memoryBytes) { () throws(LogError) -> BlockTable? in
-            self.table(packed)
-        }
-        return table.map { KnownBlocks(table: $0, isComplete: true) }
-    }
-
-    private func table(_ packed: PackedTable) -> BlockTable? {
-        packed.sections.flatMap { BlockTable(blocks: $0.blocks, times: $0.times, of: footer) }
-    }
-
-    /// The table as its sections tell it, past the cache; nil likewise.
+    /// The table as its sections tell it; nil where they are damaged, or do not describe this segment.
     func listedTable() throws(LogError) -> BlockTable? {
-        try packedTable().flatMap { table($0) }
+        guard hasFooter, let sections = try index.tableSections() else { return nil }
+        return BlockTable(blocks: sections.blocks, times: sections.times, of: footer)
     }
 
     private func cacheKey(_ offset: FileOffset) -> BlockCache.Key {

@@ -113,7 +113,8 @@ import Testing
         // Without a cache, each name and each block is a read or a few.
         let reads = disk.reads - before
         #expect(reads < 2 * (segments.count * names + blocks), "\(reads) reads, \(turns) turns")
-        #expect(turns > 10 && longest < .milliseconds(10), "\(turns) turns, \(longest)")
+        // All of it takes seconds. A machine that is shared may add to the time of any turn.
+        #expect(turns > 10 && longest < .milliseconds(50), "\(turns) turns, \(longest)")
     }
 
     @Test(arguments: 0..<10)

@@ -68,7 +68,7 @@ extension RawSegment {
             let entry = try keys.index.entry(of: key) { () throws(LogError) in
                 // Where its table turns out damaged it is let go of, and the blocks have other numbers from then on.
                 let count = try blockCount()
-                return self.keys == nil ? nil : count
+                return self.keys?.index.footer.checksum == keys.index.footer.checksum ? count : nil
             }
             if case .unknown = entry { letGoOfKeys() } else { return entry }
         } catch {

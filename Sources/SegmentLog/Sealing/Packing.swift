@@ -1,5 +1,5 @@
 // Owns: packing the blocks of a sealed segment on as many threads as there are for it. A block is packed by whoever comes first: a
-// thread of the crew, or the writer when it is that block's turn to be written. So the bytes of a file do not depend on the
+// thread of the crew, or the writer, which packs one rather than wait for another. So the bytes of a file do not depend on the
 // crew, and one that does nothing costs no more than none.
 // Refuses to know: what the threads are and how they wait, which is the crew's.
 

@@ -11,12 +11,15 @@ package struct KeyIndex: Sendable {
     let footer: SealedFooter
     private let seed: UInt32
     private let cache: BlockCache
+    /// Where the parts of the filter lie, told once: each look-up asks.
+    private let parts: BlockRun?
 
     init(file: any DiskFile, footer: SealedFooter, cache: BlockCache) {
         self.file = file
         self.footer = footer
         self.cache = cache
         seed = footer.header.identity.seed
+        parts = footer.filterParts
     }
 
     enum Lookup {
@@ -46,7 +49,7 @@ package struct KeyIndex: Sendable {
             return try part(whole, .filter) { KeyFilter($1) }?.mayContain(hash: hash)
         }
         guard hasFilter else { return true }
-        guard let parts = footer.filterParts else { return nil }
+        guard let parts else { return nil }
         let place = FilterParts.part(of: hash, among: parts.count)
         return try part(parts[place], .filterPart, decode: Self.filter(of: parts))?.mayContain(hash: hash)
     }
@@ -58,7 +61,7 @@ package struct KeyIndex: Sendable {
         if let whole = footer.section(.filter) {
             return try passing(whole, .filter) { KeyFilter($1) }.map { FilterParts([$0]) }
         }
-        guard let parts = footer.filterParts else { return nil }
+        guard let parts else { return nil }
         var filters: [KeyFilter] = []
         for place in 0..<parts.count {
             guard let filter = try passing(parts[place], .filterPart, decode: Self.filter(of: parts)) else {

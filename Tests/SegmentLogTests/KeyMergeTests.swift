@@ -109,7 +109,11 @@ import Testing
         let damaged = filled.disk.copy()
         let table = FileHeader.bytes + SealedBlockHeader.bytes
         damaged.flip(bit: 3, at: table + 2, of: storeDirectory.keys(RecordID(1)))
-        try Many.check(try openLog(damaged, Many.options).log, filled.result, "without its table")
+        for number in [0, filled.result.count / 2, filled.result.count - 1] {
+            let log = try openLog(damaged.copy(), Many.options).log
+            let found = try log.view.records(Many.query("only-\(number)"))
+            #expect(found == [filled.result[number]], "without its table")
+        }
         let (log, _, _) = try openLog(filled.disk, Many.options)
         #expect(Many.raw(log)[0].keys != nil)
         #expect(try log.verify().isClean)

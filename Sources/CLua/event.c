@@ -62,11 +62,15 @@ static void push_field(lua_State *L, const clua_event *event, clua_field field) 
     }
 }
 
-/// Pushes the table that is used again. It lets go of what may be large before the next is made; fields that are picked from the
-/// data do so themselves.
-static void push_used(lua_State *L, const clua *lua) {
+/// Pushes the table that is used again, or nil where each event is to have a new one.
+void clua_push_used_event(lua_State *L) {
+    if (clua_of(L)->use.is_known) { push_kept(L, &event_key, CLUA_FIELDS); } else { lua_pushnil(L); }
+}
+
+/// Has the table that is used again let go of what may be large before the next is made; fields that are picked from the data do
+/// so themselves.
+static void clear_used(lua_State *L, const clua *lua) {
     static const clua_field large[] = {CLUA_DATA, CLUA_TAGS, CLUA_METADATA};
-    push_kept(L, &event_key, CLUA_FIELDS);
     for (size_t i = lua->use.has_whole_data ? 0 : 1; i < sizeof large / sizeof *large; ++i) {
         if (!clua_reads(lua, large[i])) { continue; }
         lua_pushnil(L);
@@ -74,17 +78,20 @@ static void push_used(lua_State *L, const clua *lua) {
     }
 }
 
-void clua_push_event(lua_State *L, const clua_event *event) {
+/// `used` is where the table is that is used again.
+void clua_push_event(lua_State *L, const clua_event *event, int used) {
     const clua *lua = clua_of(L);
     if (lua->use.is_known) {
-        push_used(L, lua);
+        lua_pushvalue(L, used);
+        clear_used(L, lua);
     } else {
         // A reducer may keep it, or parts of it, in its state.
         lua_createtable(L, 0, CLUA_FIELDS);
     }
-    for (int field = 0; field < CLUA_FIELDS; ++field) {
-        if (!clua_reads(lua, (clua_field)field)) { continue; }
-        push_field(L, event, (clua_field)field);
-        lua_setfield(L, -2, clua_field_name((clua_field)field));
+    const uint32_t all = (1u << CLUA_FIELDS) - 1;
+    for (uint32_t left = lua->use.is_known ? lua->use.fields : all; left != 0; left &= left - 1) {
+        const clua_field field = (clua_field)__builtin_ctz(left);
+        push_field(L, event, field);
+        lua_setfield(L, -2, clua_field_name(field));
     }
 }

@@ -38,11 +38,15 @@ enum {
     CLUA_BLOCK_UNIT = 16,
     CLUA_BLOCK_CLASSES = 32,
     CLUA_SMALL_BLOCK = CLUA_BLOCK_UNIT * CLUA_BLOCK_CLASSES,
-    CLUA_KEPT_AT_LEAST = 64 << 10,
-    CLUA_USED_PER_KEPT = 8,
+    CLUA_KEPT_AT_MOST = 256 << 10,
 };
 
-typedef struct clua_block clua_block;
+/// A block that nobody has, and the next of its size.
+typedef struct clua_block {
+    struct clua_block *next;
+} clua_block;
+
+typedef struct clua_slabs clua_slabs;
 
 enum { CLUA_MOST_KEYS = 16, CLUA_LONGEST_KEY = 40 };
 
@@ -80,6 +84,8 @@ struct clua {
     bool refuses_string;            // the last new block was refused, for it was too long a string
     clua_block *blocks[CLUA_BLOCK_CLASSES];  // given back and kept, by their size
     size_t kept;                             // bytes in them
+    clua_slabs *slabs;                       // NULL while it is small
+    bool has_no_slabs;                       // the system gave no addresses for them
     uint32_t walkable[64];          // large blocks that one instruction can walk: how many, by the exponent of their size
     uint64_t walkable_sizes;        // the exponents of which there are any, as bits
     clua_limit exceeded;            // in this call: no pcall may swallow that
@@ -103,7 +109,15 @@ static inline size_t clua_room(size_t size) {
 // blocks.c
 void *clua_take_block(clua *lua, size_t size);
 void clua_give_block(clua *lua, void *block, size_t size);
+void *clua_resize_block(clua *lua, void *block, size_t old_size, size_t bytes);
 void clua_free_blocks(clua *lua);
+
+// slabs.c
+clua_slabs *clua_slabs_new(size_t bytes);
+void clua_slabs_free(clua_slabs *slabs);
+bool clua_slabs_have(const clua_slabs *slabs, const void *block);
+void *clua_slabs_take(clua_slabs *slabs, size_t size);
+void clua_slabs_give(clua_slabs *slabs, void *block);
 
 // limits.c
 void *clua_allocate(void *lua, void *block, size_t old_size, size_t new_size);
@@ -111,6 +125,7 @@ void clua_find_stack(clua *lua);
 size_t clua_longest_string(const clua *lua);
 void clua_check_length(lua_State *L, size_t length);
 void clua_start_budget(clua *lua);
+void clua_start_next(lua_State *L);
 void clua_lift_budget(clua *lua);
 void clua_spend(lua_State *L, size_t instructions);
 void clua_spend_walk(lua_State *L, size_t entries);
@@ -132,7 +147,8 @@ void clua_find_use(lua_State *L);
 const char *clua_field_name(clua_field field);
 
 // event.c
-void clua_push_event(lua_State *L, const clua_event *event);
+void clua_push_used_event(lua_State *L);
+void clua_push_event(lua_State *L, const clua_event *event, int used);
 
 // json-text.c
 bool clua_reserve(clua_buffer *buffer, size_t needed, size_t limit);

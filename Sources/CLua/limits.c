@@ -119,7 +119,7 @@ static void *allocate_large(clua *lua, void *block, size_t old_size, size_t new_
         return NULL;
     }
     if (new_size > old_size && !take(lua, new_size - old_size)) { return NULL; }
-    void *moved = realloc(block, padded(new_size));
+    void *moved = clua_resize_block(lua, block, old_size, padded(new_size));
     if (moved == NULL) { return NULL; }
     lua->memory_used += new_size - old_size;
     if (block != NULL && block == lua->stack) { lua->stack = moved; }
@@ -157,7 +157,7 @@ void *clua_allocate(void *context, void *block, size_t old_size, size_t new_size
         return NULL;
     }
     if (new_size > old_size && !take(lua, new_size - old_size)) { return NULL; }
-    void *moved = clua_room(new_size) == clua_room(old_size) ? block : realloc(block, clua_room(new_size));
+    void *moved = clua_room(new_size) == clua_room(old_size) ? block : clua_resize_block(lua, block, old_size, clua_room(new_size));
     if (moved != NULL) { lua->memory_used += new_size - old_size; }
     return moved;
 }
@@ -280,6 +280,13 @@ void clua_start_budget(clua *lua) {
     lua->look_below = lua->instructions_left - HOOK_INTERVAL;
     lua->looked_at = 0;
     set_interval(lua, fitting_interval(lua));
+}
+
+/// The same for the next event of a call.
+void clua_start_next(lua_State *L) {
+    clua *lua = clua_of(L);
+    if (lua->stop != NULL && clua_stop_is_requested(lua->stop)) { clua_stop_at(L, CLUA_REQUEST, 1); }
+    clua_start_budget(lua);
 }
 
 /// What follows in this call is our work, not the reducer's. It can be stopped on request.

@@ -7,10 +7,14 @@
 
 static char state_key;  // where the registry keeps it
 
-static int set_state(lua_State *L, const char *function) {
+static void check_state(lua_State *L, const char *function) {
     if (lua_isnil(L, -1)) {
-        return luaL_error(L, "%s: %s returned nothing: it must return the state", clua_of(L)->name, function);
+        luaL_error(L, "%s: %s returned nothing: it must return the state", clua_of(L)->name, function);
     }
+}
+
+static int set_state(lua_State *L, const char *function) {
+    check_state(L, function);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
     return 0;
 }
@@ -24,12 +28,28 @@ static int start(lua_State *L) {
     return set_state(L, "initial");
 }
 
+typedef struct events {
+    const clua_event *first;
+    size_t count, done;
+} events;
+
 static int reduce(lua_State *L) {
-    const clua_event *event = lua_touserdata(L, 1);
+    enum { FUNCTION = 2, STATE = 3, USED = 4 };
+    events *events = lua_touserdata(L, 1);
     clua_push_reduce(L);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
-    clua_push_event(L, event);
-    lua_call(L, 2, 1);
+    clua_push_used_event(L);
+    while (events->done < events->count) {
+        if (events->done > 0) { clua_start_next(L); }
+        lua_pushvalue(L, FUNCTION);
+        lua_pushvalue(L, STATE);
+        clua_push_event(L, &events->first[events->done], USED);
+        lua_call(L, 2, 1);
+        check_state(L, "reduce");
+        lua_replace(L, STATE);
+        ++events->done;
+    }
+    lua_pushvalue(L, STATE);
     return set_state(L, "reduce");
 }
 
@@ -50,8 +70,11 @@ static int encode(lua_State *L) {
 
 clua_status clua_start(clua *lua) { return clua_protect(lua, CLUA_FAULT, start, NULL); }
 
-clua_status clua_reduce(clua *lua, const clua_event *event) {
-    return clua_protect(lua, CLUA_FAULT, reduce, (void *)event);
+clua_status clua_reduce(clua *lua, const clua_event *first, size_t count, size_t *done) {
+    events events = {first, count, 0};
+    const clua_status status = clua_protect(lua, CLUA_FAULT, reduce, &events);
+    *done = events.done;
+    return status;
 }
 
 /// With a parser of its own: a state may be large, and the one for events should stay small.

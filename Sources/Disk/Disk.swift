@@ -118,6 +118,8 @@ package protocol DiskFile: AnyObject, Sendable {
     /// Has the next read of these bytes come from the medium, not from memory, as far as the system allows. Bytes that
     /// have not been synced stay where they are.
     func forget(at offset: FileOffset, count: Int)
+    /// Has the medium begin to read these bytes into memory, and does not wait for them. Where it cannot, the next read does.
+    func expect(at offset: FileOffset, count: Int)
     /// `fdatasync`: on return all bytes written before are durable. A failure is final: it must not be retried.
     func sync() throws(DiskError)
 }
@@ -133,6 +135,8 @@ extension Disk {
 extension DiskFile {
     /// What stands in for a file has no memory between itself and its medium.
     package func forget(at offset: FileOffset, count: Int) {}
+
+    package func expect(at offset: FileOffset, count: Int) {}
 
     /// Fills `buffer` from `offset` on; returns fewer bytes than asked only at the end of the file.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {

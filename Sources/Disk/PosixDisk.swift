@@ -304,6 +304,10 @@ private final class PosixFile: DiskFile {
         _ = posix_fadvise(descriptor, off_t(offset.rawValue), off_t(count), POSIX_FADV_DONTNEED)
     }
 
+    func expect(at offset: FileOffset, count: Int) {
+        _ = posix_fadvise(descriptor, off_t(offset.rawValue), off_t(count), POSIX_FADV_WILLNEED)
+    }
+
     func sync() throws(DiskError) {
         // EINTR included: a sync that did not say yes has failed, and a second try may lie.
         guard fdatasync(descriptor) == 0 else { throw DiskError(.sync, path) }

@@ -54,9 +54,9 @@ struct Machine: ~Copyable {
         try self.check(json.withUnsafeBytes { clua_restore(self.lua, clua_text($0)) })
     }
 
-    /// Makes the state what `reduce` returns for the event.
-    func reduce(_ event: ReducerEvent) throws(ReducerError) {
-        try self.check(event.withCLuaEvent { clua_reduce(self.lua, $0) })
+    /// Makes the state what `reduce` returns, for one event after the other. `done` is how many that were, after a throw, too.
+    func reduce(_ events: ReducerEvents, done: inout Int) throws(ReducerError) {
+        try self.check(events.withCLuaEvents { clua_reduce(self.lua, $0.baseAddress, $0.count, &done) })
     }
 
     /// Throws where the state has no JSON.
@@ -91,50 +91,9 @@ struct Machine: ~Copyable {
     private var message: String { String(clua_message(self.lua)) }
 }
 
-extension ReducerEvent {
-    /// Calls `body` with the event in C's shape, borrowed.
-    fileprivate func withCLuaEvent<R>(_ body: (UnsafePointer<clua_event>) -> R) -> R {
-        var event = clua_event()
-        event.event_id = Int64(self.eventID)
-        event.category = clua_text(self.category)
-        event.event_type = clua_text(self.eventType)
-        event.aggregate_id = clua_text(self.aggregateID)
-        event.data = clua_text(self.data)
-        event.timestamp = seconds(nanoseconds: self.timestampNanoseconds)
-        event.recorded_at = seconds(nanoseconds: self.recordedAtNanoseconds)
-        event.version = self.version
-        if let metadata = self.metadata { event.metadata = clua_text(metadata) }
-        if self.id == nil && self.tags.isEmpty { return body(&event) }
-
-        // One buffer for all of the strings, so that borrowing them takes no nesting as deep as there are tags.
-        let id = self.id.map { Array($0.utf8) }
-        let tags = self.tags.map { Array($0.utf8) }
-        let strings = (id ?? []) + tags.joined()
-        return strings.withUnsafeBytes { strings in
-            var at = id?.count ?? 0
-            if id != nil { event.id = clua_text(UnsafeRawBufferPointer(rebasing: strings[..<at])) }
-            let slices = tags.map { tag in
-                defer { at += tag.count }
-                return clua_text(UnsafeRawBufferPointer(rebasing: strings[at..<at + tag.count]))
-            }
-            return slices.withUnsafeBufferPointer { slices in
-                event.tags = slices.baseAddress
-                event.tag_count = slices.count
-                return body(&event)
-            }
-        }
-    }
-}
-
-/// Whole seconds and the fraction apart, because their sum is rounded once: 1700000000.1 comes out as that.
-private func seconds(nanoseconds: Int64) -> Double {
-    let (whole, fraction) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-    return Double(whole) + Double(fraction) / 1e9
-}
-
 extension clua_text {
     /// Present even when empty: C takes a missing address for an absent text.
-    fileprivate init(_ bytes: UnsafeRawBufferPointer) {
+    init(_ bytes: UnsafeRawBufferPointer) {
         self.init(bytes: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1), length: bytes.count)
     }
 }

@@ -56,12 +56,14 @@ package final class Reducer {
         }
     }
 
-    /// Folds one event into the state. The caller has applied the selection.
-    package func reduce(_ event: ReducerEvent) throws(ReducerError) {
+    /// Folds events into the state, one after the other. The caller has applied the selection. After a throw `eventsProcessed` tells
+    /// which of them it was that failed.
+    package func reduce(_ events: ReducerEvents) throws(ReducerError) {
         if let failure = self.failure { throw failure }
+        var done = 0
+        defer { self.eventsProcessed += UInt64(done) }
         do {
-            try self.machine.reduce(event)
-            self.eventsProcessed += 1
+            try self.machine.reduce(events, done: &done)
         } catch {
             self.failure = error
             throw error

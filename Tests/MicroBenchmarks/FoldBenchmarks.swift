@@ -12,8 +12,10 @@ extension Benchmark {
             let data = (0..<512).map { index in
                 Array(#"{"user":"user-\#(index)","status":"status-\#(index % 5)","amount":\#(index).25}"#.utf8)
             }
+            // As many in one go as a block has, or half of them.
+            var chunks = stride(from: 0, to: data.count, by: 64).map { EventChunk(Array(data[$0..<$0 + 64])) }
             return Loop(operations: data.count, bytes: data.reduce(0) { $0 + $1.count }) {
-                for data in data { try reducer.reduce(data) }
+                for index in chunks.indices { try reducer.reduce(&chunks[index]) }
                 return Int(reducer.eventsProcessed)
             }
         },
@@ -52,23 +54,46 @@ extension Benchmark {
         """
 }
 
+/// The data of events that are folded in one go.
+private struct EventChunk {
+    let ends: [Int]
+    let data: [UInt8]
+    var events = ReducerEvents()
+
+    init(_ data: [[UInt8]]) {
+        self.data = Array(data.joined())
+        ends = data.reduce(into: []) { $0.append(($0.last ?? 0) + $1.count) }
+    }
+}
+
 extension Reducer {
     fileprivate func reduce(_ data: [UInt8]) throws {
+        var chunk = EventChunk([data])
+        try reduce(&chunk)
+    }
+
+    fileprivate func reduce(_ chunk: inout EventChunk) throws {
         func text(_ text: StaticString) -> UnsafeRawBufferPointer {
             UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
         }
-        try data.withUnsafeBytes { data in
-            try reduce(
-                ReducerEvent(
-                    eventID: eventsProcessed + 1,
-                    category: text("order"),
-                    eventType: text("created"),
-                    aggregateID: text("order-0000001"),
-                    data: data,
-                    timestampNanoseconds: 1_772_000_000_123_456_000,
-                    recordedAtNanoseconds: 1_772_000_000_123_456_789
+        chunk.events.removeAll()
+        try chunk.data.withUnsafeBytes { data in
+            var start = 0
+            for end in chunk.ends {
+                chunk.events.append(
+                    ReducerEvent(
+                        eventID: eventsProcessed + UInt64(chunk.events.count) + 1,
+                        category: text("order"),
+                        eventType: text("created"),
+                        aggregateID: text("order-0000001"),
+                        data: UnsafeRawBufferPointer(rebasing: data[start..<end]),
+                        timestampNanoseconds: 1_772_000_000_123_456_000,
+                        recordedAtNanoseconds: 1_772_000_000_123_456_789
+                    )
                 )
-            )
+                start = end
+            }
+            try reduce(chunk.events)
         }
     }
 }

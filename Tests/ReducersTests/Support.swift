@@ -38,7 +38,8 @@ extension Reducer {
                 try aggregate.withUnsafeBytes { aggregate in
                     try data.withUnsafeBytes { data in
                         try metadata.withUnsafeBytes { metadata in
-                            try self.reduce(
+                            var events = ReducerEvents()
+                            events.append(
                                 ReducerEvent(
                                     eventID: event.id,
                                     category: category,
@@ -52,6 +53,7 @@ extension Reducer {
                                     metadata: event.metadata == nil ? nil : metadata
                                 )
                             )
+                            try self.reduce(events)
                         }
                     }
                 }

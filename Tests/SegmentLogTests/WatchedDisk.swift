@@ -11,6 +11,7 @@ final class WatchedDisk: Disk {
     let simulated: SimulatedDisk
     private let watcher = Mutex<Watcher?>(nil)
     private let reads = Mutex<[String: Int]>([:])
+    private let expectations = Mutex<[(path: String, place: Range<UInt64>)]>([])
 
     init(_ simulated: SimulatedDisk) {
         self.simulated = simulated
@@ -24,6 +25,13 @@ final class WatchedDisk: Disk {
     /// Bytes that have been read of files with this ending.
     func bytesRead(of suffix: String) -> Int {
         reads.withLock { $0.filter { $0.key.hasSuffix(suffix) }.values.reduce(0, +) }
+    }
+
+    /// What the disk has been told to fetch, in order.
+    var expected: [(path: String, place: Range<UInt64>)] { expectations.withLock { $0 } }
+
+    fileprivate func noteExpected(_ place: Range<UInt64>, of path: String) {
+        expectations.withLock { $0.append((path, place)) }
     }
 
     fileprivate func noteRead(_ bytes: Int, of path: String) {
@@ -103,6 +111,11 @@ private final class WatchedFile: DiskFile {
     func size() throws(DiskError) -> UInt64 { try file.size() }
     func isInPlace() throws(DiskError) -> Bool { try file.isInPlace() }
     func forget(at offset: FileOffset, count: Int) { file.forget(at: offset, count: count) }
+
+    func expect(at offset: FileOffset, count: Int) {
+        disk.noteExpected(offset.rawValue..<(offset + count).rawValue, of: path)
+        file.expect(at: offset, count: count)
+    }
 
     func readSome(into buffer: UnsafeMutableRawBufferPointer, at offset: FileOffset) throws(DiskError) -> Int {
         try disk.tell(.read, path)

@@ -95,8 +95,9 @@ clua_status clua_start(clua *lua);
 /// Makes the state what the JSON says.
 clua_status clua_restore(clua *lua, clua_text json);
 
-/// Makes the state what `reduce` returns. After a failure the state is undefined: free the whole.
-clua_status clua_reduce(clua *lua, const clua_event *event);
+/// Makes the state what `reduce` returns, for one event after the other; each has the whole of its budget. `done` is how many that
+/// were. After a failure the state is undefined: free the whole.
+clua_status clua_reduce(clua *lua, const clua_event *events, size_t count, size_t *done);
 
 /// The state as JSON, valid until the next call.
 clua_status clua_encode(clua *lua, clua_text *json);

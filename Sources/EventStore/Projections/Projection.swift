@@ -196,16 +196,19 @@ final class Projection: Sendable {
             let query = LogQuery(keys: keys, after: RecordID(folding.position), skipsDamage: true)
             let step = FoldStep.end(after: folding.position)
             var scan = LogScan(view, query, sharing: sharing)
+            var batch = FoldBatch()
             do throws(StoreError) {
                 while let records = try inLog({ () throws(LogError) in try scan.step() }) {
-                    for record in records {
-                        if let event = try StoredEvent.reading(record, skippingDamage: true) {
-                            try folding.box.reducer.fold(event, into: &folding.fold)
-                        } else {
-                            progress.update { $0.lacking.append(record.id...record.id) }
-                        }
-                        folding.position = EventID(record.id)
-                        if ContinuousClock.now >= end { return publish(folding, scan, view) }
+                    var left = records[...]
+                    while let last = left.prefix(batch.size).last {
+                        let now = try batch.fold(
+                            &left,
+                            with: folding.box.reducer,
+                            into: &folding.fold,
+                            skippingDamage: true
+                        ) { id in progress.update { $0.lacking.append(id...id) } }
+                        folding.position = EventID(last.id)
+                        if now >= end { return publish(folding, scan, view) }
                     }
                     folding.position = EventID(scan.position)
                     let isStepOver = !records.isEmpty && folding.position >= step
@@ -214,6 +217,8 @@ final class Projection: Sendable {
                 folding.position = EventID(view.tail)
                 publish(folding, scan, view)
             } catch {
+                // Of the last batch those before the event that it names are folded.
+                folding.position = max(folding.position, folding.fold.lastEvent ?? .zero)
                 move { $0.health = .faulted(error) }
                 publish(folding, scan, view)
             }

@@ -119,10 +119,11 @@ struct UnwritableSearch {
             skipsDamage: true
         )
         var scan = LogScan(log.view, query)
+        var batch = FoldBatch()
         while let records = try inLog({ () throws(LogError) in try scan.next() }) {
-            for record in records {
-                guard let event = try StoredEvent.reading(record, skippingDamage: true) else { continue }
-                try box.reducer.fold(event, into: &fold)
+            var left = records[...]
+            while !left.isEmpty {
+                _ = try batch.fold(&left, with: box.reducer, into: &fold, skippingDamage: true) { _ in }
             }
         }
         guard fold.eventsProcessed > start.fold.eventsProcessed else { return nil }

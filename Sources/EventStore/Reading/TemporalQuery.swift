@@ -145,18 +145,18 @@ extension EventStore {
         var scan = LogScan(log.view, query, for: work)
         var foreign: [ClosedRange<RecordID>] = []
         var held = Self.smallStateBytes
+        var batch = FoldBatch()
         // What it begins with.
         if let work, reducer.memoryBytes > held { try hold(reducer.memoryBytes, &held, for: work) }
         while let records = try inLog({ () throws(LogError) in try scan.next() }) {
-            for record in records {
+            var left = records[...]
+            while !left.isEmpty {
                 // A reducer may take its time with each.
                 try inLog { () throws(LogError) in try work?.check() }
-                if let event = try StoredEvent.reading(record, skippingDamage: query.skipsDamage) {
-                    try reducer.fold(event, into: &state)
-                    if let work, reducer.memoryBytes > held { try hold(reducer.memoryBytes, &held, for: work) }
-                } else {
-                    foreign.append(record.id...record.id)
+                _ = try batch.fold(&left, with: reducer, into: &state, skippingDamage: query.skipsDamage) {
+                    foreign.append($0...$0)
                 }
+                if let work, reducer.memoryBytes > held { try hold(reducer.memoryBytes, &held, for: work) }
             }
         }
         // The text is about as long as the state is large, and is copied into the answer.

@@ -77,6 +77,23 @@ package struct Record: Sendable {
     package var recordedAt: RecordTime { block.entries[index].recordedAt }
     package var bodyBytes: Int { block.entries[index].body.count }
 
+    /// Runs `body` on the bytes of the block that these records lie in, all of them in one; valid within the call.
+    package static func withBlock<Result, Failure>(
+        of records: ArraySlice<Record>,
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        guard let block = records.first?.block else { return nil }
+        precondition(records.allSatisfy { $0.block === block }, "records of one block")
+        return try block.bytes.withUnsafeBytes { bytes in
+            Swift.Result { () throws(Failure) in try body(bytes) }
+        }.get()
+    }
+
+    /// The keys and the payload, as `RecordBody` reads them, among the bytes of its block.
+    package func body(in block: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: block[self.block.entries[index].body])
+    }
+
     /// The keys and the payload, as `RecordBody` reads them; valid within the call.
     package func withBody<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         let range = block.entries[index].body

@@ -86,6 +86,9 @@ package final class BlockCache: Sendable {
         self.budgetBytes = budgetBytes
     }
 
+    /// Whether there is a value under `key` just now.
+    func holds(_ key: Key) -> Bool { slots.withLock { $0.holds(key) } }
+
     /// The value under `key`, made by `load` where it is missing; a value that cannot be made is not remembered. Two
     /// threads may load the same value at once; one of them is kept.
     func value<Value: Sendable>(

@@ -42,6 +42,16 @@ package struct KeyIndex: Sendable {
         return key.withUnsafeBytes(page.entry).map { .found($0) } ?? .absent
     }
 
+    /// Has the disk fetch what of the filter says whether the key may be there, and does not wait for it. False where that is in
+    /// memory.
+    func expect(_ key: [UInt8]) -> Bool {
+        guard let block = filterBlock(of: key.withUnsafeBytes(KeyHash.hash)), !cache.holds(cacheKey(block)) else {
+            return false
+        }
+        file.expect(at: block.offset, count: block.bytes)
+        return true
+    }
+
     /// False where the key is not there, true where it may be; nil where the filter cannot be read.
     private func mayContain(_ key: [UInt8]) throws(LogError) -> Bool? {
         let hash = key.withUnsafeBytes(KeyHash.hash)
@@ -52,6 +62,11 @@ package struct KeyIndex: Sendable {
         guard let parts else { return nil }
         let place = FilterParts.part(of: hash, among: parts.count)
         return try part(parts[place], .filterPart, decode: Self.filter(of: parts))?.mayContain(hash: hash)
+    }
+
+    /// The block of the filter that such a hash is asked of; nil where there is none.
+    private func filterBlock(of hash: UInt64) -> BlockReference? {
+        footer.section(.filter) ?? parts.map { $0[FilterParts.part(of: hash, among: $0.count)] }
     }
 
     private var hasFilter: Bool { footer.section(.filter) != nil || footer.section(.filterPart) != nil }
@@ -148,14 +163,17 @@ package struct KeyIndex: Sendable {
         guard let reference else { return nil }
         // Held as it was unpacked; with a directory goes where each of its entries begins.
         let size = Int(reference.rawBytes) * (kind == .names ? 3 : 2) / 2 + 128
-        let key = BlockCache.Key(
-            segment: footer.header.identity.segment,
-            offset: reference.offset.rawValue,
-            file: footer.checksum
-        )
-        return try cache.value(key, bytes: { _ in size }) { () throws(LogError) -> Value? in
+        return try cache.value(cacheKey(reference), bytes: { _ in size }) { () throws(LogError) -> Value? in
             try reference.unpacked(from: file, seed: seed, kind: kind).whole.flatMap(decode)
         }
+    }
+
+    private func cacheKey(_ block: BlockReference) -> BlockCache.Key {
+        BlockCache.Key(
+            segment: footer.header.identity.segment,
+            offset: block.offset.rawValue,
+            file: footer.checksum
+        )
     }
 
     /// What checking one block of it has come to.

@@ -40,6 +40,7 @@ package struct LogScan: Sendable {
     }
     /// What the index of the current segment was being asked when the work ended.
     private var begun: BlockSelection?
+    private var ahead = SegmentsAhead()
 
     /// A scan of a view that ends, by a throw of `ended`, when the work does that it is for. Where several follow each other closely
     /// they share the blocks that they read, and keep them out of the cache of everybody else.
@@ -232,7 +233,9 @@ package struct LogScan: Sendable {
         }
         if source is SealedSegment, let last = source.lastID, last <= query.through {
             // It grows no more. Its table, the larger part of what a look-up reads, is not asked where the filter rules the key out.
+            ahead.enter(segment, of: view.segments, query)
             guard let count = try source.recordCount(holding: key, for: work) else { return nil }
+            ahead.note(isEmpty: count == 0)
             try passDamage(upTo: source.base)
             position = last
             return count
@@ -306,7 +309,9 @@ package struct LogScan: Sendable {
     }
 
     private mutating func candidateBlocks(of source: any Segment) throws(LogError) -> [UInt32] {
+        ahead.enter(segment, of: view.segments, query)
         let selected = try selectedBlocks(of: source)
+        ahead.note(isEmpty: selected == .none)
         // Most segments have nothing for most queries.
         guard selected != .none else { return [] }
         let first = try source.firstBlock(reaching: query.after.next)

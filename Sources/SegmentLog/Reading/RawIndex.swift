@@ -41,6 +41,8 @@ extension RawSegment {
         return (try? withTable { $0.block(of: ordinal) }) ?? .max
     }
 
+    package func expect(_ key: [UInt8]) -> Bool { keys?.index.expect(key) ?? false }
+
     package func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList {
         if let entry = try entry(of: key) {
             return if case .found(let found) = entry { .some(found.blocks) } else { .none }

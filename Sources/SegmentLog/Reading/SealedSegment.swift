@@ -229,6 +229,8 @@ package final class SealedSegment: Segment {
 
     package func letGoOfKeys() { hasSpoiledKeys.store(true, ordering: .relaxed) }
 
+    package func expect(_ key: [UInt8]) -> Bool { hasFooter && index.expect(key) }
+
     package func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList {
         switch try entry(of: key) {
         case .absent: BlockList.none

@@ -61,6 +61,9 @@ package protocol Segment: AnyObject, Sendable {
     /// The blocks that hold at least one record with the key, and those that no index covers yet, in ascending order. Throws `ended` where the work ends before the
     /// index is at hand.
     func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList
+    /// The index is about to be asked for the key, of this segment after others: what it reads first is fetched meanwhile. False where
+    /// there is nothing to be fetched.
+    func expect(_ key: [UInt8]) -> Bool
     /// The segment as it is known best: another where this one has turned out damaged, and has other blocks since.
     var latest: any Segment { get }
     /// So many blocks are named by the index where they hold a key, and only then; the others always.

@@ -55,7 +55,8 @@ enum LuaTarget {
         text.withUnsafeBytes { text in
             data.withUnsafeBytes { data in
                 do throws(ReducerError) {
-                    try reducer.reduce(
+                    var events = ReducerEvents()
+                    events.append(
                         ReducerEvent(
                             eventID: 1,
                             category: text,
@@ -66,6 +67,7 @@ enum LuaTarget {
                             recordedAtNanoseconds: 0
                         )
                     )
+                    try reducer.reduce(events)
                 } catch {
                     failure = error
                 }

@@ -1,0 +1,125 @@
+// That events which are folded in one go are folded as one by one: in order, each with a budget of its own, and where one fails
+// it is known which.
+
+import Reducers
+import Testing
+
+@Suite struct BatchTests {
+    /// Events with the ids of a range, of which each says its own in its data, its id and its tags.
+    private func withEvents(_ ids: ClosedRange<UInt64>, _ body: (ReducerEvents) throws -> Void) throws {
+        let name = Array("thing".utf8)
+        let texts = ids.map { Array("{\"n\":\($0)}".utf8) }
+        try name.withUnsafeBytes { name in
+            try Array(texts.joined()).withUnsafeBytes { all in
+                var events = ReducerEvents()
+                var start = 0
+                for (id, text) in zip(ids, texts) {
+                    events.append(
+                        ReducerEvent(
+                            eventID: id,
+                            category: name,
+                            eventType: name,
+                            aggregateID: name,
+                            data: UnsafeRawBufferPointer(rebasing: all[start..<start + text.count]),
+                            timestampNanoseconds: Int64(id),
+                            recordedAtNanoseconds: Int64(id),
+                            id: id % 3 == 0 ? nil : "id-\(id)",
+                            tags: (0..<id % 4).map { "t\(id).\($0)" }
+                        )
+                    )
+                    start += text.count
+                }
+                #expect(events.count == ids.count)
+                try body(events)
+            }
+        }
+    }
+
+    private let list = """
+        return { reduce = function(s, e)
+          s.seen = s.seen or json.array({})
+          s.seen[#s.seen + 1] = { e.event_id, e.data.n, e.id or "none", table.concat(e.tags, "+") }
+          return s
+        end }
+        """
+
+    @Test func `Events in one go give the state that they give one by one`() throws {
+        let together = try Reducer(list)
+        try withEvents(1...40) { try together.reduce($0) }
+        let apart = try Reducer(list)
+        for id in UInt64(1)...40 { try withEvents(id...id) { try apart.reduce($0) } }
+        #expect(try together.json == apart.json)
+        #expect(together.eventsProcessed == 40)
+        let expected = (1...40).map { id in
+            let name = id % 3 == 0 ? "none" : "id-\(id)"
+            return "[\(id),\(id),\"\(name)\",\"\((0..<id % 4).map { "t\(id).\($0)" }.joined(separator: "+"))\"]"
+        }
+        #expect(try together.json == "{\"seen\":[\(expected.joined(separator: ","))]}")
+    }
+
+    @Test func `No events change nothing`() throws {
+        let reducer = try Reducer(list)
+        try reducer.reduce(ReducerEvents())
+        #expect(try reducer.json == "{}" && reducer.eventsProcessed == 0)
+    }
+
+    @Test func `The event that fails is known, and nothing behind it is folded`() throws {
+        let text = "return { reduce = function(s, e) assert(e.data.n ~= 7, 'seven') s.n = e.data.n return s end }"
+        let reducer = try Reducer(text)
+        try withEvents(5...9) { events in
+            let error = try #require(throws: ReducerError.self) { try reducer.reduce(events) }
+            #expect(error.description.contains("seven"))
+            #expect(reducer.eventsProcessed == 2)
+            let again = #expect(throws: ReducerError.self) { try reducer.reduce(events) }
+            #expect(again == error && reducer.eventsProcessed == 2)
+        }
+        try reducer.reset()
+        try withEvents(8...9) { try reducer.reduce($0) }
+        #expect(try reducer.json == #"{"n":9}"# && reducer.eventsProcessed == 2)
+    }
+
+    @Test func `A function that returns nothing is found at its event`() throws {
+        let reducer = try Reducer("return { reduce = function(s, e) if e.data.n < 3 then return s end end }")
+        try withEvents(1...5) { events in
+            let error = try #require(throws: ReducerError.self) { try reducer.reduce(events) }
+            #expect(error.description.contains("returned nothing") && reducer.eventsProcessed == 2)
+        }
+    }
+
+    @Test func `Each event of many has its whole budget`() throws {
+        let text = "return { reduce = function(s, e) for i = 1, 5000 do end s.n = e.data.n return s end }"
+        let reducer = try Reducer(text, limits: ReducerLimits(instructionsPerEvent: 25_000))
+        try withEvents(1...64) { try reducer.reduce($0) }
+        #expect(try reducer.json == #"{"n":64}"#)
+    }
+
+    @Test func `One of many that runs past its budget is stopped`() throws {
+        let text = "return { reduce = function(s, e) if e.data.n == 4 then while true do end end return s end }"
+        let reducer = try Reducer(text, limits: ReducerLimits(instructionsPerEvent: 25_000))
+        try withEvents(1...64) { events in
+            let error = try #require(throws: ReducerError.self) { try reducer.reduce(events) }
+            #expect(error.kind == "budget" && reducer.eventsProcessed == 3)
+        }
+    }
+
+    @Test func `Between two events it can be stopped, however short they are`() throws {
+        let stop = ReducerStop()
+        let reducer = try Reducer("return { reduce = function(s) return s end }", stop: stop)
+        try withEvents(1...3) { try reducer.reduce($0) }
+        stop.request()
+        try withEvents(4...6) { events in
+            #expect(throws: ReducerError.stopped("test: stopped on request")) { try reducer.reduce(events) }
+        }
+        #expect(reducer.eventsProcessed == 3)
+    }
+
+    @Test func `A field that an event lacks is not that of the one before it`() throws {
+        let reducer = try Reducer(
+            "return { reduce = function(s, e) s.a = e.data.a or 0 s.b = e.data.b or 0 return s end }"
+        )
+        try reducer.reduce(TestEvent(data: #"{"a":1,"b":2}"#))
+        #expect(try reducer.json == #"{"a":1,"b":2}"#)
+        try reducer.reduce(TestEvent(data: #"{"b":3,"c":4}"#))
+        #expect(try reducer.json == #"{"a":0,"b":3}"#)
+    }
+}

@@ -1,5 +1,5 @@
 // Owns: one budget for what the daemon holds in memory, and how it is shared out among the settings that nobody has given: the cache of
-// blocks and index pages, what is held for clients, and the states of projections.
+// blocks and index pages, the tables of segments, what is held for clients, and the states of projections.
 
 import EventStore
 import EventStoreServer
@@ -8,7 +8,7 @@ import SegmentLog
 
 /// What `memory.bytes` comes to, and the shares of it.
 struct MemoryBudget: Equatable {
-    /// What the daemon takes beside what is set: code, stacks, the table of the log, the index of the segment that is written to, and
+    /// What the daemon takes beside what is set: code, stacks, the index of the segment that is written to, and
     /// the segment that is being sealed.
     static let own = 128 << 20
     /// Copies of a state that an answer takes: folded for a question, its text, and the copies of that on the way out.
@@ -28,6 +28,8 @@ struct MemoryBudget: Equatable {
     }
 
     var cacheBytes: Int { max(4 << 20, bytes / 160 * 3) }
+    /// Of the tables of segments.
+    var tableBytes: Int { max(4 << 20, bytes / 160 * 3) }
     var bufferBytes: Int { max(64 << 20, bytes / 10) }
 
     /// Of each of so many projections, where `others` bytes of the budget are taken by others. An answer is made of one as well.
@@ -43,12 +45,13 @@ extension Configuration {
         let budget = MemoryBudget(asked: server.memoryBytes, limit: limit)
         if server.memoryBytes > 0 { memoryAsked = MemoryLimit(bytes: server.memoryBytes, name: "memory.bytes") }
         server.memoryBytes = budget.bytes
+        store.log.tableBytes = budget.tableBytes
         if given["cache.bytes"] == nil { store.log.cacheBytes = budget.cacheBytes }
         if given["limits.buffer_bytes"] == nil { server.bufferBytes = budget.bufferBytes }
         if given["reducers.memory_bytes"] == nil {
             store.reducerLimits.memoryBytes = budget.stateBytes(
                 projections: store.projections.count,
-                beside: store.log.cacheBytes + server.bufferBytes
+                beside: store.log.cacheBytes + store.log.tableBytes + server.bufferBytes
             )
         }
     }

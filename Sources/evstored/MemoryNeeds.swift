@@ -15,7 +15,8 @@ struct MemoryNeeds {
     init(_ configuration: Configuration) {
         let (store, server) = (configuration.store, configuration.server)
         parts = [
-            ("cache.bytes", store.log.cacheBytes), ("limits.buffer_bytes", server.bufferBytes),
+            ("cache.bytes", store.log.cacheBytes), ("the tables of segments", store.log.tableBytes),
+            ("limits.buffer_bytes", server.bufferBytes),
             (
                 "\(store.projections.count) projections of reducers.memory_bytes",
                 store.projections.count.multipliedReportingOverflow(by: store.reducerLimits.memoryBytes).partialValue

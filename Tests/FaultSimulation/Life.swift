@@ -105,6 +105,7 @@ package struct Life: Sendable {
         options.sealingLevel = 1
         options.compactionLevel = 1
         options.cacheBytes = 1 << 20
+        options.tableBytes = 1 << 10
     }
 
     /// The same life once more, from here on, on a disk of its own.

@@ -138,4 +138,24 @@ import Testing
             #expect(KeyPage(page, blockCount: 4, recordCount: 8) == nil)
         }
     }
+
+    @Test func `Few records are told of few segments alone, and many segments are not asked`() throws {
+        for count in [31, 32] {
+            let (disk, _) = try diskWithLog { log, writer in
+                for index in 0..<count {
+                    try writer.commit([TestRecord(keys: ["k\(index)"])], at: 1)
+                    try writer.roll()
+                    #expect(try log.sealOldest())
+                    _ = try log.replenishSpares()
+                }
+                try writer.rest()
+            }
+            disk.restartProcess()
+            let watched = WatchedDisk(disk)
+            let (log, _, _) = try openLog(watched)
+            let before = watched.bytesRead(of: ".segment")
+            #expect(try log.view.hasFew([Array("k3".utf8)], limit: 64) == (log.view.segments.count <= 32))
+            #expect((watched.bytesRead(of: ".segment") > before) == (log.view.segments.count <= 32))
+        }
+    }
 }

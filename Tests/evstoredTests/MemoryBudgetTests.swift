@@ -56,16 +56,16 @@ import Testing
 
     @Test func `More is more for each, and many projections share what there is for states`() throws {
         let eight = ["EVSTORED_MEMORY_BYTES": "\(8 << 30)"]
-        #expect(try shares(load(eight, machine: nil)) == [153, 819, 886])
+        #expect(try shares(load(eight, machine: nil)) == [153, 819, 867])
         let many = eight.merging(["EVSTORED_PROJECTIONS": (0..<59).map { "p\($0)" }.joined(separator: ",")]) { $1 }
-        #expect(try shares(load(many, machine: nil)) == [153, 819, 110])
+        #expect(try shares(load(many, machine: nil)) == [153, 819, 108])
         #expect(try MemoryNeeds(load(many, machine: nil)).bytes <= 8 << 30)
     }
 
     @Test func `What is given counts, and the rest shares what is left`() throws {
         let given = ["EVSTORED_MEMORY_BYTES": "\(4 << 30)", "EVSTORED_CACHE_BYTES": "\(2 << 30)"]
         let configuration = try load(given, machine: nil)
-        #expect(shares(configuration) == [2048, 409, 188])
+        #expect(shares(configuration) == [2048, 409, 179])
         #expect(MemoryNeeds(configuration).objection(to: nil) == nil)
         let states = try load(["EVSTORED_REDUCERS_MEMORY_BYTES": "\(1 << 30)"], machine: nil)
         #expect(shares(states) == [48, 256, 1024])

@@ -26,6 +26,9 @@ struct BlockTable: Sendable {
 
     var entries: [Entry] = []
 
+    /// What the table costs in memory, for the shelf's budget.
+    var memoryBytes: Int { entries.capacity * MemoryLayout<Entry>.stride }
+
     var recordCount: UInt64 { entries.reduce(0) { $0 + UInt64($1.summary.recordCount) } }
 
     /// The first entry whose last id is not below `id`; the count where there is none.

@@ -26,6 +26,8 @@ package struct LogOptions: Sendable {
     package var crew: (any PackingCrew)?
     /// Memory for inflated blocks and index pages.
     package var cacheBytes = 48 << 20
+    /// Bytes of memory for the tables of sealed segments, which say where their blocks lie; one table is held in any case.
+    package var tableBytes = 48 << 20
     /// While commits go on, the manifest says at least so often, in nanoseconds of commit time, how far the log has come.
     package var manifestNanoseconds: Int64 = 1_000_000_000
     /// Whether a store is made where there is none.

@@ -64,8 +64,12 @@ package struct LogView: Sendable {
         return false
     }
 
+    /// To ask so many segments takes no time to speak of, even where the disk has to be asked.
+    private static let fewSegments = 32
+
     /// Whether the indexes say, without much ado, that at most `limit` records have one of the keys.
     package func hasFew(_ keys: [[UInt8]], limit: Int) throws(LogError) -> Bool {
+        guard segments.count <= Self.fewSegments else { return false }
         var count = 0
         for segment in segments {
             guard segment.hasIndexAtHand else { return false }

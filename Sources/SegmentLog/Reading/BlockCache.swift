@@ -1,5 +1,5 @@
 // Owns: how much of the sealed segments is kept inflated in memory: one budget in bytes for blocks of records, key
-// pages, directories, tables and filters alike. The least recently used goes first, one at a time, so that nobody pays for
+// pages, directories and filters alike. The least recently used goes first, one at a time, so that nobody pays for
 // many.
 
 import Synchronization
@@ -81,9 +81,13 @@ package final class BlockCache: Sendable {
 
     private let slots = Mutex(Slots())
     private let budgetBytes: Int
+    /// The tables of segments, which are asked too often to be looked for among the rest.
+    let tables: TableShelf
 
-    package init(budgetBytes: Int) {
+    /// `tableBytes` are for tables, beside the budget.
+    package init(budgetBytes: Int, tableBytes: Int = LogOptions().tableBytes) {
         self.budgetBytes = budgetBytes
+        tables = TableShelf(budgetBytes: tableBytes)
     }
 
     /// Whether there is a value under `key` just now.

@@ -13,26 +13,27 @@ package struct LogScan: Sendable {
     /// So many names the index is asked for in any case.
     private static let fewNames = 32
 
-    private let view: LogView
-    private var query: LogQuery
+    let view: LogView
+    var query: LogQuery
     private let sharing: BlockCache?
     /// What the scan is a part of. Where that has ended, the scan can go on as a part of other work.
     package var work: Work?
     /// Ids on the near side of it have been dealt with; forwards, it is the last of them itself.
-    package private(set) var position: RecordID
+    package internal(set) var position: RecordID
     /// Ids within the bounds that could not be read and might have matched, as far as the scan has come; only where the
     /// query skips damage. In order, in the fewest ranges.
     package var skipped: [ClosedRange<RecordID>] { RecordRanges.merged(passedOver) }
     private var passedOver: [ClosedRange<RecordID>] = []
-    private var segment: Int
+    var segment: Int
     /// Blocks that steps have read, but for those that no index could have ruled out.
     package private(set) var blockCount = 0
     /// What is looked at just now; nil before a segment is entered.
-    private var entered: Entered?
+    var entered: Entered?
 
     /// A segment as it was known when it was entered.
-    private struct Entered {
+    struct Entered {
         let source: any Segment
+        let numbering: Int
         /// The first block that no index covers.
         let indexedBlocks: Int
         /// Blocks still to be looked at, in the direction of the scan.
@@ -40,7 +41,7 @@ package struct LogScan: Sendable {
     }
     /// What the index of the current segment was being asked when the work ended.
     private var begun: BlockSelection?
-    private var ahead = SegmentsAhead()
+    var ahead = SegmentsAhead()
 
     /// A scan of a view that ends, by a throw of `ended`, when the work does that it is for. Where several follow each other closely
     /// they share the blocks that they read, and keep them out of the cache of everybody else.
@@ -105,10 +106,14 @@ package struct LogScan: Sendable {
                 continue
             }
             try passDamage(before: summary)
+            let start = bytes.count
             do throws(LogError) {
                 try entered?.source.transferBlock(index, to: &bytes)
             } catch {
                 guard isOutdated else { throw error }
+            }
+            if isOutdated {
+                bytes.removeLast(bytes.count - start)
                 enterAnew()
                 continue
             }
@@ -120,45 +125,14 @@ package struct LogScan: Sendable {
         return false
     }
 
-    /// How many records match from here on, in ascending order. Reads no block where a summary or the index can count:
-    /// such a count includes records that are known to be there and cannot be read.
-    package mutating func count() throws(LogError) -> Int {
-        var total = 0
-        while isInSegment {
-            try work?.check()
-            if entered == nil, let key = query.keys.soleKey, let whole = try wholeSegmentCount(of: key) {
-                total += whole
-                leaveSegment()
-                continue
-            }
-            if entered == nil, let whole = try unwalkedCount() {
-                total += whole
-                leaveSegment()
-                continue
-            }
-            guard let (index, summary) = try nextCandidate() else {
-                leaveSegment()
-                continue
-            }
-            try passDamage(before: summary)
-            if query.keys.isEmpty, query.contains(summary), !summary.isUnreadable {
-                total += Int(summary.recordCount)
-            } else {
-                guard case .some(let block) = try readable(index, summary) else { continue }
-                total += block.map { matches(in: $0).count } ?? 0
-            }
-            entered?.candidates.removeFirst()
-            position = max(position, summary.lastID)
-        }
-        try passDamage(upTo: query.through.next)
-        return total
-    }
-
     /// A block of the current segment; none in it where it is damaged and the query is to be taken past it. Nil where the segment
     /// has other blocks since, and is to be looked at anew.
-    private mutating func readable(_ index: Int, _ summary: BlockSummary) throws(LogError) -> Block?? {
+    mutating func readable(_ index: Int, _ summary: BlockSummary) throws(LogError) -> Block?? {
         do throws(LogError) {
-            return .some(try block(index, summary))
+            let block = try block(index, summary)
+            if !isOutdated { return .some(block) }
+            enterAnew()
+            return nil
         } catch {
             if isOutdated {
                 enterAnew()
@@ -183,7 +157,9 @@ package struct LogScan: Sendable {
     }
 
     /// Whether the current segment has turned out to have other blocks.
-    private var isOutdated: Bool { entered.map { $0.source.latest !== $0.source } ?? false }
+    var isOutdated: Bool {
+        entered.map { $0.source.latest !== $0.source || $0.source.numbering != $0.numbering } ?? false
+    }
 
     /// Looks at the current segment anew, from the position on.
     private mutating func enterAnew() {
@@ -201,7 +177,7 @@ package struct LogScan: Sendable {
     }
 
     /// Whether the current segment may have something within the bounds; those behind it have nothing either.
-    private var isInSegment: Bool {
+    var isInSegment: Bool {
         guard query.after < query.through, view.segments.indices.contains(segment) else { return false }
         let source = view.segments[segment]
         return query.reversed ? source.lastID.map { $0 > query.after } ?? true : source.base <= query.through
@@ -220,69 +196,36 @@ package struct LogScan: Sendable {
         }
     }
 
-    private mutating func leaveSegment() {
+    mutating func leaveSegment() {
         entered = nil
         segment += query.reversed ? -1 : 1
     }
 
-    /// The index's own count for the current segment, where the bounds take all of it.
-    private mutating func wholeSegmentCount(of key: [UInt8]) throws(LogError) -> Int? {
-        let source = view.segments[segment].latest
-        guard query.since == .minimum, query.until == .maximum, source.base > query.after, !hasDamage(in: source) else {
-            return nil
-        }
-        if source is SealedSegment, let last = source.lastID, last <= query.through {
-            // It grows no more. Its table, the larger part of what a look-up reads, is not asked where the filter rules the key out.
-            ahead.enter(segment, of: view.segments, query)
-            guard let count = try source.recordCount(holding: key, for: work) else { return nil }
-            ahead.note(isEmpty: count == 0)
-            try passDamage(upTo: source.base)
-            position = last
-            return count
-        }
-        let blocks = try source.blockCount()
-        guard blocks > 0, try source.summary(of: blocks - 1).lastID <= query.through,
-            let count = try source.recordCount(holding: key, for: work),
-            // A raw segment may have grown between the two questions; then its count covers more than was asked.
-            try source.blockCount() == blocks, try source.summary(of: blocks - 1).lastID <= query.through
-        else { return nil }
-        try passDamage(upTo: source.base)
-        position = try source.summary(of: blocks - 1).lastID
-        return count
-    }
-
-    /// The records of the current segment, where its trailer says how many they are, nobody has walked it yet, and the query takes
-    /// all of them.
-    private mutating func unwalkedCount() throws(LogError) -> Int? {
-        guard query.keys.isEmpty, query.since == .minimum, query.until == .maximum,
-            let source = view.segments[segment] as? RawSegment, let count = source.unwalkedCount,
-            let last = source.lastID, source.base > query.after, last <= query.through, !hasDamage(in: source)
-        else { return nil }
-        try passDamage(upTo: source.base)
-        position = last
-        return count
-    }
-
-    private func hasDamage(in source: any Segment) -> Bool {
-        view.damage.contains { $0.upperBound >= source.base && $0.lowerBound <= source.lastID ?? source.base }
-    }
-
     /// The next block to look at in the current segment, without consuming it.
-    private mutating func nextCandidate() throws(LogError) -> (index: Int, summary: BlockSummary)? {
-        if entered == nil { try enter(view.segments[segment].latest) }
-        while let source = entered?.source, let index = entered?.candidates.first {
-            let summary = try source.summary(of: Int(index))
-            if query.admits(summary) { return (Int(index), summary) }
-            entered?.candidates.removeFirst()
+    mutating func nextCandidate() throws(LogError) -> (index: Int, summary: BlockSummary)? {
+        while true {
+            if entered == nil { try enter(view.segments[segment].latest) }
+            guard let source = entered?.source, let index = entered?.candidates.first else { return nil }
+            do throws(LogError) {
+                let summary = try source.summary(of: Int(index))
+                if !isOutdated {
+                    if query.admits(summary) { return (Int(index), summary) }
+                    entered?.candidates.removeFirst()
+                    continue
+                }
+            } catch {
+                guard isOutdated else { throw error }
+            }
+            enterAnew()
         }
-        return nil
     }
 
     private mutating func enter(_ source: any Segment) throws(LogError) {
+        let numbering = source.numbering
         let candidates = try candidateBlocks(of: source)[...]
         // To choose them may have indexed some more.
         let indexed = query.keys.isEmpty ? .max : source.indexedBlocks
-        entered = Entered(source: source, indexedBlocks: indexed, candidates: candidates)
+        entered = Entered(source: source, numbering: numbering, indexedBlocks: indexed, candidates: candidates)
     }
 
     /// To ask the index for many names takes longer than to look at as many records, which are in memory where they are the newest.
@@ -327,7 +270,7 @@ package struct LogScan: Sendable {
         return indices
     }
 
-    private func matches(in block: Block) -> [Record] {
+    func matches(in block: Block) -> [Record] {
         var matches: [Record]
         if let key = query.keys.soleKey {
             // Nothing is asked of the query's arrays for each record.
@@ -360,7 +303,7 @@ package struct LogScan: Sendable {
 
     /// Throws where damaged ids come before a block, or all of it is part of them: they are named as a whole, and once. Or
     /// passes over them.
-    private mutating func passDamage(before summary: BlockSummary) throws(LogError) {
+    mutating func passDamage(before summary: BlockSummary) throws(LogError) {
         let (first, last) = (summary.firstID, summary.lastID)
         let isLost = summary.isUnreadable
         if query.reversed {
@@ -371,7 +314,7 @@ package struct LogScan: Sendable {
     }
 
     /// Throws where damaged ids lie between the position and `id`, within the bounds; or passes over them.
-    private mutating func passDamage(upTo id: RecordID) throws(LogError) {
+    mutating func passDamage(upTo id: RecordID) throws(LogError) {
         while let hole = hole(upTo: id) {
             guard query.skipsDamage else { throw .corrupt(hole, reason: "damaged on disk") }
             passOver(hole)

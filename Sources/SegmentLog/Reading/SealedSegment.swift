@@ -1,5 +1,5 @@
-// Owns: reading a sealed segment. Opening reads header and footer. The block table is read when it is first needed and
-// stays: about a three-hundredth of the records' bytes. Directory, pages, filter and blocks are kept in the cache.
+// Owns: reading a sealed segment. Opening reads header and footer. The block table is read when it is needed, and stays as long as
+// there is room on the shelf; directory, pages, filter and blocks are kept in the cache.
 //
 // A damaged index never hides a record: where the filter, the directory or a page cannot be read, every block is
 // searched; where the table or the footer cannot, the blocks are found by their own headers.
@@ -7,7 +7,7 @@
 package import Disk
 import Synchronization
 
-package final class SealedSegment: Segment {
+package final class SealedSegment: Segment, TableOwner {
     let file: any DiskFile
     package let header: FileHeader
     let footer: SealedFooter
@@ -20,6 +20,8 @@ package final class SealedSegment: Segment {
     private let cache: BlockCache
     private let register: DamageRegister
     private let known = Mutex<KnownBlocks?>(nil)
+    private let isTableUsed = Atomic(false)
+    private let numberings = Atomic(0)
     private let hasSpoiledKeys = Atomic(false)
 
     private struct KnownBlocks {
@@ -71,37 +73,47 @@ package final class SealedSegment: Segment {
 
     package var hasIndexAtHand: Bool { true }
 
+    /// It changes where the table had to be read once more, and was damaged by then.
+    package var numbering: Int { numberings.load(ordering: .acquiring) }
+
     package func blockCount() throws(LogError) -> Int {
         try table().entries.count
     }
 
     package func summary(of block: Int) throws(LogError) -> BlockSummary {
-        try table().entries[block].summary
+        try entry(block).summary
     }
 
     package func block(_ index: Int) throws(LogError) -> Block {
-        let entry = try table().entries[index]
+        try block(try entry(index))
+    }
+
+    package func record(_ id: RecordID) throws(LogError) -> Record? {
+        let table = try table()
+        let index = table.firstEntry(reaching: id)
+        return index < table.entries.count ? try block(table.entries[index]).record(id) : nil
+    }
+
+    package func passingBlock(_ index: Int) throws(LogError) -> Block {
+        try passingBlock(try entry(index))
+    }
+
+    private func block(_ entry: BlockTable.Entry) throws(LogError) -> Block {
         let block = try cache.value(cacheKey(entry.block.offset), bytes: \.memoryBytes) {
             () throws(LogError) -> Block? in
-            try passingBlock(index)
+            try passingBlock(entry)
         }
         guard let block else { preconditionFailure("what cannot be loaded throws") }
         return block
     }
 
-    package func record(_ id: RecordID) throws(LogError) -> Record? {
-        let index = try table().firstEntry(reaching: id)
-        return index < (try blockCount()) ? try block(index).record(id) : nil
-    }
-
-    package func passingBlock(_ index: Int) throws(LogError) -> Block {
-        let entry = try table().entries[index]
+    private func passingBlock(_ entry: BlockTable.Entry) throws(LogError) -> Block {
         if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
         return try load(entry)
     }
 
     package func transferBlock(_ index: Int, to bytes: inout [UInt8]) throws(LogError) {
-        let entry = try table().entries[index]
+        let entry = try entry(index)
         if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
         let (start, length) = (bytes.count, entry.block.bytes)
         try checked(entry) { () throws(LogError) -> Void? in
@@ -165,7 +177,7 @@ package final class SealedSegment: Segment {
     var isSuspect: Bool { register.holds(segment: header.identity.segment) }
 
     package func recheck(_ index: Int) throws(LogError) -> Int {
-        let entry = try table().entries[index]
+        let entry = try entry(index)
         file.forget(at: entry.block.offset, count: entry.block.bytes)
         _ = try load(entry)
         register.clear(place(of: entry))
@@ -271,21 +283,48 @@ package final class SealedSegment: Segment {
         try blocks().table
     }
 
+    /// The entry of a block; blocks may have other numbers than when they were chosen.
+    private func entry(_ index: Int) throws(LogError) -> BlockTable.Entry {
+        let entries = try table().entries
+        guard entries.indices.contains(index) else {
+            throw .corrupt(footer.firstCovered...footer.lastCovered, reason: "the table of \(path) is damaged")
+        }
+        return entries[index]
+    }
+
+    func letGoOfTable() -> Bool {
+        if isTableUsed.exchange(false, ordering: .relaxed) { return false }
+        known.withLock { $0 = nil }
+        return true
+    }
+
     private func blocks() throws(LogError) -> KnownBlocks {
-        if let known = known.withLock({ $0 }) { return known }
+        if let known = known.withLock({ $0 }) {
+            if !isTableUsed.load(ordering: .relaxed) { isTableUsed.store(true, ordering: .relaxed) }
+            return known
+        }
         let blocks: KnownBlocks
-        if let listed = try listedTable() {
+        let listed = try listedTable()
+        let isListed = listed != nil
+        if let listed {
             blocks = KnownBlocks(table: listed, isComplete: true)
         } else {
             let found = try BlockFinder.find(in: file, header: header)
             let isComplete = found.recordCount == footer.recordCount
+            numberings.add(1, ordering: .releasing)
             let covering = footer.firstCovered...footer.lastCovered
             blocks = KnownBlocks(
                 table: isComplete ? found : BlockFinder.filled(found, covering: covering),
                 isComplete: isComplete
             )
         }
-        known.withLock { $0 = blocks }
+        let isFirst = known.withLock { known in
+            guard known == nil else { return false }
+            known = blocks
+            return true
+        }
+        // What was put together from the blocks takes long to be found again.
+        if isFirst, isListed { cache.tables.add(self, bytes: blocks.table.memoryBytes) }
         return blocks
     }
 

@@ -66,6 +66,8 @@ package protocol Segment: AnyObject, Sendable {
     func expect(_ key: [UInt8]) -> Bool
     /// The segment as it is known best: another where this one has turned out damaged, and has other blocks since.
     var latest: any Segment { get }
+    /// As long as it is the same, so are the numbers of the blocks.
+    var numbering: Int { get }
     /// So many blocks are named by the index where they hold a key, and only then; the others always.
     var indexedBlocks: Int { get }
     /// Whether the index covers the segment's records, or all but so few that they are soon indexed.
@@ -83,6 +85,7 @@ package protocol Segment: AnyObject, Sendable {
 extension Segment {
     package var latest: any Segment { self }
     package var indexedBlocks: Int { .max }
+    package var numbering: Int { 0 }
 
     /// Runs `body` on what is known best, and once more where that has become another by it.
     func withLatest<Result>(_ body: (any Segment) throws(LogError) -> Result) throws(LogError) -> Result {

@@ -42,7 +42,7 @@ extension SegmentLog {
     ) throws(LogError) -> (log: SegmentLog, writer: LogWriter, report: RecoveryReport) {
         let claim = try StoreClaim(disk, directory, createdAt: options.create ? now : nil)
         let disk = claim.disk
-        let cache = BlockCache(budgetBytes: options.cacheBytes)
+        let cache = BlockCache(budgetBytes: options.cacheBytes, tableBytes: options.tableBytes)
         let inventory = try LogInventory(
             disk,
             directory,
@@ -101,7 +101,7 @@ extension SegmentLog {
     ) throws(LogError) -> (log: SegmentLog, report: RecoveryReport) {
         let claim = try StoreClaim(readOnly: disk, directory, guessing: guessing)
         let disk = claim.disk
-        let cache = BlockCache(budgetBytes: options.cacheBytes)
+        let cache = BlockCache(budgetBytes: options.cacheBytes, tableBytes: options.tableBytes)
         let register = DamageRegister()
         let inventory = try LogInventory(
             disk,

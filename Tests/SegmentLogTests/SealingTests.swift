@@ -74,16 +74,21 @@ import Testing
         #expect(try log.compact(.everything).segmentsAfter == 1)
     }
 
-    @Test func `The background policy waits until there is something to gain`() {
+    @Test func `The background policy waits until there is something to gain`() throws {
         let policy = CompactionPolicy.background
-        #expect(policy.runs([1, 1, 1], limit: 100) == [])
-        #expect(policy.runs(Array(repeating: 1, count: 8), limit: 100) == [0..<8])
-        #expect(policy.runs([30, 30, 30, 30], limit: 100) == [0..<3])
-        #expect(policy.runs([200, 30, 30], limit: 100) == [1..<3])
-        #expect(policy.runs([50, 49, 30], limit: 100) == [0..<2])
+        #expect(try policy.runs([1, 1, 1], limit: 100) == [])
+        #expect(try policy.runs(Array(repeating: 1, count: 8), limit: 100) == [0..<8])
+        #expect(try policy.runs([30, 30, 30, 30], limit: 100) == [0..<3])
+        #expect(try policy.runs([200, 30, 30], limit: 100) == [1..<3])
+        #expect(try policy.runs([50, 49, 30], limit: 100) == [0..<2])
         // What was merged is not merged again for the sake of a small one behind it.
-        #expect(policy.runs([60, 1], limit: 100) == [])
-        #expect(CompactionPolicy.everything.runs([200, 30, 200, 1, 1], limit: 100) == [3..<5])
+        #expect(try policy.runs([60, 1], limit: 100) == [])
+        #expect(try CompactionPolicy.everything.runs([200, 30, 200, 1, 1], limit: 100) == [3..<5])
+        // What is packed less hard than it would be goes by itself where it is large, or where everything does.
+        let light = [90, 20, 60, 90] as [UInt64]
+        #expect(try policy.runs(light, limit: 100) { $0 != 3 } == [0..<1, 2..<3])
+        #expect(try CompactionPolicy.everything.runs(light, limit: 100) { $0 != 3 } == [0..<1, 1..<3])
+        #expect(try CompactionPolicy.hurried.runs(light, limit: 100) { _ in true } == [])
     }
 
     @Test func `Nothing is merged by itself where the disk has no room to spare for it`() throws {

@@ -15,6 +15,9 @@ final class Maintenance: Sendable {
     /// How long to stand still before the speed is looked at again, in milliseconds.
     private static let restMilliseconds = 25
     static let niceness: Int32 = 10
+    /// So many small segments are left for when there is time to merge them: a look-up asks each. Beyond, the first few of them are
+    /// merged as they are.
+    private static let mostSmallSegments = 256
 
     private let log: SegmentLog
     private let limits: BacklogLimits
@@ -91,6 +94,8 @@ final class Maintenance: Sendable {
             again = try log.replenishSpares(pace: pace)
             if try log.sealOldest(hurriedly: isBehind(), pace: pace) {
                 (again, hasIndexed) = (true, true)
+                // A load that lasts must not leave as many segments as it is long.
+                if log.smallSegments >= Self.mostSmallSegments { _ = try log.compact(.hurried, most: 1, pace: pace) }
             }
         }
         let merged = try log.compact(.background, sealing: isBehind, pace: pace)

@@ -103,6 +103,21 @@ struct BlockTable: Sendable {
 }
 
 extension BlockTable.Entry {
+    /// The header and the codec of the whole block of records in `bytes`; nil where it is not this one: not at this place of this
+    /// segment, or of other records, or damaged. Of its times nothing is known before it is inflated.
+    func header(of bytes: UnsafeRawBufferPointer, seed: UInt32) -> (header: SealedBlockHeader, codec: Codec)? {
+        guard let header = SealedBlockHeader(bytes, at: block.offset, seed: seed), header.kind == .records,
+            header.firstID == summary.firstID, header.lastID == summary.lastID,
+            header.count == summary.recordCount, header.rawBytes == block.rawBytes,
+            Int(header.contentBytes) == bytes.count - SealedBlockHeader.bytes,
+            ChecksumKind(rawValue: header.checksumByte) == .crc32, let codec = Codec(rawValue: header.codecByte)
+        else { return nil }
+        let content = UnsafeRawBufferPointer(rebasing: bytes[SealedBlockHeader.bytes...])
+        return Checksum.crc32(content) == header.contentCRC ? (header, codec) : nil
+    }
+}
+
+extension BlockTable.Entry {
     fileprivate init(_ blocks: UnsafeRawBufferPointer, _ times: UnsafeRawBufferPointer, at index: Int) {
         let (place, time) = (index * BlockTable.placeBytes, index * BlockTable.timeBytes)
         self.init(

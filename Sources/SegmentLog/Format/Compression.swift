@@ -23,6 +23,16 @@ package final class Compressor {
         libdeflate_free_compressor(handle)
     }
 
+    /// What a stream of the level says of itself (FLEVEL of RFC 1950), 0 to 3.
+    static func effort(ofLevel level: Int) -> Int {
+        switch level {
+        case ..<2: 0
+        case ..<6: 1
+        case ..<8: 2
+        default: 3
+        }
+    }
+
     /// A zlib stream of the bytes.
     package func deflate(_ bytes: [UInt8]) -> [UInt8] {
         let bound = libdeflate_zlib_compress_bound(handle, bytes.count)

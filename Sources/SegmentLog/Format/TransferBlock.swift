@@ -74,13 +74,7 @@ package enum TransferBlock {
     /// not at this place of this segment, or of other records, or damaged. Of its times nothing is known before it is inflated.
     static func replace(_ bytes: UnsafeMutableRawBufferPointer, of entry: BlockTable.Entry, seed: UInt32) -> Bool {
         let whole = UnsafeRawBufferPointer(bytes)
-        guard let sealed = SealedBlockHeader(whole, at: entry.block.offset, seed: seed), sealed.kind == .records,
-            sealed.firstID == entry.summary.firstID, sealed.lastID == entry.summary.lastID,
-            sealed.count == entry.summary.recordCount, sealed.rawBytes == entry.block.rawBytes,
-            Int(sealed.contentBytes) == bytes.count - headerBytes,
-            ChecksumKind(rawValue: sealed.checksumByte) == .crc32, let method = Codec(rawValue: sealed.codecByte),
-            Checksum.crc32(UnsafeRawBufferPointer(rebasing: whole[headerBytes...])) == sealed.contentCRC
-        else { return false }
+        guard let (sealed, method) = entry.header(of: whole, seed: seed) else { return false }
         Header(
             ids: sealed.firstID...sealed.lastID,
             count: Int(sealed.count),

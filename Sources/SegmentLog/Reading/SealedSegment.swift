@@ -22,6 +22,8 @@ package final class SealedSegment: Segment, TableOwner {
     private let known = Mutex<KnownBlocks?>(nil)
     private let isTableUsed = Atomic(false)
     private let numberings = Atomic(0)
+    private static let unknownEffort = -2
+    private let knownEffort = Atomic(unknownEffort)
     private let hasSpoiledKeys = Atomic(false)
 
     private struct KnownBlocks {
@@ -129,6 +131,44 @@ package final class SealedSegment: Segment, TableOwner {
             }
             if isWhole { return () }
             bytes.removeLast(length)
+            return nil
+        }
+    }
+
+    /// A block as it lies there, its checksum looked at.
+    func packedBlock(_ index: Int) throws(LogError) -> PackedBlock {
+        let entry = try entry(index)
+        if let reason = register.reason(against: place(of: entry)) { throw damaged(entry, reason) }
+        return try checked(entry) { () throws(LogError) in
+            let read = try onDisk { () throws(DiskError) in
+                try file.bytes(at: entry.block.offset, count: entry.block.bytes)
+            }
+            guard let bytes = read else { return nil }
+            if let known = later(Array(bytes.prefix(SealedBlockHeader.bytes)), entry) { throw known }
+            return bytes.withUnsafeBytes { entry.header(of: $0, seed: seed) }.map { header, codec in
+                PackedBlock(
+                    content: PackedContent(
+                        Array(bytes[SealedBlockHeader.bytes...]),
+                        codec,
+                        crc: header.contentCRC,
+                        rawBytes: header.rawBytes
+                    ),
+                    summary: entry.summary
+                )
+            }
+        }
+    }
+
+    /// How hard its first block was packed, and so all of them, most likely: 0 to 3; nil where that cannot be told.
+    func effort() throws(LogError) -> Int? {
+        let known = knownEffort.load(ordering: .relaxed)
+        guard known == Self.unknownEffort else { return known < 0 ? nil : known }
+        do throws(LogError) {
+            let effort = try blockCount() > 0 ? packedBlock(0).content.effort : nil
+            knownEffort.store(effort ?? -1, ordering: .relaxed)
+            return effort
+        } catch {
+            guard error.unreadableIDs != nil else { throw error }
             return nil
         }
     }

@@ -32,6 +32,24 @@ struct PackedContent: Sendable {
         }
         crc = Checksum.crc32(bytes)
     }
+
+    /// As a block has it that lies somewhere.
+    init(_ bytes: [UInt8], _ codec: Codec, crc: UInt32, rawBytes: UInt32) {
+        (self.bytes, self.codec, self.crc, self.rawBytes) = (bytes, codec, crc, rawBytes)
+    }
+
+    /// How hard the bytes were packed, as their stream says of itself: 0 to 3; nil where they are no stream.
+    var effort: Int? { codec == .zlib && bytes.count > 1 ? Int(bytes[1] >> 6) : nil }
+}
+
+/// A block of records as it lies in a sealed segment.
+struct PackedBlock: Sendable {
+    let content: PackedContent
+    let summary: BlockSummary
+
+    func isSame(as other: PackedBlock) -> Bool {
+        summary == other.summary && content.codec == other.content.codec && content.bytes == other.content.bytes
+    }
 }
 
 /// The records of a block that are to be packed, once.

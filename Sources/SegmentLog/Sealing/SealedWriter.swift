@@ -59,6 +59,38 @@ struct SealedWriter: ~Copyable {
         return place
     }
 
+    /// Adds a block as it lies in another segment. Returns likewise. What its records weigh is added by `add(bodyBytes:)`.
+    mutating func add(_ packed: PackedBlock) throws(LogError) -> UInt32 {
+        if !pending.isEmpty { try cutBlock() }
+        try settle(leaving: 0)
+        let summary = packed.summary
+        let ids = summary.firstID...summary.lastID
+        precondition(
+            ids.lowerBound >= footer.firstCovered && ids.upperBound <= footer.lastCovered,
+            "a block lies in what is covered"
+        )
+        precondition(
+            table.entries.last.map { $0.summary.lastID < ids.lowerBound } ?? true,
+            "blocks come in the order of their ids"
+        )
+        if footer.recordCount == 0 {
+            footer.firstRecordedAt = summary.firstRecordedAt
+            (footer.leastTime, footer.greatestTime) = (summary.minimumTime, summary.maximumTime)
+        }
+        footer.lastRecordedAt = summary.lastRecordedAt
+        footer.leastTime = min(footer.leastTime, summary.minimumTime)
+        footer.greatestTime = max(footer.greatestTime, summary.maximumTime)
+        footer.recordCount += UInt64(summary.recordCount)
+        let count = Int(summary.recordCount)
+        let written = try writer.write(packed.content, kind: .records, count: count, ids: ids)
+        table.entries.append(BlockTable.Entry(block: written, summary: summary))
+        defer { place += 1 }
+        return place
+    }
+
+    /// The bodies of the records in blocks that were added as they lay somewhere have so many bytes.
+    mutating func add(bodyBytes: UInt64) { footer.recordBytes += bodyBytes }
+
     private mutating func take(_ record: Record) {
         precondition(
             record.id >= footer.firstCovered && record.id <= footer.lastCovered,

@@ -51,13 +51,16 @@ extension SegmentLog {
     }
 
     /// Writes the records of `sources` into one sealed segment, verifies it, and puts it in place under the name of the
-    /// first. Nil where `pace` said to stop.
+    /// first. Nil where `pace` said to stop. Blocks that are packed already go as they are where `asPacked` says so, and each source
+    /// has an index.
     func writeSealed(
         _ sources: [any Segment],
         covering: ClosedRange<RecordID>,
         level: Int,
+        asPacked: Bool = false,
         pace: () -> Bool
     ) throws(LogError) -> SealedSegment? {
+        let packed = asPacked ? try packed(sources) : nil
         let path = directory.sealed(covering.lowerBound)
         let identity = SegmentIdentity(store: store.store, segment: .random())
         var isComplete = false
@@ -81,9 +84,16 @@ extension SegmentLog {
             crew: options.crew
         )
         var keys: [KeyCursor] = []
-        for source in sources {
-            guard let cursor = try move(source, to: &writer, pace: pace) else { return nil }
-            keys.append(cursor)
+        if let packed {
+            for (source, cursor) in packed {
+                guard try move(source, cursor, to: &writer, pace: pace) else { return nil }
+                keys.append(cursor)
+            }
+        } else {
+            for source in sources {
+                guard let cursor = try move(source, to: &writer, pace: pace) else { return nil }
+                keys.append(cursor)
+            }
         }
         do throws(LogError) {
             guard try writer.finish(KeyMerge(keys), controls: controls, pace: pace) else { return nil }
@@ -91,9 +101,9 @@ extension SegmentLog {
             guard keys.contains(where: \.isDamaged) else { throw error }
             for (source, keys) in zip(sources, keys) where keys.isDamaged { source.letGoOfKeys() }
             // Once more, and without those.
-            return try writeSealed(sources, covering: covering, level: level, pace: pace)
+            return try writeSealed(sources, covering: covering, level: level, asPacked: asPacked, pace: pace)
         }
-        guard try isFaithful(file, to: sources, controls, pace: pace) else { return nil }
+        guard try isFaithful(file, to: sources, asPacked: packed != nil, controls, pace: pace) else { return nil }
         let sealed = try onDisk { () throws(DiskError) in
             try disk.rename(written, to: path)
             isComplete = true
@@ -133,6 +143,33 @@ extension SegmentLog {
         return try KeyCursor(keys)
     }
 
+    /// The sources with what their keys lead to; nil where one is not packed, or has no index.
+    private func packed(_ sources: [any Segment]) throws(LogError) -> [(SealedSegment, KeyCursor)]? {
+        var packed: [(SealedSegment, KeyCursor)] = []
+        for source in sources {
+            guard let source = source as? SealedSegment, let index = try source.keyIndex(),
+                let keys = try KeyCursor(index, blockCount: try source.blockCount())
+            else { return nil }
+            packed.append((source, keys))
+        }
+        return packed
+    }
+
+    /// Writes the blocks of a source as they are. False where `pace` said to stop.
+    private func move(
+        _ source: SealedSegment,
+        _ keys: KeyCursor,
+        to writer: inout SealedWriter,
+        pace: () -> Bool
+    ) throws(LogError) -> Bool {
+        for number in 0..<(try source.blockCount()) {
+            guard pace() else { return false }
+            keys.move(to: try writer.add(try source.packedBlock(number)))
+        }
+        writer.add(bodyBytes: source.footer.recordBytes)
+        return true
+    }
+
     /// Makes the file that will be given the name `path`.
     func createTemporary(for path: String, of segment: UniqueID) throws(LogError) -> (any DiskFile, path: String) {
         try onDisk { () throws(DiskError) in
@@ -164,6 +201,7 @@ extension SegmentLog {
     private func isFaithful(
         _ file: any DiskFile,
         to sources: [any Segment],
+        asPacked: Bool,
         _ controls: [ControlRecord],
         pace: () -> Bool
     ) throws(LogError) -> Bool {
@@ -173,27 +211,8 @@ extension SegmentLog {
         guard let copy = try SealedSegment(file, store: store.store, cache: cache, register: DamageRegister()) else {
             throw .unreadable(path: file.path, reason: "what was written cannot be read back")
         }
-        var copies = RecordSequence(copy)
-        func nextCopy() throws(LogError) -> Record? {
-            do throws(LogError) {
-                return try copies.next()
-            } catch {
-                guard case .corrupt = error else { throw error }
-                throw .unreadable(path: file.path, reason: "what was written cannot be read back: \(error)")
-            }
-        }
-        for source in sources {
-            var originals = RecordSequence(source)
-            while let original = try originals.next() {
-                guard let copied = try nextCopy(), copied.isSame(as: original) else {
-                    throw .unreadable(path: file.path, reason: "what was written differs at record \(original.id)")
-                }
-                if original.id.rawValue.isMultiple(of: 256), !pace() { return false }
-            }
-        }
-        guard try nextCopy() == nil else {
-            throw .unreadable(path: file.path, reason: "it holds more than was written")
-        }
+        let goesOn = try asPacked ? holdsBlocks(copy, of: sources, pace) : holdsRecords(copy, of: sources, pace)
+        guard goesOn else { return false }
         guard try copy.controls() == controls else {
             throw .unreadable(path: file.path, reason: "the store's own records in it differ from what was written")
         }
@@ -205,6 +224,67 @@ extension SegmentLog {
             offset = part.end
         }
         return true
+    }
+
+    /// Whether a copy has the records of its sources, and no others. Returns and throws likewise.
+    private func holdsRecords(
+        _ copy: SealedSegment,
+        of sources: [any Segment],
+        _ pace: () -> Bool
+    ) throws(LogError) -> Bool {
+        var copies = RecordSequence(copy)
+        for source in sources {
+            var originals = RecordSequence(source)
+            while let original = try originals.next() {
+                let copied = try readBack(copy) { () throws(LogError) in try copies.next() }
+                guard let copied, copied.isSame(as: original) else { throw differs(copy, at: original.id) }
+                if original.id.rawValue.isMultiple(of: 256), !pace() { return false }
+            }
+        }
+        guard try readBack(copy, { () throws(LogError) in try copies.next() }) == nil else { throw holdsMore(copy) }
+        return true
+    }
+
+    /// The same of packed blocks: the same stream holds the same records.
+    private func holdsBlocks(
+        _ copy: SealedSegment,
+        of sources: [any Segment],
+        _ pace: () -> Bool
+    ) throws(LogError) -> Bool {
+        var next = 0
+        let count = try copy.blockCount()
+        for case let source as SealedSegment in sources {
+            for number in 0..<(try source.blockCount()) {
+                let original = try source.packedBlock(number)
+                guard next < count,
+                    try readBack(copy, { () throws(LogError) in try copy.packedBlock(next) }).isSame(as: original)
+                else { throw differs(copy, at: original.summary.firstID) }
+                next += 1
+                if !pace() { return false }
+            }
+        }
+        guard next == count else { throw holdsMore(copy) }
+        return true
+    }
+
+    private func readBack<Value>(
+        _ copy: SealedSegment,
+        _ read: () throws(LogError) -> Value
+    ) throws(LogError) -> Value {
+        do throws(LogError) {
+            return try read()
+        } catch {
+            guard case .corrupt = error else { throw error }
+            throw .unreadable(path: copy.path, reason: "what was written cannot be read back: \(error)")
+        }
+    }
+
+    private func differs(_ copy: SealedSegment, at id: RecordID) -> LogError {
+        .unreadable(path: copy.path, reason: "what was written differs at record \(id)")
+    }
+
+    private func holdsMore(_ copy: SealedSegment) -> LogError {
+        .unreadable(path: copy.path, reason: "it holds more than was written")
     }
 }
 

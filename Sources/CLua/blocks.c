@@ -70,8 +70,9 @@ void *clua_resize_block(clua *lua, void *block, size_t old_size, size_t bytes) {
     }
     char *const moved = realloc(block, bytes);
     if (moved != NULL && bytes >= HUGE_BLOCK) {
-        char *const start = moved + (PAGE - (size_t)moved % PAGE) % PAGE;
-        madvise(start, (size_t)(moved + bytes - start) / PAGE * PAGE, MADV_HUGEPAGE);
+        // Whole pages: part of a mapping would be a mapping of its own, which cannot grow in its place.
+        char *const start = moved - (size_t)moved % PAGE;
+        madvise(start, ((size_t)(moved + bytes - start) + PAGE - 1) / PAGE * PAGE, MADV_HUGEPAGE);
     }
     return moved;
 }

@@ -126,6 +126,7 @@ size_t clua_longest_string(const clua *lua);
 void clua_check_length(lua_State *L, size_t length);
 void clua_start_budget(clua *lua);
 void clua_start_next(lua_State *L);
+int64_t clua_spent(const clua *lua);
 void clua_lift_budget(clua *lua);
 void clua_spend(lua_State *L, size_t instructions);
 void clua_spend_walk(lua_State *L, size_t entries);

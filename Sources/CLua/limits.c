@@ -289,6 +289,9 @@ void clua_start_next(lua_State *L) {
     clua_start_budget(lua);
 }
 
+/// Instructions that the call, or the event of it, has taken, as far as they have been counted.
+int64_t clua_spent(const clua *lua) { return lua->instructions_per_call - lua->instructions_left; }
+
 /// What follows in this call is our work, not the reducer's. It can be stopped on request.
 void clua_lift_budget(clua *lua) {
     lua->limited = false;

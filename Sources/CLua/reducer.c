@@ -34,12 +34,16 @@ typedef struct events {
 } events;
 
 static int reduce(lua_State *L) {
-    enum { FUNCTION = 2, STATE = 3, USED = 4 };
+    enum { FUNCTION = 2, STATE = 3, USED = 4, ENOUGH = 100 * 1000 };
     events *events = lua_touserdata(L, 1);
     clua_push_reduce(L);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+    // Where each event makes a new state, the first is not kept beside the last two.
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
     clua_push_used_event(L);
-    while (events->done < events->count) {
+    int64_t spent = 0;
+    while (events->done < events->count && spent < ENOUGH) {
         if (events->done > 0) { clua_start_next(L); }
         lua_pushvalue(L, FUNCTION);
         lua_pushvalue(L, STATE);
@@ -48,6 +52,7 @@ static int reduce(lua_State *L) {
         check_state(L, "reduce");
         lua_replace(L, STATE);
         ++events->done;
+        spent += clua_spent(clua_of(L));
     }
     lua_pushvalue(L, STATE);
     return set_state(L, "reduce");

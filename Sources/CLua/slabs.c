@@ -3,6 +3,7 @@
 // pages as many walks of the page table), nobody else's lock is taken for them, and what they took goes back to the system when
 // they are gone. Knows nothing of limits.
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -34,6 +35,11 @@ struct clua_slabs {
     slab slabs[];
 };
 
+/// Slabs with blocks that somebody has, of all states.
+static atomic_size_t all_used;
+
+size_t clua_slab_bytes(void) { return atomic_load_explicit(&all_used, memory_order_relaxed) * SLAB_BYTES; }
+
 static size_t class_of(size_t size) { return (size - 1) / CLUA_BLOCK_UNIT; }
 
 static size_t block_bytes(const slab *slab) { return ((size_t)slab->class + 1) * CLUA_BLOCK_UNIT; }
@@ -50,6 +56,7 @@ clua_slabs *clua_slabs_new(size_t bytes) {
     void *range = mmap(NULL, (chunks + 1) * CHUNK_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (slabs->used == NULL || range == MAP_FAILED) {
+        if (range != MAP_FAILED) { munmap(range, (chunks + 1) * CHUNK_BYTES); }
         free(slabs->used);
         free(slabs);
         return NULL;
@@ -66,6 +73,9 @@ clua_slabs *clua_slabs_new(size_t bytes) {
 }
 
 void clua_slabs_free(clua_slabs *slabs) {
+    size_t used = 0;
+    for (size_t chunk = 0; chunk < slabs->count / SLABS_PER_CHUNK; ++chunk) { used += slabs->used[chunk]; }
+    atomic_fetch_sub_explicit(&all_used, used, memory_order_relaxed);
     munmap(slabs->base, slabs->count * SLAB_BYTES);
     free(slabs->used);
     free(slabs);
@@ -103,6 +113,7 @@ static int32_t begin_slab(clua_slabs *slabs, size_t class) {
     }
     slabs->slabs[number] = (slab){.class = (uint8_t)class};
     ++slabs->used[number / SLABS_PER_CHUNK];
+    atomic_fetch_add_explicit(&all_used, 1, memory_order_relaxed);
     push(slabs, &slabs->listed[class], number);
     return number;
 }
@@ -131,6 +142,7 @@ void *clua_slabs_take(clua_slabs *slabs, size_t size) {
 /// Of a chunk without blocks the memory goes back to the system.
 static void end_slab(clua_slabs *slabs, int32_t number) {
     push(slabs, &slabs->empty, number);
+    atomic_fetch_sub_explicit(&all_used, 1, memory_order_relaxed);
     const size_t chunk = (size_t)number / SLABS_PER_CHUNK;
     if (--slabs->used[chunk] == 0) { madvise(slabs->base + chunk * CHUNK_BYTES, CHUNK_BYTES, MADV_DONTNEED); }
 }

@@ -37,6 +37,8 @@ struct Machine: ~Copyable {
         clua_obey(self.lua, stop?.flag)
     }
 
+    static var slabBytes: Int { clua_slab_bytes() }
+
     var memoryBytes: Int { clua_memory_bytes(self.lua) }
 
     /// Runs the source, once, and takes the reducer it returns.

@@ -56,9 +56,9 @@ package final class Reducer {
         }
     }
 
-    /// Folds events into the state, one after the other. The caller has applied the selection. After a throw `eventsProcessed` tells
-    /// which of them it was that failed.
-    package func reduce(_ events: ReducerEvents) throws(ReducerError) {
+    /// Folds events into the state, one after the other, and returns how many: not all where they take long, but at least one. The
+    /// caller has applied the selection. After a throw `eventsProcessed` tells which of them it was that failed.
+    package func reduce(_ events: ReducerEvents) throws(ReducerError) -> Int {
         if let failure = self.failure { throw failure }
         var done = 0
         defer { self.eventsProcessed += UInt64(done) }
@@ -68,7 +68,11 @@ package final class Reducer {
             self.failure = error
             throw error
         }
+        return done
     }
+
+    /// What the states of all reducers have of memory that malloc does not know of, in bytes.
+    package static var slabBytes: Int { Machine.slabBytes }
 
     /// Whether `reduce` may read a field of its events. Of one that it does not, an event may lack it, and the state is the same.
     package func reads(_ field: ReducerEvent.Field) -> Bool { self.machine.reads(field) }

@@ -93,7 +93,8 @@ extension Reducer {
                 )
                 start = end
             }
-            try reduce(chunk.events)
+            let done = try reduce(chunk.events)
+            precondition(done == chunk.ends.count, "none of them takes long")
         }
     }
 }

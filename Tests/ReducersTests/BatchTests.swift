@@ -1,6 +1,7 @@
 // That events which are folded in one go are folded as one by one: in order, each with a budget of its own, and where one fails
 // it is known which.
 
+import Foundation
 import Reducers
 import Testing
 
@@ -45,9 +46,17 @@ import Testing
 
     @Test func `Events in one go give the state that they give one by one`() throws {
         let together = try Reducer(list)
-        try withEvents(1...40) { try together.reduce($0) }
+        try withEvents(1...40) { events in
+            let done = try together.reduce(events)
+            #expect(done == 40)
+        }
         let apart = try Reducer(list)
-        for id in UInt64(1)...40 { try withEvents(id...id) { try apart.reduce($0) } }
+        for id in UInt64(1)...40 {
+            try withEvents(id...id) { events in
+                let done = try apart.reduce(events)
+                #expect(done == 1)
+            }
+        }
         #expect(try together.json == apart.json)
         #expect(together.eventsProcessed == 40)
         let expected = (1...40).map { id in
@@ -59,7 +68,7 @@ import Testing
 
     @Test func `No events change nothing`() throws {
         let reducer = try Reducer(list)
-        try reducer.reduce(ReducerEvents())
+        #expect(try reducer.reduce(ReducerEvents()) == 0)
         #expect(try reducer.json == "{}" && reducer.eventsProcessed == 0)
     }
 
@@ -74,7 +83,10 @@ import Testing
             #expect(again == error && reducer.eventsProcessed == 2)
         }
         try reducer.reset()
-        try withEvents(8...9) { try reducer.reduce($0) }
+        try withEvents(8...9) { events in
+            let done = try reducer.reduce(events)
+            #expect(done == 2)
+        }
         #expect(try reducer.json == #"{"n":9}"# && reducer.eventsProcessed == 2)
     }
 
@@ -86,11 +98,42 @@ import Testing
         }
     }
 
-    @Test func `Each event of many has its whole budget`() throws {
+    @Test func `Each event of many has its whole budget, and they end where they take long`() throws {
         let text = "return { reduce = function(s, e) for i = 1, 5000 do end s.n = e.data.n return s end }"
         let reducer = try Reducer(text, limits: ReducerLimits(instructionsPerEvent: 25_000))
-        try withEvents(1...64) { try reducer.reduce($0) }
-        #expect(try reducer.json == #"{"n":64}"#)
+        var next: UInt64 = 1
+        while next <= 64 {
+            try withEvents(next...64) { events in
+                let done = try reducer.reduce(events)
+                // A hundred thousand instructions are enough for one go, of five or ten thousand for each.
+                #expect((8...24).contains(done) || done == events.count)
+                next += UInt64(done)
+            }
+        }
+        #expect(try reducer.json == #"{"n":64}"# && reducer.eventsProcessed == 64)
+    }
+
+    @Test func `Many events need no more memory than one by one`() throws {
+        let text = """
+            return { reduce = function(s, e)
+              local new = {}
+              for i = 1, 20000 do new[i] = (s[i] or 0) + 1 end
+              return new
+            end }
+            """
+        // Two states at once, and not a third.
+        let limits = ReducerLimits(instructionsPerEvent: 1 << 40, memoryBytes: 1_400_000)
+        let apart = try Reducer(text, limits: limits)
+        for id in UInt64(1)...30 {
+            try withEvents(id...id) { events in
+                let done = try apart.reduce(events)
+                #expect(done == 1)
+            }
+        }
+        let together = try Reducer(text, limits: limits)
+        var next: UInt64 = 1
+        while next <= 30 { try withEvents(next...30) { next += UInt64(try together.reduce($0)) } }
+        #expect(try together.json == apart.json)
     }
 
     @Test func `One of many that runs past its budget is stopped`() throws {
@@ -102,15 +145,45 @@ import Testing
         }
     }
 
-    @Test func `Between two events it can be stopped, however short they are`() throws {
-        let stop = ReducerStop()
-        let reducer = try Reducer("return { reduce = function(s) return s end }", stop: stop)
-        try withEvents(1...3) { try reducer.reduce($0) }
-        stop.request()
-        try withEvents(4...6) { events in
-            #expect(throws: ReducerError.stopped("test: stopped on request")) { try reducer.reduce(events) }
+    /// So many events that are all the same.
+    private func withSame(_ count: Int, _ body: (ReducerEvents) -> Void) {
+        Array("{}".utf8).withUnsafeBytes { text in
+            var events = ReducerEvents()
+            for id in 1...UInt64(count) {
+                events.append(
+                    ReducerEvent(
+                        eventID: id,
+                        category: text,
+                        eventType: text,
+                        aggregateID: text,
+                        data: text,
+                        timestampNanoseconds: 0,
+                        recordedAtNanoseconds: 0
+                    )
+                )
+            }
+            body(events)
         }
-        #expect(reducer.eventsProcessed == 3)
+    }
+
+    @Test func `Between two events it can be stopped, however short they are`() throws {
+        let count = 100_000
+        var isStoppedInBetween = false
+        // When it is stopped depends on the machine; sooner or later it is in the midst of a go.
+        for attempt in 1...50 where !isStoppedInBetween {
+            let stop = ReducerStop()
+            let reducer = try Reducer("return { reduce = function(s, e) return s end }", stop: stop)
+            withSame(count) { events in
+                Thread.detachNewThread {
+                    Thread.sleep(forTimeInterval: Double(attempt) / 1000)
+                    stop.request()
+                }
+                let error = #expect(throws: ReducerError.self) { while true { _ = try reducer.reduce(events) } }
+                #expect(error == .stopped("test: stopped on request"))
+            }
+            isStoppedInBetween = !reducer.eventsProcessed.isMultiple(of: UInt64(count))
+        }
+        #expect(isStoppedInBetween)
     }
 
     @Test func `A field that an event lacks is not that of the one before it`() throws {

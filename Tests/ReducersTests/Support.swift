@@ -53,7 +53,7 @@ extension Reducer {
                                     metadata: event.metadata == nil ? nil : metadata
                                 )
                             )
-                            try self.reduce(events)
+                            _ = try self.reduce(events)
                         }
                     }
                 }

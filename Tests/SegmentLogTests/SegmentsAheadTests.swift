@@ -56,6 +56,18 @@ import Testing
         #expect(disk.expected.isEmpty)
     }
 
+    @Test(arguments: [true, false]) func `What lies beyond the bounds of the question is not fetched`(reversed: Bool)
+        throws
+    {
+        let (disk, log, paths) = try Self.opened(isSealed: true)
+        let segments = log.view.segments
+        var query = Many.query("nobody", reversed: reversed)
+        if reversed { query.after = segments[3].base } else { query.through = segments[8].base }
+        #expect(try log.view.records(query) == [])
+        let within = reversed ? paths[3...] : paths[...8]
+        #expect(!disk.expected.isEmpty && disk.expected.allSatisfy { within.contains($0.path) })
+    }
+
     @Test func `Of many names none is fetched ahead`() throws {
         let (disk, log, _) = try Self.opened(isSealed: true)
         let names = (0..<9).map { Array("nobody-\($0)".utf8) }

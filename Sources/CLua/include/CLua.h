@@ -96,7 +96,7 @@ clua_status clua_start(clua *lua);
 clua_status clua_restore(clua *lua, clua_text json);
 
 /// Makes the state what `reduce` returns, for one event after the other; each has the whole of its budget. `done` is how many that
-/// were. After a failure the state is undefined: free the whole.
+/// were: at least one, and not all where that takes long, so that others get their turn. After a failure the state is undefined: free the whole.
 clua_status clua_reduce(clua *lua, const clua_event *events, size_t count, size_t *done);
 
 /// The state as JSON, valid until the next call.
@@ -107,6 +107,9 @@ clua_status clua_check(clua *lua);
 
 /// What the Lua state holds now, in bytes.
 size_t clua_memory_bytes(const clua *lua);
+
+/// What all states have of memory that malloc does not know of, in bytes. From any thread.
+size_t clua_slab_bytes(void);
 
 /// Why the last call failed: UTF-8, most of the time, and never empty after a failure.
 clua_text clua_message(const clua *lua);

@@ -200,16 +200,17 @@ final class Projection: Sendable {
             do throws(StoreError) {
                 while let records = try inLog({ () throws(LogError) in try scan.step() }) {
                     var left = records[...]
-                    while let last = left.prefix(batch.size).last {
-                        let now = try batch.fold(
+                    while !left.isEmpty {
+                        defer { folding.position = max(folding.position, batch.position.map { EventID($0) } ?? .zero) }
+                        try batch.fold(
                             &left,
                             with: folding.box.reducer,
                             into: &folding.fold,
                             skippingDamage: true
                         ) { id in progress.update { $0.lacking.append(id...id) } }
-                        folding.position = EventID(last.id)
-                        if now >= end { return publish(folding, scan, view) }
+                        if ContinuousClock.now >= end { break }
                     }
+                    if !left.isEmpty { return publish(folding, scan, view) }
                     folding.position = EventID(scan.position)
                     let isStepOver = !records.isEmpty && folding.position >= step
                     if isStepOver || ContinuousClock.now >= end { return publish(folding, scan, view) }
@@ -217,8 +218,6 @@ final class Projection: Sendable {
                 folding.position = EventID(view.tail)
                 publish(folding, scan, view)
             } catch {
-                // Of the last batch those before the event that it names are folded.
-                folding.position = max(folding.position, folding.fold.lastEvent ?? .zero)
                 move { $0.health = .faulted(error) }
                 publish(folding, scan, view)
             }

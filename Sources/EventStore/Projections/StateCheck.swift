@@ -123,7 +123,7 @@ struct UnwritableSearch {
         while let records = try inLog({ () throws(LogError) in try scan.next() }) {
             var left = records[...]
             while !left.isEmpty {
-                _ = try batch.fold(&left, with: box.reducer, into: &fold, skippingDamage: true) { _ in }
+                try batch.fold(&left, with: box.reducer, into: &fold, skippingDamage: true) { _ in }
             }
         }
         guard fold.eventsProcessed > start.fold.eventsProcessed else { return nil }

@@ -24,87 +24,96 @@ package struct FoldState: Sendable, Equatable {
     }
 }
 
-/// Events that are folded in one go: the fewer, the longer the reducer takes for each, so that nobody waits long for the rest.
+/// Folds records of a block in one go, as many as take no longer than others may be kept waiting.
 struct FoldBatch {
     private static let most = 64
-    private static let short = Duration.microseconds(500)
 
-    private(set) var size = 8
-    private var begun = ContinuousClock.now
+    /// The last record that was dealt with: folded, or passed over.
+    private(set) var position: RecordID?
     private var events = ReducerEvents()
+    /// The records of the events, those among them that are passed over, and one that ends them.
+    private var folded: [Record] = []
+    private var passed: [RecordID] = []
+    private var bad: (id: RecordID, error: StoreError)?
 
-    /// Folds the first of some records of one block, and takes them off. Returns when that was done. `foreign` is told of those that
-    /// are no events, where such damage is passed over; else one of them throws, behind those before it. A throw names the event; the
-    /// reducer must then be reset or restored before it is used again.
+    /// Folds the first of some records of one block, and takes them off. `foreign` is told of those that are no events, where such
+    /// damage is passed over; else one of them throws, behind those before it. A throw names the event; the reducer must then be reset
+    /// or restored before it is used again.
     mutating func fold(
         _ records: inout ArraySlice<Record>,
         with reducer: Reducer,
         into state: inout FoldState,
         skippingDamage: Bool,
         foreign: (RecordID) -> Void
-    ) throws(StoreError) -> ContinuousClock.Instant {
-        let batch = records.prefix(size)
-        records = records.dropFirst(size)
+    ) throws(StoreError) {
+        let batch = records.prefix(Self.most)
         try Record.withBlock(of: batch) { block throws(StoreError) in
-            try fold(batch, in: block, with: reducer, into: &state, skippingDamage, foreign)
+            gather(batch, in: block, for: reducer, skippingDamage)
+            var done = 0
+            defer {
+                // All those before the next one have been dealt with.
+                let next = done < folded.count ? folded[done].id : bad?.id ?? .maximum
+                passed.prefix { $0 < next }.forEach(foreign)
+                let dealt = batch.prefix { $0.id < next }
+                position = dealt.last?.id ?? position
+                records = records.dropFirst(dealt.count)
+            }
+            try reducer.fold(events, of: folded, done: &done, into: &state)
+            if done == folded.count, let bad { throw bad.error }
         }
-        let now = ContinuousClock.now
-        size = now - begun < Self.short ? min(2 * size, Self.most) : max(1, size / 2)
-        begun = now
-        return now
     }
 
-    private mutating func fold(
+    /// Makes events of records up to the first that is none, or, where such are passed over, of all that are.
+    private mutating func gather(
         _ records: ArraySlice<Record>,
         in block: UnsafeRawBufferPointer,
-        with reducer: Reducer,
-        into state: inout FoldState,
-        _ skipsDamage: Bool,
-        _ foreign: (RecordID) -> Void
-    ) throws(StoreError) {
+        for reducer: Reducer,
+        _ skipsDamage: Bool
+    ) {
         events.removeAll()
-        var folded: [Record] = []
-        folded.reserveCapacity(records.count)
+        folded.removeAll(keepingCapacity: true)
+        passed.removeAll()
+        bad = nil
         let (readsID, readsTags) = (reducer.reads(.id), reducer.reads(.tags))
-        var unreadable: StoreError?
         for record in records {
             let body = record.body(in: block)
             let legibility = EventParts.legibility(of: body)
-            guard case .known = legibility else {
-                if skipsDamage {
-                    foreign(record.id)
-                    continue
-                }
-                unreadable = StoreError(unreadable: EventID(record.id), legibility)
-                break
+            if case .known = legibility {
+                events.append(ReducerEvent(record, body, withID: readsID, withTags: readsTags))
+                folded.append(record)
+            } else if skipsDamage {
+                passed.append(record.id)
+            } else {
+                bad = (record.id, StoreError(unreadable: EventID(record.id), legibility))
+                return
             }
-            events.append(ReducerEvent(record, body, withID: readsID, withTags: readsTags))
-            folded.append(record)
         }
-        try reducer.fold(events, of: folded, into: &state)
-        if let unreadable { throw unreadable }
     }
 }
 
 extension Reducer {
-    /// Folds events. A throw names the one that failed.
-    fileprivate func fold(_ events: ReducerEvents, of records: [Record], into state: inout FoldState) throws(StoreError)
-    {
+    /// Folds events, as many as take no longer than others may be kept waiting; `done` is told how many. A throw names the next.
+    fileprivate func fold(
+        _ events: ReducerEvents,
+        of records: [Record],
+        done: inout Int,
+        into state: inout FoldState
+    ) throws(StoreError) {
+        guard !records.isEmpty else { return }
         let before = eventsProcessed
-        func note(_ count: Int) {
-            guard count > 0 else { return }
-            state.lastEvent = EventID(records[count - 1].id)
-            for record in records.prefix(count) {
-                state.maximumTimestamp = max(state.maximumTimestamp, Timestamp(record.time))
+        defer {
+            if let last = records.prefix(done).last {
+                state.lastEvent = EventID(last.id)
+                for record in records.prefix(done) {
+                    state.maximumTimestamp = max(state.maximumTimestamp, Timestamp(record.time))
+                }
+                state.eventsProcessed = eventsProcessed
             }
-            state.eventsProcessed = eventsProcessed
         }
         do throws(ReducerError) {
-            try reduce(events)
-            note(records.count)
+            done = try reduce(events)
         } catch {
-            let done = Int(eventsProcessed - before)
-            note(done)
+            done = Int(eventsProcessed - before)
             throw StoreError(error, reducer: source.name, at: done < records.count ? EventID(records[done].id) : nil)
         }
     }

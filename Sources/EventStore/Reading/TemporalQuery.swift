@@ -153,7 +153,7 @@ extension EventStore {
             while !left.isEmpty {
                 // A reducer may take its time with each.
                 try inLog { () throws(LogError) in try work?.check() }
-                _ = try batch.fold(&left, with: reducer, into: &state, skippingDamage: query.skipsDamage) {
+                try batch.fold(&left, with: reducer, into: &state, skippingDamage: query.skipsDamage) {
                     foreign.append($0...$0)
                 }
                 if let work, reducer.memoryBytes > held { try hold(reducer.memoryBytes, &held, for: work) }

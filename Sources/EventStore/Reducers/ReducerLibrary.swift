@@ -207,3 +207,8 @@ final class ReducerLibrary: Sendable {
         return allowed && !name.isEmpty && !name.hasPrefix(".") && name.utf8.count <= 128
     }
 }
+
+extension EventStore {
+    /// What the states of reducers have of memory that malloc does not know of, in bytes.
+    package static var reducerSlabBytes: Int { Reducer.slabBytes }
+}

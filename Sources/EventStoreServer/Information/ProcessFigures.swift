@@ -1,12 +1,13 @@
 // Owns: what the system tells of this process: memory, processor time, and where it runs.
 
 import CMalloc
+import EventStore
 import Glibc
 
 /// Looked up when it is made.
 struct ProcessFigures {
-    /// Bytes that the allocator has given out.
-    let usedBytes = Int(cmalloc_used_bytes())
+    /// Bytes that the allocator has given out, and reducers have taken beside it.
+    let usedBytes = Int(cmalloc_used_bytes()) + EventStore.reducerSlabBytes
     /// Bytes that lie in memory; 0 where the system does not tell.
     let residentBytes: Int
     /// Bytes of memory that the machine has.

@@ -43,7 +43,7 @@ package struct KeyIndex: Sendable {
     }
 
     /// Has the disk fetch what of the filter says whether the key may be there, and does not wait for it. False where that is in
-    /// memory.
+    /// memory, or there is no filter.
     func expect(_ key: [UInt8]) -> Bool {
         guard let block = filterBlock(of: key.withUnsafeBytes(KeyHash.hash)), !cache.holds(cacheKey(block)) else {
             return false

@@ -80,6 +80,11 @@ package struct LogQuery: Sendable {
             && summary.maximumTime >= since && summary.minimumTime <= until
     }
 
+    /// Whether a segment may have something within the bounds of ids.
+    func reaches(_ segment: any Segment) -> Bool {
+        segment.base <= through && segment.lastID.map { $0 > after } ?? true
+    }
+
     /// Whether all records of a block lie within the bounds.
     func contains(_ summary: BlockSummary) -> Bool {
         summary.firstID > after && summary.lastID <= through

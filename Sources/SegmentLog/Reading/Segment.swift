@@ -62,7 +62,7 @@ package protocol Segment: AnyObject, Sendable {
     /// index is at hand.
     func blocks(holding key: [UInt8], for work: Work?) throws(LogError) -> BlockList
     /// The index is about to be asked for the key, of this segment after others: what it reads first is fetched meanwhile. False where
-    /// there is nothing to be fetched.
+    /// there is nothing to be fetched: it is in memory, or there is no index.
     func expect(_ key: [UInt8]) -> Bool
     /// The segment as it is known best: another where this one has turned out damaged, and has other blocks since.
     var latest: any Segment { get }

@@ -27,8 +27,8 @@ struct SegmentsAhead: Sendable {
         while told < end {
             let distance = told - entered + 1
             let place = query.reversed ? segment - distance : segment + distance
-            guard segments.indices.contains(place) else { return }
-            pause = expect(query.keys, segments[place].latest) ? 0 : 2 * pause + 1
+            guard segments.indices.contains(place), query.reaches(segments[place]) else { return }
+            pause = expect(query.keys, segments[place].latest) ? 0 : min(2 * pause + 1, Self.farthest)
             told += 1 + pause
         }
     }

@@ -67,7 +67,7 @@ enum LuaTarget {
                             recordedAtNanoseconds: 0
                         )
                     )
-                    try reducer.reduce(events)
+                    require(try reducer.reduce(events) == 1)
                 } catch {
                     failure = error
                 }

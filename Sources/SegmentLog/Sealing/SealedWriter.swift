@@ -73,14 +73,11 @@ struct SealedWriter: ~Copyable {
             table.entries.last.map { $0.summary.lastID < ids.lowerBound } ?? true,
             "blocks come in the order of their ids"
         )
-        if footer.recordCount == 0 {
-            footer.firstRecordedAt = summary.firstRecordedAt
-            (footer.leastTime, footer.greatestTime) = (summary.minimumTime, summary.maximumTime)
-        }
-        footer.lastRecordedAt = summary.lastRecordedAt
-        footer.leastTime = min(footer.leastTime, summary.minimumTime)
-        footer.greatestTime = max(footer.greatestTime, summary.maximumTime)
-        footer.recordCount += UInt64(summary.recordCount)
+        note(
+            summary.recordCount,
+            times: (summary.minimumTime, summary.maximumTime),
+            recordedAt: (summary.firstRecordedAt, summary.lastRecordedAt)
+        )
         let count = Int(summary.recordCount)
         let written = try writer.write(packed.content, kind: .records, count: count, ids: ids)
         table.entries.append(BlockTable.Entry(block: written, summary: summary))
@@ -97,17 +94,26 @@ struct SealedWriter: ~Copyable {
             "a record lies in what is covered"
         )
         precondition(pending.last.map { $0.id < record.id } ?? true, "records come in the order of their ids")
-        if footer.recordCount == 0 {
-            footer.firstRecordedAt = record.recordedAt
-            (footer.leastTime, footer.greatestTime) = (record.time, record.time)
-        }
-        footer.lastRecordedAt = record.recordedAt
-        footer.leastTime = min(footer.leastTime, record.time)
-        footer.greatestTime = max(footer.greatestTime, record.time)
-        footer.recordCount += 1
+        note(1, times: (record.time, record.time), recordedAt: (record.recordedAt, record.recordedAt))
         footer.recordBytes += UInt64(record.bodyBytes)
         pending.append(record)
         pendingBytes += record.bodyBytes
+    }
+
+    /// Has the footer cover so many records more.
+    private mutating func note(
+        _ count: UInt32,
+        times: (least: RecordTime, greatest: RecordTime),
+        recordedAt: (first: RecordTime, last: RecordTime)
+    ) {
+        if footer.recordCount == 0 {
+            footer.firstRecordedAt = recordedAt.first
+            (footer.leastTime, footer.greatestTime) = times
+        }
+        footer.lastRecordedAt = recordedAt.last
+        footer.leastTime = min(footer.leastTime, times.least)
+        footer.greatestTime = max(footer.greatestTime, times.greatest)
+        footer.recordCount += UInt64(count)
     }
 
     /// Writes the index of all that has been added, by the keys and the numbers of blocks that have been returned, the store's own
